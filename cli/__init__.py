@@ -1,0 +1,1 @@
+"""The command line of geounet; installs as the package geounet_cli."""

@@ -1,0 +1,44 @@
+"""geounet demo"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from .options import PATH, common
+from .progress import progress
+
+
+@click.command("demo")
+@click.option("--samples", type=PATH, default=Path("sample_tiles"), show_default=True, help="Folder of the towns.")
+@click.option("--out", type=PATH, default=Path("demo"), show_default=True, help="Folder to write.")
+@click.option("--steps", type=click.IntRange(1), help="Of training.  [default: some three minutes' worth]")
+@click.option("--overwrite", is_flag=True, help="Replace what an earlier demo wrote.")
+@common
+def command(
+    samples: Path,
+    out: Path,
+    steps: int | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Do all of it on two drawn towns: tile and train on one, map and score the other; minutes without a GPU."""
+    from geounet.jobs.demo import STEPS, demo
+
+    with progress(quiet=quiet or as_json) as track:
+        result = demo(samples, out=out, steps=steps or STEPS, overwrite=overwrite, track=track)
+    if as_json:
+        folders = {"chips": str(result.chips), "run": str(result.run), "map": str(result.map)}
+        click.echo(json.dumps(folders | {"metrics": result.metrics}))
+        return
+    if quiet:
+        return
+    pixel = result.metrics["pixel"]
+    assert isinstance(pixel, Mapping)
+    click.echo(f"building IoU {pixel['iou']:.3f}, F1 {pixel['f1']:.3f} on a town the network has not seen")
+    click.echo(f"{'how it learned':<20} {result.run / 'curves.png'}, {result.run / 'samples.png'}")
+    click.echo(f"{'the map at a glance':<20} {result.map / 'preview.png'}")
+    click.echo(f"{'for QGIS':<20} {result.map / 'footprints.gpkg'}, {result.map / 'classes.tif'}")

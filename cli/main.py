@@ -1,0 +1,77 @@
+"""The `geounet` command: subcommands are imported when asked for, errors become one line."""
+
+import logging
+import sys
+from importlib import import_module
+
+import click
+
+from geounet import __version__
+from geounet.errors import GeoUNetError
+
+# command -> its line in `geounet --help`: listing them must not import them
+_COMMANDS = {
+    "tile": "Cut training windows from scenes and labels (or padded windows for inference).",
+    "train": "Train a U-Net on training windows, or on scenes and labels in one step.",
+    "infer": "Map a scene: class and probability rasters, and footprints for QGIS.",
+    "stitch": "Merge predictions of padded windows into one raster.",
+    "vectorize": "Turn a class or probability raster into polygons.",
+    "eval": "Score a map against labels.",
+    "info": "Tell about a scene, model, training windows or map.",
+    "demo": "Do all of it on the sample town: tile, train, infer, score.",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands' names and imports the one that runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(f".{cmd_name}", __package__).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="geounet")
+def cli() -> None:
+    """Segment large georeferenced rasters and map building footprints, without seams."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with 0 (done), 1 (an error), 2 (wrong usage) or 130 (interrupted)."""
+    words = sys.argv[1:] if arguments is None else arguments
+    verbose = "--verbose" in words
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.ERROR if "--quiet" in words else logging.INFO,
+        format="%(levelname)s %(name)s: %(message)s" if verbose else "%(message)s",
+        stream=sys.stderr,
+    )
+    for noisy in ("rasterio", "matplotlib", "pyogrio", "fiona", "PIL"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    try:
+        status = cli.main(args=words, prog_name="geounet", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted; run the same command again to go on")
+        sys.exit(130)
+    except GeoUNetError as error:
+        if verbose:
+            logging.getLogger(__name__).debug("where it came from", exc_info=error)
+        _fail(str(error))
+        sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str) -> None:
+    click.echo("Error: " + " ".join(message.split()), err=True)

@@ -1,0 +1,217 @@
+"""Frame: where a raster lies; and the working grid, on which a network sees scenes of any resolution."""
+
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache
+from typing import TYPE_CHECKING
+
+from affine import Affine
+
+from geounet.errors import SceneError
+from geounet.grid import Window
+
+if TYPE_CHECKING:
+    from pyproj import CRS
+
+SAME = 0.10  # a scene within 10 % of the wanted ground resolution is used as it is
+COARSEST = 4.0  # times the wanted ground resolution: beyond it, pixels would be invented
+STEPS = 64  # the ratio of two pixel sizes and the offset of two grids are kept in whole 64ths of a pixel
+
+
+@cache
+def crs_of(text: str) -> "CRS":
+    """The CRS that a WKT or another text names.
+
+    Raises:
+        SceneError: a text that PROJ cannot read.
+    """
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
+    try:
+        return CRS.from_user_input(text)
+    except CRSError as error:
+        raise SceneError(f"CRS {text[:60]!r} is unknown to PROJ; assign one that it knows") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Shape in pixels, transform from (column, row) to map coordinates, and CRS as WKT (None: plain pixels)."""
+
+    height: int
+    width: int
+    transform: Affine
+    crs: str | None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.height, self.width
+
+    @property
+    def window(self) -> Window:
+        return Window(0, 0, self.height, self.width)
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, bottom, right, top in map coordinates, whatever the rotation."""
+        corners = [self.transform @ (col, row) for col in (0, self.width) for row in (0, self.height)]
+        xs, ys = [x for x, _ in corners], [y for _, y in corners]
+        return min(xs), min(ys), max(xs), max(ys)
+
+    def crop(self, window: Window) -> "Frame":
+        """The frame of a window, which may hang over the edge."""
+        moved = self.transform @ Affine.translation(window.col, window.row)
+        return replace(self, height=window.height, width=window.width, transform=moved)
+
+    @property
+    def pixel_metres(self) -> tuple[float, float] | None:
+        """Width and height of the centre pixel on the ground in metres, measured on the ellipsoid; None without CRS.
+
+        A pixel of Web Mercator is smaller than its nominal size by the cosine of the latitude.
+        """
+        if self.crs is None:
+            return None
+        return _pixel_metres(self.height, self.width, self.transform, self.crs)
+
+    @property
+    def ground_resolution(self) -> float | None:
+        """Side in metres of a square that covers as much ground as the centre pixel; None without CRS."""
+        metres = self.pixel_metres
+        return None if metres is None else math.sqrt(metres[0] * metres[1])
+
+    @property
+    def crs_name(self) -> str | None:
+        """Name of the CRS for people, with its code where it has one."""
+        if self.crs is None:
+            return None
+        crs = crs_of(self.crs)
+        code = crs.to_epsg()
+        return crs.name if code is None else f"{crs.name} (EPSG:{code})"
+
+    @property
+    def north(self) -> float | None:
+        """Direction of true north at the centre, in degrees clockwise from the raster's up; None without CRS."""
+        if self.crs is None:
+            return None
+        crs = crs_of(self.crs)
+        if crs.geodetic_crs is None:
+            return None
+        ends = [self.transform @ (self.width / 2, self.height / 2 + half) for half in (0.5, -0.5)]
+        (x0, y0), (x1, y1) = _in_degrees(crs, ends)
+        geod = crs.get_geod()
+        assert geod is not None
+        return -float(geod.inv(x0, y0, x1, y1)[0])
+
+    @property
+    def absolute_origin(self) -> tuple[float, float]:
+        """Row and column of the first pixel, counted from the origin of the CRS along the raster's own axes."""
+        t = self.transform
+        inverse = ~Affine(t.a, t.b, 0.0, t.d, t.e, 0.0)
+        col, row = inverse @ (t.c, t.f)
+        return row, col
+
+    def phase(self, alignment: int) -> tuple[int, int]:
+        """Row and column of the first pixel on the absolute grid, modulo `alignment`.
+
+        Windows that start on multiples of the alignment of the absolute grid see the same ground the same way in a
+        scene and in any crop of it.
+        """
+        row, col = self.absolute_origin
+        return _nearest(row) % alignment, _nearest(col) % alignment
+
+
+def _nearest(position: float) -> int:
+    """The whole number nearest to a position in pixels, halves upward: a crop's are counted as its scene's are."""
+    # scenes often start on half a pixel, where the last digit of a float must not decide: 64ths do
+    return math.floor(Fraction(round(position * STEPS), STEPS) + Fraction(1, 2))
+
+
+@cache
+def _pixel_metres(height: int, width: int, transform: Affine, crs_text: str) -> tuple[float, float]:
+    crs = crs_of(crs_text)
+    if crs.geodetic_crs is None:
+        unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+        return math.hypot(transform.a, transform.d) * unit, math.hypot(transform.b, transform.e) * unit
+    geod = crs.get_geod()
+    assert geod is not None
+    row, col = height / 2, width / 2
+    sides = []
+    for half_col, half_row in ((0.5, 0.0), (0.0, 0.5)):
+        ends = [transform @ (col + s * half_col, row + s * half_row) for s in (-1, 1)]
+        (x0, y0), (x1, y1) = _in_degrees(crs, ends)
+        sides.append(float(geod.inv(x0, y0, x1, y1)[2]))
+    if min(sides) <= 0:
+        raise SceneError("pixels of the scene have no size on the ground; check its georeference")
+    return sides[0], sides[1]
+
+
+def _in_degrees(crs: "CRS", points: "list[tuple[float, float]]") -> "list[tuple[float, float]]":
+    """Longitude and latitude of map coordinates, on the CRS's own ellipsoid."""
+    from pyproj import Transformer
+
+    to_degrees = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
+    degrees = [to_degrees.transform(x, y) for x, y in points]
+    if not all(math.isfinite(value) for point in degrees for value in point):
+        raise SceneError(f"the centre of the scene lies outside its CRS {crs.name}; check its georeference")
+    return degrees
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """How one axis of the working grid lies on the scene's pixels, in whole STEPS-ths of a scene pixel.
+
+    Working pixel i covers [start + i * ratio, start + (i + 1) * ratio) of the scene's axis.
+    """
+
+    start: Fraction
+    ratio: Fraction
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingGrid:
+    """The grid a network sees: its frame and how its rows and columns are made from the scene's.
+
+    `rows` and `cols` are None where nothing is resampled.
+    """
+
+    frame: Frame
+    rows: Resampling | None = None
+    cols: Resampling | None = None
+
+
+def working_grid(scene: Frame, resolution: float | None) -> WorkingGrid:
+    """The grid of constant pixel size on which `scene` is read at `resolution` metres a pixel on the ground.
+
+    It has the CRS and the axes of the scene. Its pixel edges lie on multiples of its pixel size counted from the
+    origin of the CRS, so that crops of one scene have crops of one working grid. Within 10 % of the resolution, and
+    for scenes without CRS, it is the scene's own grid.
+
+    Raises:
+        SceneError: pixels more than 4 times coarser than `resolution`. Finer ones are averaged, at any factor.
+    """
+    metres = scene.pixel_metres
+    if resolution is None or metres is None:
+        return WorkingGrid(scene)
+    wanted = resolution / metres[0], resolution / metres[1]
+    if min(wanted) < 1 / COARSEST:
+        raise SceneError(
+            f"the scene's pixels of {max(metres):.3g} m are more than {COARSEST:g} times coarser than the "
+            f"{resolution:.3g} m wanted; use finer imagery, or a model trained at its resolution"
+        )
+    if all(1 / (1 + SAME) <= ratio <= 1 + SAME for ratio in wanted):
+        return WorkingGrid(scene)
+    row, col = scene.absolute_origin
+    rows, cols = _axis(row, scene.height, wanted[1]), _axis(col, scene.width, wanted[0])
+    placed = scene.transform @ Affine.translation(float(cols.start), float(rows.start))
+    transform = placed @ Affine.scale(float(cols.ratio), float(rows.ratio))
+    return WorkingGrid(Frame(rows.count, cols.count, transform, scene.crs), rows, cols)
+
+
+def _axis(origin: float, length: int, wanted: float) -> Resampling:
+    ratio = Fraction(max(1, round(wanted * STEPS)), STEPS)
+    first = Fraction(round(origin * STEPS), STEPS)
+    index = math.floor(first / ratio)
+    count = math.ceil((first + length) / ratio) - index
+    return Resampling(index * ratio - first, ratio, count)

@@ -1,0 +1,100 @@
+"""Writing a folder of training windows: arrays that grow as the scene is read, and an index for QGIS."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import geopandas
+import numpy as np
+import shapely
+
+from geounet.block import Array
+from geounet.chips import ChipsCard
+from geounet.files import translated
+from geounet.frame import Frame
+from geounet.grid import Window
+
+
+class GrowingArray:
+    """An .npy file whose first axis grows; its header is written at the end, when the count is known."""
+
+    def __init__(self, file: BinaryIO, path: Path, item: tuple[int, ...], dtype: np.dtype[np.generic]):
+        self._file, self._path, self._item, self._dtype = file, path, item, dtype
+        self.count = 0
+        self._write_header()
+
+    def append(self, values: Array) -> None:
+        """Add one item of the array's shape and dtype."""
+        assert (values.shape, values.dtype) == (self._item, self._dtype), (values.shape, values.dtype)
+        with translated(self._path):
+            self._file.write(np.ascontiguousarray(values).tobytes())
+        self.count += 1
+
+    def _write_header(self) -> None:
+        # numpy leaves room for the first axis to grow, so that a later header has the same length
+        header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False}
+        with translated(self._path):
+            np.lib.format.write_array_header_1_0(self._file, header | {"shape": (self.count, *self._item)})
+
+    def finish(self) -> None:
+        with translated(self._path):
+            self._file.seek(0)
+            self._write_header()
+
+
+@contextmanager
+def growing_array(path: Path, item: tuple[int, ...], dtype: np.dtype[np.generic]) -> Iterator[GrowingArray]:
+    """An .npy file of (count, *item) to append to."""
+    with translated(path):
+        file = path.open("wb")
+    with file:
+        array = GrowingArray(file, path, item, dtype)
+        yield array
+        array.finish()
+
+
+def outline(frame: Frame, window: Window, *, inset: float = 0.0) -> shapely.Polygon:
+    """A window of a frame as a polygon in map coordinates, each side moved inward by `inset` pixels."""
+    top, bottom = window.row + inset, window.row + window.height - inset
+    left, right = window.col + inset, window.col + window.width - inset
+    corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+    return shapely.Polygon([frame.transform @ corner for corner in corners])
+
+
+def outlines(frames: Sequence[Frame], placed: Sequence[tuple[int, Window]], *, inset: float) -> geopandas.GeoSeries:
+    """Windows of several scenes, (scene number, window), in one CRS: that of the scenes, or WGS 84 if they differ."""
+    by_scene = []
+    crs_texts = {frame.crs for frame in frames}
+    for number, frame in enumerate(frames):
+        rows = [i for i, (scene, _) in enumerate(placed) if scene == number]
+        series = geopandas.GeoSeries([outline(frame, placed[i][1], inset=inset) for i in rows], index=rows)
+        series = series.set_crs(frame.crs) if frame.crs else series
+        by_scene.append(series.to_crs(4326) if len(crs_texts) > 1 and frame.crs else series)
+    joined: dict[int, shapely.Polygon] = {}
+    for series in by_scene:
+        joined.update(series.items())
+    return geopandas.GeoSeries([joined[i] for i in range(len(placed))], crs=by_scene[0].crs)
+
+
+def index_table(card: ChipsCard, frames: Sequence[Frame], scenes: Sequence[str]) -> geopandas.GeoDataFrame:
+    """A row for each window: its number, scene, place, split, and share of each class."""
+    placed = [(w.scene, Window(w.row, w.col, card.size, card.size)) for w in card.windows]
+    columns: dict[str, list[object]] = {
+        "window": list(range(len(card.windows))),
+        "scene": [scenes[w.scene] for w in card.windows],
+        "row": [w.row for w in card.windows],
+        "col": [w.col for w in card.windows],
+        "split": [w.split for w in card.windows],
+        "valid": [round(w.valid, 4) for w in card.windows],
+    }
+    for c in card.legend.classes:
+        columns[f"share_{c.name}"] = [round(w.shares[c.id], 4) if w.shares else None for w in card.windows]
+    return geopandas.GeoDataFrame(columns, geometry=outlines(frames, placed, inset=0.0))
+
+
+def write_index(path: Path, card: ChipsCard, frames: Sequence[Frame], scenes: Sequence[str]) -> None:
+    """index.gpkg: layer `windows`, one polygon for each window with its split and class shares."""
+    table = index_table(card, frames, scenes)
+    with translated(path):
+        table.to_file(path, layer="windows", driver="GPKG", engine="pyogrio", VERSION="1.2")

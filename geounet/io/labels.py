@@ -1,0 +1,229 @@
+"""Vector labels and areas: read in any CRS, brought to the pixels of a working grid, burnt window by window."""
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import geopandas
+import numpy as np
+import pyogrio
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyogrio.errors import DataLayerError, DataSourceError
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError, ProjError
+from rasterio.features import rasterize
+
+from geounet.errors import LabelError
+from geounet.footprints import affine_transformed
+from geounet.frame import Frame
+from geounet.grid import Window
+from geounet.legend import Legend
+
+if TYPE_CHECKING:
+    from geounet.block import Array
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class PixelPolygons:
+    """Polygons in pixel coordinates (column, row) of a frame, and the id that each is burnt with, in file order."""
+
+    geometry: "Array"
+    ids: NDArray[np.uint8]
+    tree: shapely.STRtree
+
+    @classmethod
+    def of(cls, geometry: "Array", ids: NDArray[np.uint8]) -> "PixelPolygons":
+        return cls(geometry, ids, shapely.STRtree(geometry))
+
+    def burnt(self, window: Window) -> NDArray[np.uint8]:
+        """(height, width): the id of the last polygon that holds a pixel's centre, else 0."""
+        near = np.sort(self.tree.query(_box(window)))
+        if not near.size:
+            return np.zeros(window.shape, dtype="uint8")
+        shapes = [(self.geometry[i], int(self.ids[i])) for i in near]
+        placed = Affine.translation(window.col, window.row)
+        burnt: NDArray[np.uint8] = rasterize(shapes, out_shape=window.shape, transform=placed, dtype="uint8")
+        return burnt
+
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """First column, first row, last column, last row of all polygons; NaN where there are none."""
+        left, top, right, bottom = shapely.total_bounds(self.geometry)
+        return float(left), float(top), float(right), float(bottom)
+
+
+def class_names(paths: Sequence[Path], field: str | None) -> tuple[str, ...]:
+    """Names of the classes in label files, sorted: the values of `field`, or 'building' where no field is named.
+
+    Raises:
+        LabelError: a file that cannot be read, without that field, or with features that have no value in it.
+    """
+    if field is None:
+        return ("building",)
+    names: set[str] = set()
+    for path in paths:
+        _info(path)
+        values = _frame_of(path, columns=[field])
+        if field not in values.columns:
+            fields = ", ".join(_info(path).fields)
+            raise LabelError(f"{path} has no field {field!r}; it has {fields or 'none'}")
+        if values[field].isna().any():
+            raise LabelError(f"{path} has {int(values[field].isna().sum())} polygons without a value in {field!r}")
+        names.update(str(value) for value in values[field])
+    return tuple(sorted(names))
+
+
+def read_labels(path: Path, frame: Frame, legend: Legend, field: str | None = None) -> PixelPolygons:
+    """Label polygons that meet the frame, with class ids of the legend.
+
+    Invalid ones are repaired and other geometries left out, each with a note.
+
+    Raises:
+        LabelError: a file that is no vector file, has no CRS where the scene has one, no polygons, or misses the scene.
+    """
+    features = _near(path, frame, "labels")
+    if field is None:
+        ids = np.ones(len(features), dtype="uint8")
+    else:
+        ids = np.array([legend.names.index(str(value)) for value in features[field]], dtype="uint8")
+    geometry = _polygons(path, features.geometry.to_numpy())
+    kept = ~shapely.is_empty(geometry) & shapely.intersects(geometry, _ground(frame))
+    if not kept.any():
+        raise LabelError(_miss(path, frame, "labels"))
+    return PixelPolygons.of(_in_pixels(geometry[kept], frame), ids[kept])
+
+
+def read_areas(path: Path, frame: Frame, what: str) -> PixelPolygons:
+    """Polygons of an area option, burnt as 1; none where they miss the frame.
+
+    Args:
+        what: the option's name, for notes and errors.
+    """
+    features = _near(path, frame, what, may_miss=True)
+    geometry = _polygons(path, features.geometry.to_numpy())
+    kept = ~shapely.is_empty(geometry)
+    return PixelPolygons.of(_in_pixels(geometry[kept], frame), np.ones(int(kept.sum()), dtype="uint8"))
+
+
+def read_outlines(path: Path, frame: Frame, *, most: int) -> list[tuple["Array", float]]:
+    """Outer rings (n, 2) in pixels (column, row) and confidences of up to `most` footprints of a GeoPackage."""
+    drawn: list[tuple[Array, float]] = []
+    for name in pyogrio.list_layers(path)[:, 0]:
+        if name == "layer_styles":
+            continue
+        features = _frame_of(path, layer=name, max_features=most - len(drawn), columns=["confidence"])
+        rings = shapely.get_exterior_ring(shapely.get_parts(_in_pixels(features.geometry.to_numpy(), frame)))
+        confidences = features["confidence"].astype(float)
+        drawn += [(shapely.get_coordinates(ring), c) for ring, c in zip(rings, confidences, strict=True)]
+    return drawn
+
+
+def _near(path: Path, frame: Frame, what: str, *, may_miss: bool = False) -> geopandas.GeoDataFrame:
+    """Features of a file near the frame, in the frame's CRS."""
+    info = _info(path)
+    if not info.features:
+        raise LabelError(f"{path} holds no features; {what} need at least one polygon")
+    if (info.crs is None) != (frame.crs is None):
+        has, lacks = ("the scene", path.name) if info.crs is None else (path.name, "the scene")
+        raise LabelError(f"{has} has a CRS and {lacks} has none: they cannot be laid over each other; assign one")
+    bounds = frame.bounds
+    if frame.crs is not None and not _crs(path, info.crs).equals(CRS(frame.crs)):
+        bounds = _bounds_in(frame, _crs(path, info.crs))
+    features = _frame_of(path, bbox=bounds) if all(map(math.isfinite, bounds)) else _frame_of(path)
+    if not len(features) and not may_miss:
+        raise LabelError(_miss(path, frame, what))
+    return features if frame.crs is None else features.to_crs(frame.crs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Info:
+    """What a vector file says of itself, without its features."""
+
+    features: int
+    crs: str | None
+    fields: tuple[str, ...]
+    bounds: tuple[float, ...]
+
+
+def _info(path: Path) -> _Info:
+    if not path.exists():
+        raise LabelError(f"{path} does not exist; check the path of the labels")
+    try:
+        info = pyogrio.read_info(path, force_feature_count=True, force_total_bounds=True)
+    except (DataSourceError, DataLayerError) as error:
+        raise LabelError(f"{path} is no vector file that GDAL can read ({error}); give GPKG, GeoJSON, ...") from error
+    bounds = info["total_bounds"] or ()
+    return _Info(info["features"], info["crs"], tuple(map(str, info["fields"])), tuple(map(float, bounds)))
+
+
+def _frame_of(path: Path, **options: object) -> geopandas.GeoDataFrame:
+    try:
+        return pyogrio.read_dataframe(path, **options)
+    except (DataSourceError, DataLayerError, shapely.GEOSException, ValueError) as error:
+        raise LabelError(f"{path} cannot be read ({error}); repair or export it again") from error
+
+
+def _crs(path: Path, text: str | None) -> CRS:
+    try:
+        return CRS.from_user_input(text)
+    except CRSError as error:
+        raise LabelError(f"{path} has a CRS that PROJ does not know ({text}); assign one that it knows") from error
+
+
+def _bounds_in(frame: Frame, crs: CRS) -> tuple[float, float, float, float]:
+    """Bounds of the frame in another CRS; infinite where it cannot be said."""
+    try:
+        bounds = Transformer.from_crs(frame.crs, crs, always_xy=True).transform_bounds(*frame.bounds, densify_pts=21)
+    except ProjError:
+        return -math.inf, -math.inf, math.inf, math.inf
+    left, bottom, right, top = bounds
+    return (left, bottom, right, top) if left <= right else (-math.inf, bottom, math.inf, top)  # over the antimeridian
+
+
+def _polygons(path: Path, geometry: "Array") -> "Array":
+    """The polygons among geometries, repaired; empty in the place of anything else."""
+    geometry = shapely.force_2d(geometry)
+    flat = np.isin(shapely.get_type_id(geometry), (3, 6))
+    if not flat.all():
+        log.info("%s: %d geometries are no polygons and are left out", path, int((~flat).sum()))
+    geometry = np.where(flat, geometry, shapely.Polygon())
+    invalid = ~shapely.is_valid(geometry)
+    if invalid.any():
+        log.info("%s: %d invalid polygons are repaired", path, int(invalid.sum()))
+        geometry[invalid] = shapely.make_valid(geometry[invalid], method="structure", keep_collapsed=False)
+    return geometry
+
+
+def _in_pixels(geometry: "Array", frame: Frame) -> "Array":
+    return affine_transformed(geometry, ~frame.transform)
+
+
+def _ground(frame: Frame) -> shapely.Polygon:
+    """The frame's outline in map coordinates."""
+    corners = ((0, 0), (frame.width, 0), (frame.width, frame.height), (0, frame.height))
+    return shapely.Polygon([frame.transform @ corner for corner in corners])
+
+
+def _box(window: Window) -> shapely.Polygon:
+    return shapely.box(window.col, window.row, window.col + window.width, window.row + window.height)
+
+
+def _miss(path: Path, frame: Frame, what: str) -> str:
+    info = _info(path)
+    where = "pixels" if frame.crs is None else CRS(frame.crs).name
+    theirs = "pixels" if info.crs is None else _crs(path, info.crs).name
+    return (
+        f"{what} in {path} (bounds {_numbers(info.bounds)} in {theirs}) miss the scene "
+        f"(bounds {_numbers(frame.bounds)} in {where}); check that both are of one place and their CRS are right"
+    )
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return " ".join(f"{value:.7g}" for value in values)

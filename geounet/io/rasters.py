@@ -1,0 +1,103 @@
+"""Plain GeoTIFFs: padded windows for other tools, and rasters that are written strip by strip."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.errors import RasterioError
+from rasterio.windows import Window as RasterioWindow
+
+from geounet.block import Array, Block
+from geounet.errors import OutputError, SceneError
+from geounet.files import whole_file
+from geounet.frame import Frame
+from geounet.io.gdal import gdal, opened, reason
+
+
+def write_window(path: Path, pixels: Block, valid: Block, frame: Frame) -> None:
+    """A window's pixels (bands, h, w) as a GeoTIFF with an internal mask, placed where it lies on the ground.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    placed = frame.crop(pixels.window)
+    bands = pixels.values.shape[0]
+    with _created(path, placed, bands, pixels.values.dtype, nodata=None) as dataset:
+        dataset.write(pixels.values)
+        dataset.write_mask(valid.values[0])
+
+
+def read_prediction(path: Path, height: int, width: int) -> tuple[Array, float | None]:
+    """All bands (bands, height, width) of a prediction of a window, and its nodata value.
+
+    Raises:
+        SceneError: a file that cannot be read, or of another size.
+    """
+    with gdal(), opened(path, SceneError, "prediction") as dataset:
+        if dataset.shape != (height, width):
+            found = f"{dataset.height} x {dataset.width}"
+            raise SceneError(f"{path} is {found} pixels, its window {height} x {width}; predict the whole window")
+        try:
+            values: Array = dataset.read()
+        except RasterioError as error:
+            raise SceneError(f"{path} cannot be read ({reason(error)}); predict this window again") from error
+        return values, dataset.nodata
+
+
+@contextmanager
+def growing_raster(
+    path: Path, frame: Frame, bands: int, dtype: np.dtype[np.generic], nodata: float | None
+) -> Iterator["StripWriter"]:
+    """A tiled GeoTIFF to be written strip by strip, from the top; it bears its name when it is whole.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with whole_file(path) as unfinished, _created(unfinished, frame, bands, dtype, nodata) as dataset:
+        yield StripWriter(dataset, path)
+
+
+class StripWriter:
+    """Strips (bands, h, full width) go in, one below the other."""
+
+    def __init__(self, dataset: rasterio.io.DatasetWriter, path: Path):
+        self._dataset, self._path = dataset, path
+
+    def write(self, strip: Block) -> None:
+        w = strip.window
+        try:
+            self._dataset.write(strip.values, window=RasterioWindow(w.col, w.row, w.width, w.height))
+        except RasterioError as error:
+            raise OutputError(f"{self._path} cannot be written ({reason(error)}); make room") from error
+
+
+@contextmanager
+def _created(
+    path: Path, frame: Frame, bands: int, dtype: np.dtype[np.generic], nodata: float | None
+) -> Iterator[rasterio.io.DatasetWriter]:
+    try:
+        with (
+            gdal(),
+            rasterio.open(
+                path,
+                "w",
+                driver="GTiff",
+                dtype=dtype.name,
+                count=bands,
+                height=frame.height,
+                width=frame.width,
+                transform=frame.transform,
+                crs=frame.crs,
+                nodata=nodata,
+                tiled=True,
+                blockxsize=256,
+                blockysize=256,
+                compress="deflate",
+                bigtiff="IF_SAFER",
+            ) as dataset,
+        ):
+            yield dataset
+    except RasterioError as error:
+        raise OutputError(f"{path} cannot be written ({reason(error)}); choose another --out or make room") from error

@@ -1,0 +1,179 @@
+"""A finished raster read by strips of whole rows, for tracing."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import RasterioError
+from rasterio.windows import Window as RasterioWindow
+
+from geounet.block import Block
+from geounet.errors import LegendError, SceneError
+from geounet.frame import Frame
+from geounet.grid import Window
+from geounet.io.gdal import gdal, opened, reason
+from geounet.io.scene import frame_of
+from geounet.legend import NODATA, Legend, LegendClass
+from geounet.rule import LEVELS
+
+log = logging.getLogger(__name__)
+
+LEGEND_TAG = "GEOUNET_LEGEND"  # JSON of Legend.to_json, as a tag of a raster
+_STRIP_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Strips:
+    """An open raster of classes or of probabilities.
+
+    Attributes:
+        names: of the bands, as the file describes them; empty where it does not.
+        legend: where a tag or category names carry one.
+        is_probability: whether bands hold the probability of a class each; else band 1 holds class ids.
+        declares_nodata: whether the file itself says which pixels it does not have.
+    """
+
+    path: str
+    frame: Frame
+    names: tuple[str, ...]
+    legend: Legend | None
+    is_probability: bool
+    declares_nodata: bool
+    _dataset: rasterio.DatasetReader
+    _has_mask: bool
+
+    def __len__(self) -> int:
+        return len(range(0, self.frame.height, self._rows))
+
+    def read(self, band: int = 1) -> Iterator[Block]:
+        """Strips of one band from top to bottom, (1, height, width) uint8, 255 = nodata.
+
+        Probabilities are levels 0..254 of round(254 p); classes are ids.
+
+        Raises:
+            SceneError: a strip that cannot be read, or that holds no probabilities.
+        """
+        for row in range(0, self.frame.height, self._rows):
+            window = Window(row, 0, self._rows, self.frame.width).within(self.frame.window)
+            yield Block(window, self._levels(window, band)[None])
+
+    @property
+    def _rows(self) -> int:
+        """Rows of a strip: whole blocks of the file, so that none is decoded twice."""
+        block = int(self._dataset.block_shapes[0][0])
+        row_bytes = self.frame.width * np.dtype(self._dataset.dtypes[0]).itemsize
+        return max(1, int(_STRIP_BYTES // row_bytes) // block) * block
+
+    def _levels(self, window: Window, band: int) -> NDArray[np.uint8]:
+        asked = RasterioWindow(window.col, window.row, window.width, window.height)
+        try:
+            values = self._dataset.read(band, window=asked)
+            missing = self._dataset.read_masks(band, window=asked) == 0 if self._has_mask else None
+        except (RasterioError, OSError, ValueError) as error:
+            raise SceneError(
+                f"{self.path} cannot be read at row {window.row} ({reason(error)}); the file may be truncated"
+            ) from error
+        if self.is_probability:
+            scale, offset = self._dataset.scales[band - 1], self._dataset.offsets[band - 1]
+            if values.dtype != np.uint8 or (scale, offset) != (1 / LEVELS, 0.0):
+                values = _quantised(values, scale, offset, missing, f"{self.path}, row {window.row}")
+        if missing is not None:
+            values[missing] = NODATA
+        levels: NDArray[np.uint8] = values
+        return levels
+
+
+@contextmanager
+def open_strips(path: str | Path) -> Iterator[Strips]:
+    """A raster of class ids (uint8) or probabilities (uint8 with a scale, or floats of 0..1) open for reading.
+
+    Not to be shared between threads.
+
+    Raises:
+        SceneError: no raster, or one of another kind.
+    """
+    with gdal(), opened(path, SceneError, "raster", sidecars=True) as dataset:
+        dtype, is_scaled = dataset.dtypes[0], (dataset.scales[0], dataset.offsets[0]) != (1.0, 0.0)
+        is_float = np.dtype(dtype).kind == "f"
+        if not is_float and dtype != "uint8":
+            raise SceneError(
+                f"{path} is of type {dtype}; give class ids as uint8, or probabilities as uint8 or float32"
+            )
+        is_probability = is_float or is_scaled
+        colours = [c for c in dataset.colorinterp if c != ColorInterp.alpha]
+        if not is_probability and len(colours) > 1:
+            raise SceneError(f"{path} has {len(colours)} bands without a scale; give one band of class ids")
+        names = tuple(text or "" for text in dataset.descriptions[: len(colours)])
+        all_valid = dataset.mask_flag_enums[0] == [MaskFlags.all_valid]
+        yield Strips(
+            path=str(path),
+            frame=frame_of(dataset),
+            names=names,
+            legend=_legend(dataset, Path(path)),
+            is_probability=is_probability,
+            declares_nodata=not all_valid,
+            _dataset=dataset,
+            _has_mask=not all_valid and not (dtype == "uint8" and dataset.nodata == NODATA),
+        )
+
+
+def _quantised(
+    values: NDArray[np.generic], scale: float, offset: float, missing: NDArray[np.bool_] | None, where: str
+) -> NDArray[np.uint8]:
+    """round(254 p) of probabilities p, and 255 where there is none.
+
+    Raises:
+        SceneError: values that are no probabilities.
+    """
+    p = values.astype(np.float32) * np.float32(scale) + np.float32(offset)
+    unknown = np.isnan(p) if missing is None else np.isnan(p) | missing
+    p[unknown] = 0
+    if p.size and not (p.min() >= 0 and p.max() <= 1):
+        raise SceneError(f"{where}: values {p.min():g} to {p.max():g} are no probabilities; give 0 to 1")
+    levels: NDArray[np.uint8] = np.rint(LEVELS * p).astype(np.uint8)
+    levels[unknown] = NODATA
+    return levels
+
+
+def _legend(dataset: rasterio.DatasetReader, path: Path) -> Legend | None:
+    """The legend in a tag of the raster, or in the category names beside it."""
+    text = dataset.tags().get(LEGEND_TAG)
+    try:
+        if text is not None:
+            return Legend.from_json(json.loads(text))
+        return _categories(path.with_name(path.name + ".aux.xml"))
+    except (LegendError, ValueError) as error:
+        log.warning("%s: its legend is not used (%s)", path, error)
+        return None
+
+
+def _categories(path: Path) -> Legend | None:
+    """Names and colours that a GDAL side file gives to the values 0, 1, 2, ...; None where it gives no names."""
+    try:
+        root = ET.parse(path).getroot()  # noqa: S314 (expat limits entities; the file is the user's own)
+    except (OSError, ET.ParseError):
+        return None
+    names = [node.text or "" for node in root.findall(".//CategoryNames/Category")]
+    if len(names) < 2:
+        return None
+    plain = Legend.of_names(*names[1:])
+    colours = [_hex(entry) for entry in root.findall(".//ColorTable/Entry")]
+    return Legend(
+        tuple(
+            LegendClass(c.id, names[0] if c.id == 0 else c.name, colours[c.id] if c.id < len(colours) else c.colour)
+            for c in plain.classes
+        )
+    )
+
+
+def _hex(entry: ET.Element) -> str:
+    """#rrggbb of a colour table's entry."""
+    return "#" + "".join(f"{min(255, int(entry.get(channel, '0'))):02x}" for channel in ("c1", "c2", "c3"))

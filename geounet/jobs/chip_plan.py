@@ -1,0 +1,161 @@
+"""Which training windows there are, and of which split: decided from labels alone, before a pixel is read."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import shapely
+
+from geounet.frame import Frame
+from geounet.grid import Window
+from geounet.io.chips import outlines
+from geounet.jobs.truth import AREA_SPLITS, Truth
+from geounet.legend import IGNORE, Legend
+from geounet.split import block_splits
+
+_FEWEST_BLOCKS = 24  # fewer make validation a matter of luck
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSettings:
+    """How windows are chosen and divided.
+
+    Args:
+        keep_empty: share of training windows without foreground that are kept.
+        val, test: shares of the blocks; not looked at where an area is given for that split.
+        block: metres; None: as many windows as leave at least 24 blocks, at most 4 x 4.
+    """
+
+    keep_empty: float = 0.25
+    val: float = 0.15
+    test: float = 0.0
+    block: float | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChip:
+    """A window to be cut: where, for which split, in which kept area (0: none), and the pixels of each class."""
+
+    scene: int
+    window: Window
+    split: str
+    area: int
+    counts: tuple[int, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(self.counts[1:])
+
+
+def plan_chips(
+    frames: Sequence[Frame], truths: Sequence[Truth], legend: Legend, *, size: int, stride: int, settings: SplitSettings
+) -> list[PlannedChip]:
+    """The windows to cut, scene by scene and row by row; no two of different splits share a pixel.
+
+    Windows in a kept area are validation or test as it says. The others are divided by blocks. A window that shares
+    ground with one of a split that goes before it (test, validation, train) is left out.
+    """
+    held = {name for truth in truths for id_, _ in truth.kept for name in [AREA_SPLITS[id_]]}
+    windows = [
+        chip
+        for number, (frame, truth) in enumerate(zip(frames, truths, strict=True))
+        for chip in _scored(number, frame, truth, legend, size=size, stride=stride)
+    ]
+    free = [chip for chip in windows if chip.area == 0]
+    blocks = _blocks(free, frames, -(-size // stride) * stride, settings.block)
+    foreground = {key: _share([free[i] for i in rows]) for key, rows in blocks.items()}
+    by_block = block_splits(
+        foreground,
+        val=0.0 if "val" in held else settings.val,
+        test=0.0 if "test" in held else settings.test,
+        seed=settings.seed,
+    )
+    split = {(free[i].scene, free[i].window): by_block[key] for key, rows in blocks.items() for i in rows}
+    chips = [replace(chip, split=split.get((chip.scene, chip.window), chip.split)) for chip in windows]
+    return _few_empty(_disjoint(chips, frames), settings)
+
+
+def starts(length: int, size: int, stride: int) -> range:
+    """First pixel of each window along one axis: every pixel is covered, the last window may hang over the edge.
+
+    >>> list(starts(600, 256, 256))
+    [0, 256, 512]
+    """
+    count = max(0, -(-(length - size) // stride)) + 1
+    return range(0, count * stride, stride)
+
+
+def _scored(
+    number: int, frame: Frame, truth: Truth, legend: Legend, *, size: int, stride: int
+) -> Iterator[PlannedChip]:
+    """Every window with at least one scored pixel; `split` is that of the kept area at its centre, else train."""
+    for row in starts(frame.height, size, stride):
+        strip = Window(row, 0, size, frame.width).within(frame.window)
+        classes, areas = truth.classes(strip), truth.kept_areas(strip)
+        for col in starts(frame.width, size, stride):
+            window = Window(row, col, size, size)
+            inside = window.within(strip).seen_from(strip)
+            area = int(areas[min(size // 2, strip.height - 1), min(col + size // 2, frame.width - 1)])
+            own = areas[inside.rows, inside.cols] == area
+            scored = classes[inside.rows, inside.cols][own]
+            counts = np.bincount(scored[scored != IGNORE], minlength=len(legend.classes))
+            if counts.sum():
+                yield PlannedChip(number, window, AREA_SPLITS[area], area, tuple(int(n) for n in counts))
+
+
+def _share(chips: Sequence[PlannedChip]) -> float:
+    scored = sum(sum(chip.counts) for chip in chips)
+    return sum(sum(chip.counts[1:]) for chip in chips) / scored
+
+
+def _blocks(
+    chips: Sequence[PlannedChip], frames: Sequence[Frame], unit: int, metres: float | None
+) -> dict[tuple[int, int, int], list[int]]:
+    """Chips by (scene, block row, block column); sides of blocks are whole numbers of `unit` pixels."""
+
+    def grouped(sides: Sequence[int]) -> dict[tuple[int, int, int], list[int]]:
+        blocks: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+        for i, chip in enumerate(chips):
+            side = sides[chip.scene] * unit
+            blocks[chip.scene, chip.window.row // side, chip.window.col // side].append(i)
+        return blocks
+
+    if metres is not None:
+        return grouped([max(1, round(metres / (frame.ground_resolution or 1.0) / unit)) for frame in frames])
+    for side in (4, 3, 2):
+        blocks = grouped([side] * len(frames))
+        if len(blocks) >= _FEWEST_BLOCKS:
+            return blocks
+    return grouped([1] * len(frames))
+
+
+def _disjoint(chips: list[PlannedChip], frames: Sequence[Frame]) -> list[PlannedChip]:
+    """The chips that share no ground with a chip of a split that goes before theirs."""
+    if not chips:
+        return chips
+    # half a pixel inward: neighbours that touch share no pixel
+    shapes = outlines(frames, [(chip.scene, chip.window) for chip in chips], inset=0.5).to_numpy()
+    scenes = np.array([chip.scene for chip in chips])
+    splits = np.array([chip.split for chip in chips])
+    one_map = all(frame.crs for frame in frames)
+    kept = np.ones(len(chips), dtype=bool)
+    for later, before in (("val", ("test",)), ("train", ("test", "val"))):
+        first = np.flatnonzero(np.isin(splits, before) & kept)
+        second = np.flatnonzero(splits == later)
+        mine, theirs = shapely.STRtree(shapes[first]).query(shapes[second], predicate="intersects")
+        if not one_map:  # without a CRS, pixels of two scenes are never the same place
+            same = scenes[second[mine]] == scenes[first[theirs]]
+            mine = mine[same]
+        kept[second[mine]] = False
+    return [chip for chip, keep in zip(chips, kept, strict=True) if keep]
+
+
+def _few_empty(chips: list[PlannedChip], settings: SplitSettings) -> list[PlannedChip]:
+    """The chips without most of the training ones that have no foreground."""
+    empty = [i for i, chip in enumerate(chips) if chip.split == "train" and chip.is_empty]
+    draw = random.Random(settings.seed)  # noqa: S311 (a choice of windows is no secret)
+    dropped = set(draw.sample(empty, len(empty) - round(settings.keep_empty * len(empty))))
+    return [chip for i, chip in enumerate(chips) if i not in dropped]

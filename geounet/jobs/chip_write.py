@@ -1,0 +1,172 @@
+"""Cutting planned windows out of their scenes: one reading from top to bottom, arrays that grow on disk."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geounet.block import Array, Block
+from geounet.chips import ChipWindow
+from geounet.files import translated
+from geounet.grid import Window
+from geounet.io.chips import GrowingArray, growing_array
+from geounet.io.scene import Scene
+from geounet.jobs.chip_plan import PlannedChip
+from geounet.jobs.truth import Truth
+from geounet.legend import IGNORE, Legend
+
+_OVERLAP = 0.12  # of a strip may be read again with the next one
+_BLOCKS_DOWN = 6  # blocks of the file that a strip is high at least, for the same reason
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Sums over the valid pixels of training windows, by band, in float64."""
+
+    count: int
+    total: NDArray[np.float64]
+    squares: NDArray[np.float64]
+
+    @classmethod
+    def none(cls, bands: int) -> "Statistics":
+        return cls(0, np.zeros(bands), np.zeros(bands))
+
+    def plus(self, pixels: Array, valid: NDArray[np.bool_]) -> "Statistics":
+        """With the valid pixels of (bands, h, w) added."""
+        values = pixels[:, valid].astype("float64")
+        return Statistics(
+            self.count + values.shape[1], self.total + values.sum(axis=1), self.squares + np.square(values).sum(axis=1)
+        )
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        return self.total / max(1, self.count)
+
+    @property
+    def std(self) -> NDArray[np.float64]:
+        """Standard deviation; 1 for a band that never changes."""
+        variance = self.squares / max(1, self.count) - np.square(self.mean)
+        return np.where(variance > 0, np.sqrt(np.maximum(variance, 0)), 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Chip:
+    """A window as it is stored: pixels (bands, size, size), their validity, and labels (size, size)."""
+
+    plan: PlannedChip
+    pixels: Array
+    valid: NDArray[np.bool_]
+    labels: NDArray[np.uint8]
+
+
+def cut_chips(scene: Scene, truth: Truth, plans: Sequence[PlannedChip], size: int, stride: int) -> Iterator[Chip]:
+    """The planned windows of one scene that have data, top to bottom.
+
+    Pixels that the scene does not have, and those of an area kept for another split, are invalid and ignored.
+    """
+    for strip, group in _strips(plans, scene, size, stride):
+        pixels, valid = scene.read(strip)
+        classes, areas = truth.classes(strip), truth.kept_areas(strip)
+        for plan in group:
+            inside = plan.window.within(strip)
+            here = inside.seen_from(strip)
+            own = areas[here.rows, here.cols]
+            seen = valid.cut(inside).values[0] & (own == plan.area)
+            labels = np.where(seen, classes[here.rows, here.cols], np.uint8(IGNORE))
+            if (labels != IGNORE).any():
+                yield _padded(plan, pixels.cut(inside), seen, labels)
+
+
+def _strips(
+    plans: Sequence[PlannedChip], scene: Scene, size: int, stride: int
+) -> Iterator[tuple[Window, list[PlannedChip]]]:
+    """Strips of whole rows, each with the windows that lie in it."""
+    frame = scene.frame
+    rows = max(1, -(-round((size - stride) / _OVERLAP) // stride), -(-scene.block_rows * _BLOCKS_DOWN // stride))
+    for number, group in groupby(plans, key=lambda plan: plan.window.row // stride // rows):
+        windows = list(group)
+        bottom = max(plan.window.row for plan in windows) + size
+        first = min(number * rows * stride, *(plan.window.row for plan in windows))
+        yield Window(first, 0, bottom - first, frame.width).within(frame.window), windows
+
+
+def _padded(plan: PlannedChip, pixels: Block, valid: NDArray[np.bool_], labels: NDArray[np.uint8]) -> Chip:
+    """The chip at its full size: what hangs over the scene's edge is invalid and ignored."""
+    here = pixels.window.seen_from(plan.window)
+    full = np.zeros((len(pixels.values), *plan.window.shape), dtype=pixels.values.dtype)
+    seen = np.zeros(plan.window.shape, dtype=bool)
+    known = np.full(plan.window.shape, IGNORE, dtype="uint8")
+    full[:, here.rows, here.cols] = np.where(valid, pixels.values, 0)
+    seen[here.rows, here.cols] = valid
+    known[here.rows, here.cols] = labels
+    return Chip(plan, full, seen, known)
+
+
+class ChipWriter:
+    """images.npy and labels.npy, written as chips come; invalid pixels get their fill when the mean is known."""
+
+    def __init__(self, images: GrowingArray, labels: GrowingArray, masks: GrowingArray, legend: Legend, bands: int):
+        self._images, self._labels, self._masks = images, labels, masks
+        self._legend = legend
+        self._partly: list[int] = []
+        self.windows: list[ChipWindow] = []
+        self.statistics = Statistics.none(bands)
+
+    def add(self, chip: Chip) -> None:
+        if chip.plan.split == "train":
+            self.statistics = self.statistics.plus(chip.pixels, chip.valid)
+        if not chip.valid.all():
+            self._partly.append(len(self.windows))
+            self._masks.append(np.packbits(chip.valid))
+        self._images.append(chip.pixels)
+        self._labels.append(chip.labels)
+        scored = chip.labels[chip.labels != IGNORE]
+        counts = np.bincount(scored, minlength=len(self._legend.classes))
+        shares = tuple(float(n) / scored.size for n in counts)
+        plan = chip.plan
+        valid = float(chip.valid.mean())
+        self.windows.append(ChipWindow(plan.scene, plan.window.row, plan.window.col, plan.split, valid, shares))
+
+    @property
+    def partly_valid(self) -> tuple[int, ...]:
+        """Numbers of the windows with invalid pixels; the masks were written in this order."""
+        return tuple(self._partly)
+
+
+def write_chips(
+    folder: Path,
+    chips: Iterator[Chip],
+    *,
+    size: int,
+    bands: int,
+    dtype: np.dtype[np.generic],
+    legend: Legend,
+    fill_of: Callable[[Statistics], NDArray[np.float64]],
+) -> ChipWriter:
+    """Write the chips' arrays into a folder and return what was written."""
+    masks = folder / "masks.npy"
+    with ExitStack() as stack:
+        images = stack.enter_context(growing_array(folder / "images.npy", (bands, size, size), dtype))
+        labels = stack.enter_context(growing_array(folder / "labels.npy", (size, size), np.dtype("uint8")))
+        packed = stack.enter_context(growing_array(masks, (-(-size * size // 8),), np.dtype("uint8")))
+        writer = ChipWriter(images, labels, packed, legend, bands)
+        for chip in chips:
+            writer.add(chip)
+    if writer.partly_valid:
+        fill = fill_of(writer.statistics).astype(dtype)
+        with translated(folder):
+            _fill_invalid(folder / "images.npy", masks, writer.partly_valid, fill, size)
+    masks.unlink()
+    return writer
+
+
+def _fill_invalid(images: Path, masks: Path, numbers: Sequence[int], fill: Array, size: int) -> None:
+    pixels, packed = np.load(images, mmap_mode="r+"), np.load(masks, mmap_mode="r")
+    for number, bits in zip(numbers, packed, strict=True):
+        invalid = np.unpackbits(bits, count=size * size).reshape(size, size) == 0
+        pixels[number][:, invalid] = fill[:, None]
+    pixels.flush()

@@ -1,0 +1,9 @@
+"""Names of what infer writes into its folder."""
+
+CLASSES = "classes.tif"
+PROBABILITY = "probability.tif"
+FOOTPRINTS = "footprints.gpkg"
+PREVIEW = "preview.png"
+SUMMARY = "summary.json"
+PARTS = "parts"
+ALL = (SUMMARY, CLASSES, CLASSES + ".aux.xml", PROBABILITY, FOOTPRINTS, PREVIEW)  # the proof of the others first

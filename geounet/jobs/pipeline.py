@@ -1,0 +1,99 @@
+"""Stages of a job in threads of their own, joined by queues of one."""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import Empty, Full, Queue
+from typing import TypeVar
+
+T = TypeVar("T")
+_WAIT = 0.1  # seconds after which a stage looks whether it is still wanted
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: BaseException
+
+
+class _Finished:
+    pass
+
+
+def ahead(items: Iterable[T]) -> Generator[T, None, None]:
+    """The items, each made in another thread while the one before it is used; at most one waits.
+
+    An error in making them is raised here. Closing this ends the thread, and closes the items there.
+    """
+    queue: Queue[T | _Failed | _Finished] = Queue(maxsize=1)
+    unwanted = threading.Event()
+
+    def put(item: T | _Failed | _Finished) -> None:
+        while not unwanted.is_set():
+            try:
+                queue.put(item, timeout=_WAIT)
+                return
+            except Full:
+                continue
+
+    def work() -> None:
+        try:
+            for item in items:
+                put(item)
+                if unwanted.is_set():
+                    return
+            put(_Finished())
+        except BaseException as error:
+            put(_Failed(error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            try:
+                item = queue.get(timeout=_WAIT)
+            except Empty:
+                assert thread.is_alive() or not queue.empty(), "a stage ended without saying so"
+                continue
+            if isinstance(item, _Finished):
+                return
+            if isinstance(item, _Failed):
+                raise item.error
+            yield item
+    finally:
+        unwanted.set()
+        thread.join()
+
+
+class Clock:
+    """Seconds spent in each stage of a job. A stage belongs to one thread."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[name] += time.perf_counter() - start
+
+    def timed(self, name: str, items: Iterable[T]) -> Generator[T, None, None]:
+        """The items; the time it takes to make them counts for a stage, the time to use them does not."""
+        iterator = iter(items)
+        while True:
+            with self.stage(name):
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+            yield item
+
+    def seconds(self, *names: str) -> dict[str, float]:
+        """Of the named stages, and `total` since the clock was made."""
+        spent = {"total": time.perf_counter() - self._start} | {name: self._seconds[name] for name in names}
+        return {name: round(value, 3) for name, value in spent.items()}

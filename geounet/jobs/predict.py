@@ -1,0 +1,88 @@
+"""From an open scene to parts on disk: read, predict and write in three threads, one part at a time in each."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from geounet.assemble import cut, masked, part_core, part_input, place
+from geounet.block import Block, Piece, Segmenter
+from geounet.grid import PlannedWindow, WindowGrid
+from geounet.io.parts import Parts
+from geounet.io.scene import Scene
+from geounet.jobs.pipeline import Clock, ahead
+from geounet.track import Track, untracked
+
+PART_BYTES = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """What was computed: windows that went through the network and their pixels, those skipped, parts, parts kept."""
+
+    windows: int
+    network_pixels: int
+    windows_skipped: int
+    parts: int
+    parts_resumed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    plans: Sequence[PlannedWindow]
+    valid: Block
+    pieces: Sequence[Piece]
+
+
+def predict_parts(
+    scene: Scene,
+    segmenter: Segmenter,
+    grid: WindowGrid,
+    parts: Parts,
+    *,
+    clock: Clock | None = None,
+    track: Track = untracked,
+) -> Predicted:
+    """Write the parts of one scene's prediction; parts already whole are left alone.
+
+    Raises:
+        SceneError: a part of the scene that cannot be read.
+        OutputError: a part that cannot be written.
+    """
+    clock = clock or Clock()
+    size = len(scene.bands.numbers) * scene.dtype.itemsize
+    plans = list(grid.parts(PART_BYTES, size))
+    done = parts.finished()
+    missing = [plan for plan in plans if part_core(plan) not in done]
+    total = sum(part_core(plan).area for plan in missing) / 1e6
+    computed: list[int] = []
+
+    def predicted() -> Iterator[Block]:
+        with closing(ahead(clock.timed("read", _read(scene, missing)))) as inputs:
+            for part in inputs:
+                computed.append(len(part.pieces))
+                answers = clock.timed("forward", segmenter.predict(part.pieces))
+                strip = place(answers, part_core(part.plans), parts.bands)
+                yield masked(strip, part.valid)
+
+    tracked = track(predicted(), "predicting", total=total, unit="Mpx", amount=lambda b: b.window.area / 1e6)
+    # whatever happens, no thread reads on: the scene is closed next
+    with closing(ahead(tracked)) as strips:
+        for strip in strips:
+            with clock.stage("write"):
+                parts.write(strip)
+    height, width = grid.window_shape
+    wanted = sum(len(plan) for plan in missing)
+    return Predicted(
+        windows=sum(computed),
+        network_pixels=sum(computed) * height * width,
+        windows_skipped=wanted - sum(computed),
+        parts=len(plans),
+        parts_resumed=len(plans) - len(missing),
+    )
+
+
+def _read(scene: Scene, parts: Sequence[Sequence[PlannedWindow]]) -> Iterator[_Part]:
+    """Each part's pixels, in one reading, cut into windows."""
+    for plans in parts:
+        pixels, valid = scene.read(part_input(plans))
+        yield _Part(plans, valid, list(cut(pixels, valid, plans)))

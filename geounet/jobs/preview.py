@@ -1,0 +1,37 @@
+"""preview.png of a finished map: scene, probability and footprints side by side."""
+
+from pathlib import Path
+
+import numpy as np
+
+from geounet.files import whole_file
+from geounet.io.labels import read_outlines
+from geounet.io.scene import Scene, open_scene
+from geounet.jobs.outputs import FOOTPRINTS, PREVIEW, PROBABILITY
+from geounet.legend import NODATA
+from geounet.report.preview import Panels, preview_picture
+from geounet.report.samples import stretched
+from geounet.rule import LEVELS
+
+_SIDE = 900  # pixels of a panel at most
+_FOOTPRINTS = 20_000  # drawn at most: more are a blur
+
+
+def write_preview(folder: Path, scene: Scene) -> None:
+    """Draw the map in a folder beside the scene that it was made from."""
+    pixels, valid = scene.thumbnail(_SIDE)
+    with open_scene(folder / PROBABILITY, nodata=NODATA) as raster:
+        levels, known = raster.thumbnail(_SIDE)
+        probability = np.where(known, levels.max(axis=0) / LEVELS, np.nan)
+        frame = raster.frame
+    vectors = folder / FOOTPRINTS
+    panels = Panels(
+        picture=stretched(pixels, valid, scene.bands.colours),
+        probability=probability,
+        outlines=read_outlines(vectors, frame, most=_FOOTPRINTS) if vectors.exists() else None,
+        shape=frame.shape,
+        ground_resolution=frame.ground_resolution,
+        north=frame.north,
+    )
+    with whole_file(folder / PREVIEW) as unfinished:
+        unfinished.write_bytes(preview_picture(panels))

@@ -1,0 +1,223 @@
+"""tile: scenes and labels to a folder of training windows."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geounet import __version__
+from geounet.chips import ChipsCard
+from geounet.errors import LabelError, SceneError, SettingsError
+from geounet.files import refuse_existing, translated, whole_folder
+from geounet.io.chips import write_index
+from geounet.io.labels import class_names
+from geounet.io.scene import Nodata, Scene, open_scene
+from geounet.jobs.chip_plan import PlannedChip, SplitSettings, plan_chips
+from geounet.jobs.chip_write import Chip, ChipWriter, Statistics, cut_chips, write_chips
+from geounet.jobs.truth import Areas, Truth, one_for_each
+from geounet.legend import Legend
+from geounet.track import Track, untracked
+
+log = logging.getLogger(__name__)
+
+GroundResolution = float | Literal["auto", "native"]
+_FINE, _ENOUGH = 0.25, 0.3  # metres: finer than the one is taken to the other, where a window sees a whole house
+
+
+@dataclass(frozen=True, slots=True)
+class TileResult:
+    """What was written: the folder, windows by split, decodings of a scene's block on average, and notes."""
+
+    out: Path
+    windows: Mapping[str, int]
+    ground_resolution: float | None
+    decoded: float
+
+
+def tile(
+    scenes: Sequence[Path],
+    *,
+    labels: Sequence[Path],
+    out: Path | None = None,
+    size: int = 256,
+    stride: int = 256,
+    bands: Sequence[int] | Literal["auto"] = "auto",
+    gsd: GroundResolution = "auto",
+    class_field: str | None = None,
+    ignore: Path | None = None,
+    label_area: Path | None = None,
+    keep_empty: float = 0.25,
+    val: float = 0.15,
+    test: float = 0.0,
+    split_block: float | None = None,
+    val_area: Path | None = None,
+    test_area: Path | None = None,
+    nodata: Nodata = "auto",
+    seed: int = 0,
+    overwrite: bool = False,
+    track: Track = untracked,
+) -> TileResult:
+    """Cut scenes and vector labels into training windows: images.npy, labels.npy, index.gpkg and chips.json.
+
+    Args:
+        scenes: rasters, treated singly.
+        labels: a vector file for all scenes, or one for each, in any CRS.
+        out: the folder to make; SCENE_chips beside the first scene where it is None.
+        size, stride: of the windows, in pixels of the working grid.
+        gsd: metres a pixel on the ground; auto takes scenes finer than 0.25 m to 0.3 m; native leaves them.
+        class_field: field of the class names; without one all polygons are buildings.
+        ignore, label_area: polygons inside or outside of which nothing is learned or scored.
+        keep_empty: share of the training windows without foreground that are kept.
+        val, test: shares of the blocks; val_area, test_area: polygons that decide instead.
+        split_block: side of a block in metres.
+
+    Raises:
+        SceneError, LabelError: input that cannot be read or does not fit together.
+        SettingsError: settings out of range.
+        OutputError: a folder that cannot be written, or exists.
+    """
+    _check(scenes, size, stride, keep_empty)
+    files = one_for_each(scenes, labels)
+    legend = Legend.of_names(*class_names(labels, class_field))
+    settings = SplitSettings(keep_empty, val, test, split_block, seed)
+    areas = Areas(label_area, ignore, val_area, test_area)
+    folder = out or scenes[0].with_name(f"{scenes[0].stem}_chips")
+    refuse_existing(folder, overwrite=overwrite)
+    with ExitStack() as stack:
+        resolution = _resolution(scenes, gsd)
+        opened = [
+            stack.enter_context(open_scene(path, bands=bands, nodata=nodata, resolution=resolution)) for path in scenes
+        ]
+        _check_alike(opened)
+        truths = [
+            Truth.read(file, scene.frame, legend, field=class_field, areas=areas)
+            for file, scene in zip(files, opened, strict=True)
+        ]
+        plans = plan_chips(
+            [scene.frame for scene in opened], truths, legend, size=size, stride=stride, settings=settings
+        )
+        unfinished = stack.enter_context(whole_folder(folder, overwrite=overwrite))
+        chips = _cut(opened, truths, plans, size, stride)
+        chips = track(chips, "tiling", total=len(plans), unit="windows")
+        written = write_chips(
+            unfinished,
+            chips,
+            size=size,
+            bands=len(opened[0].bands.numbers),
+            dtype=opened[0].dtype,
+            legend=legend,
+            fill_of=lambda statistics: _fill(statistics, opened[0].dtype),
+        )
+        card = _card(opened, written, legend, size=size, stride=stride, resolution=resolution)
+        card = replace(card, origin=_origin(opened, files, settings))
+        with translated(folder):
+            (unfinished / "chips.json").write_text(card.to_json(), encoding="utf-8")
+        write_index(unfinished / "index.gpkg", card, [scene.frame for scene in opened], [s.path for s in opened])
+        decoded = sum(s.decoded for s in opened) / sum(s.native.height * s.native.width for s in opened)
+    counts = {split: len(card.of_split(split)) for split in ("train", "val", "test")}
+    if not counts["val"]:
+        log.info("no windows for validation: the scene is too small to divide; give --val-area or more scenes")
+    return TileResult(folder, counts, card.ground_resolution, decoded)
+
+
+def _check(scenes: Sequence[Path], size: int, stride: int, keep_empty: float) -> None:
+    if not scenes:
+        raise SettingsError("no scene given; name at least one raster")
+    if not 16 <= size <= 4096:
+        raise SettingsError(f"window size {size} must be between 16 and 4096 pixels")
+    if not 0 < stride <= size:
+        raise SettingsError(f"stride {stride} must be between 1 and the window size {size}")
+    if not 0 <= keep_empty <= 1:
+        raise SettingsError(f"keep-empty {keep_empty} must be between 0 and 1")
+
+
+def _check_alike(scenes: Sequence[Scene]) -> None:
+    first = scenes[0]
+    for scene in scenes[1:]:
+        if scene.dtype != first.dtype:
+            raise SceneError(f"{scene.path} is {scene.dtype}, {first.path} is {first.dtype}; convert one of them")
+        if scene.bands.colours != first.bands.colours:
+            ours, theirs = ", ".join(first.bands.colours), ", ".join(scene.bands.colours)
+            raise SceneError(f"{scene.path} has bands {theirs}, {first.path} has {ours}; pick them with --bands")
+        if (scene.frame.crs is None) != (first.frame.crs is None):
+            raise SceneError(f"of {scene.path} and {first.path} one has no CRS; assign it, or tile them apart")
+
+
+def _resolution(scenes: Sequence[Path], gsd: GroundResolution) -> float | None:
+    """Ground resolution of the training windows in metres; None for the scenes' own, where there is no CRS.
+
+    Several scenes share one: auto and native take that of the coarsest.
+    """
+    if isinstance(gsd, float | int):
+        if not 0 < gsd < 1e5:
+            raise SettingsError(f"ground resolution {gsd} m must be above 0")
+        _note_missing_crs(scenes, gsd)
+        return float(gsd)
+    known = {path: _native_resolution(path) for path in scenes}
+    own = [resolution for resolution in known.values() if resolution is not None]
+    if not own:
+        log.info("%s has no CRS: windows are cut at its own pixels", scenes[0])
+        return None
+    coarsest = max(own)
+    if gsd == "auto" and coarsest < _FINE:
+        log.info("pixels of %.3g m are averaged to %g m (--gsd native keeps them)", coarsest, _ENOUGH)
+        return _ENOUGH
+    return coarsest
+
+
+def _note_missing_crs(scenes: Sequence[Path], gsd: float) -> None:
+    for path in scenes:
+        if _native_resolution(path) is None:
+            log.info("%s has no CRS: it is cut at its own pixels, not at %g m", path, gsd)
+
+
+def _native_resolution(path: Path) -> float | None:
+    with open_scene(path) as scene:
+        return scene.native.ground_resolution
+
+
+def _cut(
+    scenes: Sequence[Scene], truths: Sequence[Truth], plans: Sequence[PlannedChip], size: int, stride: int
+) -> Iterator[Chip]:
+    for number, (scene, truth) in enumerate(zip(scenes, truths, strict=True)):
+        yield from cut_chips(scene, truth, [plan for plan in plans if plan.scene == number], size, stride)
+
+
+def _fill(statistics: Statistics, dtype: np.dtype[np.generic]) -> NDArray[np.float64]:
+    """What stands for a missing pixel: the mean of each band, rounded where the dtype is whole numbers."""
+    return np.rint(statistics.mean) if dtype.kind in "iu" else statistics.mean.astype(dtype).astype("float64")
+
+
+def _card(
+    scenes: Sequence[Scene], written: ChipWriter, legend: Legend, *, size: int, stride: int, resolution: float | None
+) -> ChipsCard:
+    if not any(window.split == "train" for window in written.windows):
+        names = ", ".join(scene.path for scene in scenes)
+        raise LabelError(f"no training window of {names} has both data and labels; check nodata and the label area")
+    statistics = written.statistics
+    return ChipsCard(
+        size=size,
+        stride=stride,
+        dtype=scenes[0].dtype.name,
+        colours=scenes[0].bands.colours,
+        mean=tuple(float(value) for value in statistics.mean),
+        std=tuple(float(value) for value in statistics.std),
+        fill=tuple(float(value) for value in _fill(statistics, scenes[0].dtype)),
+        ground_resolution=resolution,
+        legend=legend,
+        windows=tuple(written.windows),
+    )
+
+
+def _origin(scenes: Sequence[Scene], labels: Sequence[Path], settings: SplitSettings) -> dict[str, object]:
+    return {
+        "geounet": __version__,
+        "scenes": [Path(scene.path).name for scene in scenes],
+        "labels": [path.name for path in labels],
+        "split": {"val": settings.val, "test": settings.test, "block": settings.block, "seed": settings.seed},
+    }

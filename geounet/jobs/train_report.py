@@ -1,0 +1,65 @@
+"""What a finished training is judged and pictured by: its validation windows, answered as a map would be."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from geounet.block import Array, Block, Piece, Segmenter
+from geounet.grid import Window
+from geounet.nn.chip_set import Windows
+from geounet.nn.chip_store import VOID
+from geounet.nn.score import Confusion, scored_truth
+from geounet.report.samples import Sample, samples_picture
+
+SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Counts over all windows, and the score of each window by its index (those with no foreground have none)."""
+
+    confusion: Confusion
+    scores: dict[int, float]
+
+
+def pieces(windows: Iterable[tuple[Array, Array]]) -> Iterator[Piece]:
+    """Each window as the network is given it, all of it core."""
+    for pixels, labels in windows:
+        place = Window(0, 0, *labels.shape)
+        yield Piece(Block(place, pixels), Block(place, (labels != VOID)[None]), place)
+
+
+def judged(segmenter: Segmenter, windows: Windows) -> Judgement:
+    """The segmenter's answers on the windows, scored by the rule that makes the maps."""
+    classes = len(segmenter.card.legend.classes)
+    total, scores = Confusion.empty(classes), {}
+    answers = segmenter.predict(pieces(windows))
+    for index, (answer, (_, labels)) in enumerate(zip(answers, windows, strict=True)):
+        found = Confusion.of(labels, answer.values[0], classes)
+        total += found
+        if found.score is not None:
+            scores[index] = found.score
+    return Judgement(total, scores)
+
+
+def pictured(segmenter: Segmenter, windows: Windows, judgement: Judgement) -> bytes:
+    """A PNG of image, truth and prediction: the best, the median and the worst windows, or the first without scores."""
+    classes = len(segmenter.card.legend.classes)
+    ranked = sorted(judgement.scores, key=lambda index: -judgement.scores[index])
+    middle = max(0, len(ranked) // 2 - 1)
+    named = [("best", ranked[:2]), ("median", ranked[middle : middle + 2]), ("worst", ranked[-2:])]
+    titles: dict[int, str] = {}
+    for name, indices in named:
+        for index in indices:
+            titles.setdefault(index, f"{name}: IoU {judgement.scores[index]:.2f}")
+    if not titles:
+        titles = dict.fromkeys(range(min(SHOWN, len(windows))), "training window")
+    picked = windows.picked(list(titles))
+    samples = [
+        Sample(title, pixels, labels != VOID, np.asarray(scored_truth(labels, classes)), answer.values[0])
+        for title, (pixels, labels), answer in zip(
+            titles.values(), picked, segmenter.predict(pieces(picked)), strict=True
+        )
+    ]
+    return samples_picture(samples, segmenter.card.legend, segmenter.card.colours)

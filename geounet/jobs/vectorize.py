@@ -1,0 +1,136 @@
+"""vectorize: a finished raster becomes polygons, a layer for each class."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from geounet.block import Block
+from geounet.errors import OutputError
+from geounet.files import refuse_existing
+from geounet.io.strips import Strips, open_strips
+from geounet.io.vectors import Layer, write_geopackage
+from geounet.legend import BACKGROUND, NODATA, Legend, LegendClass, colour_of
+from geounet.polygons.outlines import MASK_K, footprints_of, mask_of
+from geounet.polygons.simplify import Tidying
+from geounet.rule import cut_level
+from geounet.track import Track, untracked
+
+log = logging.getLogger(__name__)
+
+_CONTACT = "contact"  # the band of lines between near neighbours, which is no class of a map
+
+
+@dataclass(frozen=True, slots=True)
+class VectorizeResult:
+    """What was written: the file, and the number of polygons in each layer."""
+
+    out: Path
+    polygons: dict[str, int]
+
+
+def vectorize(
+    raster: Path,
+    *,
+    out: Path | None = None,
+    threshold: float = 0.5,
+    min_area: float = 4.0,
+    fill_holes: float = 4.0,
+    simplify: float | Literal["auto"] = "auto",
+    overwrite: bool = False,
+    track: Track = untracked,
+) -> VectorizeResult:
+    """Polygons of a raster of classes or probabilities, as a GeoPackage with a styled layer for each class.
+
+    Args:
+        raster: class ids (uint8), or probabilities, one band a class (uint8 with a scale, or floats of 0..1).
+        out: RASTER.gpkg beside the raster where None.
+        threshold: of probabilities.
+        min_area: smaller polygons are dropped; m² on the ground, pixels without a CRS.
+        fill_holes: holes up to this area are filled, in the same unit.
+        simplify: tolerance of the simplification in metres (pixels without a CRS); 0 for none, auto for 3/4 of a pixel.
+
+    Raises:
+        SceneError: the raster cannot be read, or is of another kind.
+        SettingsError: a setting outside its range.
+        OutputError: `out` exists, or cannot be written.
+    """
+    tidying = Tidying(min_area, fill_holes, None if simplify == "auto" else simplify)
+    k = cut_level(threshold)
+    out = raster.with_suffix(".gpkg") if out is None else out
+    if out.suffix.lower() != ".gpkg":
+        raise OutputError(f"{out} is no GeoPackage; give --out a name that ends in .gpkg")
+    refuse_existing(out, overwrite=overwrite)
+    with open_strips(raster) as strips:
+        if strips.frame.crs is None:
+            log.warning("%s has no CRS: polygons are in its own coordinates, areas and lengths in pixels", raster)
+        layers = (
+            _of_probabilities(strips, k, tidying, track)
+            if strips.is_probability
+            else _of_classes(strips, tidying, track)
+        )
+        provenance = {
+            "RASTER": raster.name,
+            "THRESHOLD": f"{threshold:g}",
+            "MIN_AREA": f"{min_area:g}",
+            "FILL_HOLES": f"{fill_holes:g}",
+            "SIMPLIFY": str(simplify),
+        }
+        counts = write_geopackage(out, layers, crs=strips.frame.crs, provenance=provenance, overwrite=overwrite)
+    return VectorizeResult(out, counts)
+
+
+def _of_probabilities(strips: Strips, k: int, tidying: Tidying, track: Track) -> Iterator[Layer]:
+    bands = [number for number, name in enumerate(strips.names, 1) if name != _CONTACT]
+    for band, cls in zip(bands, _band_classes(strips, bands), strict=True):
+        levels = _tracked(strips.read(band), strips, f"tracing {cls.name}", track)
+        yield Layer(cls, footprints_of(levels, strips.frame, k=k, class_id=cls.id, tidying=tidying))
+
+
+def _band_classes(strips: Strips, bands: list[int]) -> tuple[LegendClass, ...]:
+    """The class of each band of probabilities: the raster's legend, else its descriptions, else numbers."""
+    if strips.legend is not None and len(strips.legend.foreground) == len(bands):
+        return strips.legend.foreground
+    names = [strips.names[band - 1] for band in bands]
+    if all(names) and len(set(names)) == len(names) and "background" not in names:
+        return Legend.of_names(*names).foreground
+    if len(bands) == 1:
+        return Legend.of_names("building").foreground
+    return Legend.of_names(*(f"class_{number}" for number in range(1, len(bands) + 1))).foreground
+
+
+def _of_classes(strips: Strips, tidying: Tidying, track: Track) -> Iterator[Layer]:
+    for cls in _classes(strips, track):
+        ids = _tracked(strips.read(), strips, f"tracing {cls.name}", track)
+        footprints = footprints_of(
+            mask_of(ids, cls.id), strips.frame, k=MASK_K, class_id=cls.id, tidying=tidying, graded=False
+        )
+        yield Layer(cls, footprints)
+
+
+def _classes(strips: Strips, track: Track) -> tuple[LegendClass, ...]:
+    """The legend's classes, then those found in the raster that it does not name."""
+    found = _ids(_tracked(strips.read(), strips, "looking for classes", track))
+    if NODATA in found and not strips.declares_nodata:
+        if found <= {BACKGROUND, NODATA}:
+            return (LegendClass(NODATA, "class_255", colour_of(1)),)  # a mask of 0 and 255
+        log.warning("%s does not declare its nodata value: 255 is taken for it", strips.path)
+    named = {cls.id: cls for cls in strips.legend.foreground} if strips.legend is not None else {}
+    ids = sorted(found - {BACKGROUND, NODATA} | set(named)) or [1]
+    return tuple(named.get(number) or LegendClass(number, f"class_{number}", colour_of(number)) for number in ids)
+
+
+def _ids(strips: Iterable[Block]) -> set[int]:
+    seen = np.zeros(256, bool)
+    for strip in strips:
+        for rows in np.array_split(strip.values[0], max(1, strip.values.size >> 20)):
+            seen[rows] = True
+    return set(np.flatnonzero(seen).tolist())
+
+
+def _tracked(blocks: Iterable[Block], strips: Strips, stage: str, track: Track) -> Iterator[Block]:
+    megapixels = strips.frame.height * strips.frame.width / 1e6
+    return track(blocks, stage, total=megapixels, unit="Mpx", amount=lambda block: block.window.area / 1e6)

@@ -1,0 +1,1 @@
+"""The network: architecture, losses, training, inference. torch and albumentations live here alone."""

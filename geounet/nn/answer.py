@@ -1,0 +1,44 @@
+"""From logits to probabilities, levels and classes: the one way from the network to a map.
+
+Tensors are suffixed by shape: B batch, K outputs, F bands of a strip, H rows, W columns.
+"""
+
+import torch
+from torch import Tensor
+
+from geounet.rule import LEVELS
+
+
+def probabilities(logits_BKHW: Tensor) -> Tensor:
+    """Probability of each class in the legend's order, contact last: (B, classes, H, W) float32, summing to 1."""
+    logits_BKHW = logits_BKHW.float()
+    if logits_BKHW.shape[1] == 1:
+        chance_BKHW = logits_BKHW.sigmoid()
+        return torch.cat([1 - chance_BKHW, chance_BKHW], dim=1)
+    return logits_BKHW.softmax(1)
+
+
+def strips(logits_BKHW: Tensor, classes: int, *, cut: int) -> Tensor:
+    """Class, then the level round(254 p) of each foreground class and of contact: (B, F, H, W) uint8.
+
+    Between background and building the level decides: building where it is at least `cut`, and the building's
+    probability takes in its contact. Among more classes the likeliest wins, contact left out.
+
+    Args:
+        classes: of the legend; one output more than that is contact.
+    """
+    chance_BKHW = probabilities(logits_BKHW)
+    contact_BKHW = chance_BKHW[:, classes:]
+    if classes == 2:
+        # 1 - background keeps building + contact at most 1
+        chance_BKHW = 1 - chance_BKHW[:, :1] if contact_BKHW.shape[1] else chance_BKHW[:, 1:]
+        levels_BKHW = _levels(torch.cat([chance_BKHW, contact_BKHW], dim=1))
+        winner_BKHW = (levels_BKHW[:, :1] >= cut).to(torch.uint8)
+    else:
+        winner_BKHW = chance_BKHW[:, :classes].argmax(1, keepdim=True).to(torch.uint8)
+        levels_BKHW = _levels(chance_BKHW[:, 1:])
+    return torch.cat([winner_BKHW, levels_BKHW], dim=1)
+
+
+def _levels(chance_BKHW: Tensor) -> Tensor:
+    return torch.round(LEVELS * chance_BKHW).to(torch.uint8)

@@ -1,0 +1,67 @@
+"""last.ckpt: everything that going on with a training needs; read without unpickling code."""
+
+from dataclasses import asdict
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+
+from geounet.atomic import replacing
+from geounet.card import Architecture
+from geounet.errors import TrainingError
+from geounet.nn.device import Runtime
+from geounet.nn.loop import Plan, Training, begun
+from geounet.nn.unet import UNet
+
+FORMAT = 1
+NAME = "last.ckpt"
+
+
+def save_checkpoint(path: Path, training: Training, plan: Plan, settings: str) -> None:
+    """Write the training so that it goes on with the same bytes; `settings` is whatever must not change between."""
+    content = {
+        "format": FORMAT,
+        "settings": settings,
+        "plan": asdict(plan),
+        "architecture": asdict(training.network.architecture),
+        "network": training.network.state_dict(),
+        "average": training.average.state_dict(),
+        "optimizer": training.optimizer.state_dict(),
+        "scaler": training.scaler.state_dict(),
+        "step": training.step,
+        "best_step": training.best_step,
+        "best_score": training.best_score,
+        "stale": training.stale,
+        "history": training.history,
+    }
+    with replacing(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load_checkpoint(path: Path, runtime: Runtime) -> tuple[Training, Plan, str]:
+    """The training as it was saved, its plan, and its settings.
+
+    Raises:
+        TrainingError: no checkpoint at `path`, or one that is damaged or of a later format.
+    """
+    try:
+        content = torch.load(path, map_location=runtime.device, weights_only=True)
+        if content["format"] != FORMAT:
+            raise TrainingError(f"{path} has a later format than {FORMAT}; update geounet")
+        plan = Plan(**content["plan"])
+        training = begun(UNet(Architecture(**content["architecture"])), plan, runtime)
+        training.network.load_state_dict(content["network"])
+        training.average.load_state_dict(content["average"])
+        training.optimizer.load_state_dict(content["optimizer"])
+        training.scaler.load_state_dict(content["scaler"])
+        for key in ("step", "best_step", "best_score", "stale", "history"):
+            setattr(training, key, content[key])
+        return training, plan, str(content["settings"])
+    except FileNotFoundError as error:
+        raise TrainingError(f"{path} is not there; start the training without --resume") from error
+    except (OSError, UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError) as error:
+        raise TrainingError(f"{path} cannot be read ({_short(error)}); train again with --overwrite") from error
+
+
+def _short(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__

@@ -1,0 +1,168 @@
+"""Several folders of training windows as one: what they agree on, and their statistics pooled."""
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from geounet.block import Array
+from geounet.card import Architecture, ModelCard, network_outputs
+from geounet.chips import ChipsCard
+from geounet.errors import ChipsError
+from geounet.nn.chip_store import ChipFolder
+from geounet.nn.samples import Batch, collated
+from geounet.nn.unet import alignment, halo
+
+SAME_RESOLUTION = 0.10
+
+
+@dataclass(frozen=True)
+class ChipSet:
+    """Folders of training windows with the same size, bands, dtype, legend and (within 10 %) ground resolution."""
+
+    folders: tuple[ChipFolder, ...]
+
+    @classmethod
+    def open(cls, paths: Sequence[Path]) -> "ChipSet":
+        """The folders, checked: their arrays are what they say, and they go together.
+
+        Raises:
+            ChipsError: a folder that is missing, damaged, or differs from the first one.
+        """
+        folders = tuple(ChipFolder.open(path) for path in paths)
+        first = folders[0]
+        for other in folders[1:]:
+            odd = _difference(first.card, other.card)
+            if odd is not None:
+                name, a, b = odd
+                raise ChipsError(
+                    f"{other.path} has {name} {b} and {first.path} has {a}; tile both alike to train on them together"
+                )
+        for folder in folders:
+            folder.check_labels()
+        return cls(folders)
+
+    @property
+    def card(self) -> ChipsCard:
+        """The first folder's card, for what all of them share."""
+        return self.folders[0].card
+
+    @property
+    def _weights(self) -> tuple[float, ...]:
+        """Share of the training windows that each folder has."""
+        counts = [len(folder.card.of_split("train")) for folder in self.folders]
+        return tuple(count / max(1, sum(counts)) for count in counts)
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Mean of each band over the folders' training windows, in the scenes' units."""
+        return self._pooled([folder.card.mean for folder in self.folders])
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Deviation of each band over the folders' training windows; 1 for a band that never changes."""
+        squares = [tuple(m * m + s * s for m, s in zip(f.card.mean, f.card.std, strict=True)) for f in self.folders]
+        variances = [q - m * m for q, m in zip(self._pooled(squares), self.mean, strict=True)]
+        if len(self.folders) == 1:  # as it was written, not as rounding would leave it
+            return tuple(s if s > 0 else 1.0 for s in self.card.std)
+        return tuple(math.sqrt(v) if v > 0 else 1.0 for v in variances)
+
+    def _pooled(self, values: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
+        if len(values) == 1:
+            return values[0]
+        return tuple(sum(w * v for w, v in zip(self._weights, band, strict=True)) for band in zip(*values, strict=True))
+
+    @property
+    def ground_resolution(self) -> float | None:
+        """Metres a pixel, averaged over the training windows; None where the scenes have no CRS."""
+        found = [folder.card.ground_resolution for folder in self.folders]
+        known = [r for r in found if r is not None]
+        return self._pooled([(r,) for r in known])[0] if known else None
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when any of the folders is made anew from something else."""
+        digest = hashlib.sha256()
+        for folder in self.folders:
+            digest.update((folder.path / "chips.json").read_bytes())
+        return digest.hexdigest()
+
+    def model_card(self, architecture: Architecture) -> ModelCard:
+        """The card of a model trained on these windows, its training record still empty."""
+        return ModelCard(
+            architecture=architecture,
+            colours=self.card.colours,
+            dtype=self.card.dtype,
+            mean=self.mean,
+            std=self.std,
+            ground_resolution=self.ground_resolution,
+            halo=halo(architecture),
+            alignment=alignment(architecture),
+            legend=self.card.legend,
+            contact_width=self.card.contact_width,
+        )
+
+    @property
+    def outputs(self) -> int:
+        return network_outputs(self.card.legend, contact=self.card.contact_width is not None)
+
+    def windows(self, split: str) -> "Windows":
+        """The windows of a split that have anything to score."""
+        return Windows(
+            tuple(
+                (folder, number)
+                for folder in self.folders
+                for number in folder.card.of_split(split)
+                if folder.card.windows[number].shares
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows as they lie on disk, in a fixed order: (folder, number)."""
+
+    places: tuple[tuple[ChipFolder, int], ...]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        """Pixels (bands, size, size) and labels (size, size) uint8, VOID where there is no imagery."""
+        return (folder.window(number) for folder, number in self.places)
+
+    def thinned(self, count: int) -> "Windows":
+        """At most `count` of them, evenly spread over the order."""
+        total = len(self.places)
+        if total <= count:
+            return self
+        return Windows(tuple(self.places[index * total // count] for index in range(count)))
+
+    def picked(self, indices: Sequence[int]) -> "Windows":
+        return Windows(tuple(self.places[index] for index in indices))
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """The windows in batches of `size`, the last one smaller."""
+        for start in range(0, len(self.places), size):
+            yield collated([folder.window(number) for folder, number in self.places[start : start + size]])
+
+
+def _difference(a: ChipsCard, b: ChipsCard) -> tuple[str, object, object] | None:
+    """The first thing in which two cards differ that must not."""
+    pairs: list[tuple[str, object, object]] = [
+        ("size", a.size, b.size),
+        ("bands", a.colours, b.colours),
+        ("dtype", a.dtype, b.dtype),
+        ("classes", a.legend.names, b.legend.names),
+        ("contact width", a.contact_width, b.contact_width),
+    ]
+    for name, one, other in pairs:
+        if one != other:
+            return name, one, other
+    near, far = a.ground_resolution, b.ground_resolution
+    if (near is None) != (far is None):
+        return "ground resolution", near, far
+    if near is not None and far is not None and not 1 / (1 + SAME_RESOLUTION) <= near / far <= 1 + SAME_RESOLUTION:
+        return "ground resolution", f"{near:.3g} m", f"{far:.3g} m"
+    return None

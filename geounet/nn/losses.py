@@ -1,0 +1,112 @@
+"""What training minimises; ignored pixels have no part in it.
+
+Tensors are suffixed by shape: B batch, K outputs, H rows, W columns. Labels are uint8 class ids, with 255 ignored.
+A network of one output answers with the logit of class 1, one of more outputs with a logit for each class and, where
+the model has a contact class, one more for that.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from geounet.errors import SettingsError
+from geounet.legend import CONTACT, IGNORE
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+SMOOTHING = 1.0  # pixels; keeps the Dice of a batch without a class defined
+FOCUS = 2.0  # gamma of Lin et al., the value they recommend
+
+
+def learned(labels_BHW: Tensor, outputs: int, *, contact: bool) -> tuple[Tensor, Tensor]:
+    """Number of the output each pixel should answer with (int64, 0 where ignored), and which pixels count (bool).
+
+    Contact is the last output of a model that has it; to any other model contact pixels are ignored.
+    """
+    counts_BHW = labels_BHW != IGNORE
+    targets_BHW = labels_BHW.long()
+    if contact:
+        targets_BHW = torch.where(labels_BHW == CONTACT, outputs - 1, targets_BHW)
+    else:
+        counts_BHW &= labels_BHW != CONTACT
+    return torch.where(counts_BHW, targets_BHW, 0), counts_BHW
+
+
+def _mean(values_BHW: Tensor, counts_BHW: Tensor) -> Tensor:
+    """Mean over the pixels that count; 0 where none does, with a gradient of 0."""
+    total = torch.where(counts_BHW, values_BHW, 0).sum()
+    return total / counts_BHW.sum().clamp(min=1)
+
+
+def _surprise(logits_BKHW: Tensor, targets_BHW: Tensor) -> Tensor:
+    """-log of the probability given to the right answer, (B, H, W)."""
+    if logits_BKHW.shape[1] == 1:
+        return functional.binary_cross_entropy_with_logits(
+            logits_BKHW[:, 0], targets_BHW.to(logits_BKHW.dtype), reduction="none"
+        )
+    return functional.cross_entropy(logits_BKHW, targets_BHW, reduction="none")
+
+
+def cross_entropy(logits_BKHW: Tensor, targets_BHW: Tensor, counts_BHW: Tensor) -> Tensor:
+    """Mean cross entropy over the pixels that count: binary for one output, else categorical."""
+    return _mean(_surprise(logits_BKHW, targets_BHW), counts_BHW)
+
+
+def focal(logits_BKHW: Tensor, targets_BHW: Tensor, counts_BHW: Tensor) -> Tensor:
+    """Cross entropy weighted by (1 - p) ** 2, so that pixels already right weigh little.
+
+    Source: Lin et al. (2017), "Focal Loss for Dense Object Detection", without its alpha.
+    """
+    surprise_BHW = _surprise(logits_BKHW, targets_BHW)
+    # -expm1(-s) is 1 - p without the loss of digits near p = 1
+    return _mean((-torch.expm1(-surprise_BHW)) ** FOCUS * surprise_BHW, counts_BHW)
+
+
+def dice(logits_BKHW: Tensor, targets_BHW: Tensor, counts_BHW: Tensor) -> Tensor:
+    """1 - Dice of each foreground class over the whole batch, averaged over the classes the batch has.
+
+    For one output the class always takes part, so that a batch without buildings punishes those that are made up.
+
+    Source: Milletari, Navab & Ahmadi (2016), "V-Net", with plain sums below as in Sudre et al. (2017).
+    """
+    if logits_BKHW.shape[1] == 1:
+        chances_BKHW, truth_BKHW = logits_BKHW.sigmoid(), targets_BHW[:, None] == 1
+    else:
+        chances_BKHW = logits_BKHW.softmax(1)[:, 1:]
+        classes_K = torch.arange(1, logits_BKHW.shape[1], device=logits_BKHW.device)
+        truth_BKHW = targets_BHW[:, None] == classes_K[None, :, None, None]
+    chances_BKHW = torch.where(counts_BHW[:, None], chances_BKHW, 0)
+    truth_BKHW = truth_BKHW & counts_BHW[:, None]
+    both_K = torch.where(truth_BKHW, chances_BKHW, 0).sum((0, 2, 3))
+    true_K = truth_BKHW.sum((0, 2, 3))
+    lost_K = 1 - (2 * both_K + SMOOTHING) / (chances_BKHW.sum((0, 2, 3)) + true_K + SMOOTHING)
+    if logits_BKHW.shape[1] == 1:
+        return lost_K.sum()
+    there_K = true_K > 0
+    return torch.where(there_K, lost_K, 0).sum() / there_K.sum().clamp(min=1)
+
+
+def cross_entropy_and_dice(logits_BKHW: Tensor, targets_BHW: Tensor, counts_BHW: Tensor) -> Tensor:
+    """Sum of both: the cross entropy judges each pixel, Dice the overlap whatever a class's share."""
+    return cross_entropy(logits_BKHW, targets_BHW, counts_BHW) + dice(logits_BKHW, targets_BHW, counts_BHW)
+
+
+LOSSES: Mapping[str, Loss] = {
+    "bce+dice": cross_entropy_and_dice,
+    "dice": dice,
+    "bce": cross_entropy,
+    "ce": cross_entropy,
+    "focal": focal,
+}
+
+
+def loss_named(name: str) -> Loss:
+    """The loss of that name: of float32 logits (B, K, H, W) and what `learned` made of the labels.
+
+    Raises:
+        SettingsError: a name that no loss has.
+    """
+    if name not in LOSSES:
+        raise SettingsError(f"loss {name!r} is unknown; use one of {', '.join(LOSSES)}")
+    return LOSSES[name]

@@ -1,0 +1,141 @@
+"""Training samples: crops at any place of the training area, augmented; each a pure function of seed and number."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from geounet.block import Array
+from geounet.errors import ChipsError
+from geounet.grid import Window
+from geounet.nn.augment import Augmentation
+from geounet.nn.chip_store import VOID, ChipFolder
+from geounet.nn.device import Runtime
+
+TRIES = 8  # places looked at before the drawn window itself is taken
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples as they go to the device: pixels (B, bands, size, size) in a dtype torch has, labels (B, size, size)."""
+
+    pixels_BCHW: Tensor
+    labels_BHW: Tensor
+
+
+class Samples(Dataset[tuple[Array, Array]]):
+    """Endless training samples, numbered from 0: every pass over the windows is a new seeded order of them.
+
+    Sample n depends on the seed and n alone, so that training can go on at any number, in any process. Each is a
+    crop around a window of the training split, moved by up to half a size in each direction.
+
+    Raises:
+        ChipsError: no window of the training split has a label.
+    """
+
+    def __init__(self, folders: Sequence[ChipFolder], augmentation: Augmentation, seed: int) -> None:
+        self.folders = tuple(folders)
+        self.augmentation = augmentation
+        self.seed = seed
+        self.size = folders[0].card.size
+        self._windows = tuple(
+            (f, number)
+            for f, folder in enumerate(folders)
+            for number in folder.card.of_split("train")
+            if folder.card.windows[number].shares
+        )
+        if not self._windows:
+            names = ", ".join(str(folder.path) for folder in folders)
+            raise ChipsError(f"no training window in {names} has a label; tile with --val below 1, or check the labels")
+
+    @property
+    def pass_length(self) -> int:
+        """Samples in one pass over the training windows."""
+        return len(self._windows)
+
+    @cached_property
+    def _passes(self) -> dict[int, Array]:
+        return {}
+
+    def __getstate__(self) -> dict[str, object]:
+        return {key: value for key, value in self.__dict__.items() if key != "_passes"}
+
+    def _order(self, number: int) -> Array:
+        """Order of the windows in a pass; the last one asked for is kept."""
+        if number not in self._passes:
+            self._passes.clear()
+            self._passes[number] = np.random.default_rng((self.seed, number)).permutation(self.pass_length)
+        return self._passes[number]
+
+    def __getitem__(self, number: int) -> tuple[Array, Array]:
+        """Sample `number`: pixels (bands, size, size); labels (size, size) uint8, VOID where there is no imagery."""
+        which, index = divmod(number, self.pass_length)
+        rng = np.random.default_rng((self.seed, which, index))
+        folder, window = self._windows[self._order(which)[index]]
+        side = self.augmentation.side(self.size, rng)
+        pixels, labels = self._crop(self.folders[folder], window, side, rng)
+        return self.augmentation.apply(pixels, labels, self.size, rng)
+
+    def _crop(self, folder: ChipFolder, number: int, side: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        chip = folder.card.windows[number]
+        centred = (self.size - side) // 2
+        half = self.size // 2 if self.augmentation.moves else 0
+        for _ in range(TRIES if half else 0):
+            row, col = rng.integers(-half, half + 1, size=2).tolist()
+            crop = Window(chip.row + centred + row, chip.col + centred + col, side, side)
+            if folder.known(chip.scene, crop) < crop.area // 2:
+                continue
+            pixels, labels = folder.crop(chip.scene, crop)
+            if np.count_nonzero(labels < VOID) >= crop.area // 16:
+                return pixels, labels
+        return folder.crop(chip.scene, Window(chip.row + centred, chip.col + centred, side, side))
+
+
+def batches(samples: Samples, first: int, count: int, size: int, *, workers: int) -> Iterator[Batch]:
+    """`count` batches of `size` samples from sample `first` on, prepared ahead of their use.
+
+    Args:
+        workers: processes that prepare them; with 0 one thread beside the training does, which is enough for a
+            processor that also trains.
+    """
+    starts = range(first, first + count * size, size)
+    if workers:
+        numbers = [list(range(start, start + size)) for start in starts]
+        yield from DataLoader(
+            samples,
+            batch_sampler=numbers,
+            num_workers=workers,
+            collate_fn=collated,
+            multiprocessing_context="spawn",
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=False,
+        )
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="samples") as thread:
+        made = (thread.submit(_made, samples, range(start, start + size)) for start in starts)
+        ahead = list(islice(made, 2))
+        while ahead:
+            yield ahead.pop(0).result()
+            ahead.extend(islice(made, 1))
+
+
+def usual_workers(runtime: Runtime) -> int:
+    """Processes that keep a device busy: up to 8 beside a GPU; none on a processor, which is busy training."""
+    return min(8, max(1, (os.cpu_count() or 1) - 1)) if runtime.on_gpu else 0
+
+
+def _made(samples: Samples, numbers: Iterable[int]) -> Batch:
+    return collated([samples[number] for number in numbers])
+
+
+def collated(samples: Sequence[tuple[Array, Array]]) -> Batch:
+    """The samples as one batch."""
+    pixels, labels = zip(*samples, strict=True)
+    return Batch(torch.from_numpy(np.stack(pixels)), torch.from_numpy(np.stack(labels)))

@@ -1,0 +1,136 @@
+"""TorchSegmenter: a trained network behind the Segmenter protocol.
+
+Tensors are suffixed by shape: B batch, C bands, K outputs, F bands of a strip, H rows, W columns.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from geounet.block import Array, Block, Piece
+from geounet.card import ModelCard
+from geounet.errors import SettingsError
+from geounet.nn.answer import probabilities, strips
+from geounet.nn.device import Runtime, chosen_runtime, normalised, placed
+from geounet.nn.model_file import load_model
+from geounet.nn.unet import UNet, folded
+from geounet.rule import cut_level
+
+GPU_BATCH = 4  # padded windows of 1536 px: enough to fill a GPU, few enough for its memory
+
+
+class TorchSegmenter:
+    """Answers of a network, window by window; see `geounet.block.Segmenter`.
+
+    Args:
+        network: in eval mode; it is changed: normalisations are folded in, weights moved and converted.
+        batch_size: windows of one shape that are computed together. It does not change the answer: in float32 by
+            less than 1e-5, through the order of summation.
+        threshold: probability from which a pixel is building.
+    """
+
+    backend = "torch"
+
+    def __init__(
+        self, network: UNet, card: ModelCard, runtime: Runtime, *, batch_size: int = 1, threshold: float = 0.5
+    ) -> None:
+        if batch_size < 1:
+            raise SettingsError(f"batch size {batch_size} must be at least 1")
+        self._card = card
+        self.runtime = runtime
+        self.batch_size = batch_size
+        self._cut = cut_level(threshold)
+        self._network = placed(folded(network), runtime, runtime.dtype)
+        self._mean_C11 = torch.tensor(card.mean, device=runtime.device)[:, None, None]
+        self._std_C11 = torch.tensor(card.std, device=runtime.device)[:, None, None]
+
+    @property
+    def card(self) -> ModelCard:
+        return self._card
+
+    def scores(self, pieces: Iterable[Piece]) -> Iterator[Block]:
+        """Probability of each class over each whole window: (classes [+ contact], height, width) float32."""
+        for batch, logits_BKHW in self._answers(pieces):
+            for piece, values in zip(batch, _fetched(probabilities(logits_BKHW)), strict=True):
+                yield Block(piece.pixels.window, values)
+
+    def predict(self, pieces: Iterable[Piece]) -> Iterator[Block]:
+        """Strip of each core: (1 + foreground classes [+ contact], height, width) uint8."""
+        classes = len(self._card.legend.classes)
+        for batch, logits_BKHW in self._answers(pieces):
+            for piece, logits_KHW in zip(batch, logits_BKHW, strict=True):
+                inside = piece.core.seen_from(piece.pixels.window)
+                core_BKHW = logits_KHW[None, :, inside.rows, inside.cols]
+                yield Block(piece.core, _fetched(strips(core_BKHW, classes, cut=self._cut))[0])
+
+    def _answers(self, pieces: Iterable[Piece]) -> Iterator[tuple[list[Piece], Tensor]]:
+        """Each batch with its logits; on a GPU the next batch is on its way before the last answer is waited for."""
+        ahead: tuple[list[Piece], Tensor] | None = None
+        for batch in _batches(pieces, self.batch_size):
+            current = batch, self._logits(batch)
+            if not self.runtime.on_gpu:
+                yield current
+                continue
+            if ahead is not None:
+                yield ahead
+            ahead = current
+        if ahead is not None:
+            yield ahead
+
+    @torch.inference_mode()
+    def _logits(self, batch: list[Piece]) -> Tensor:
+        x_BCHW = self._sent([piece.pixels.values for piece in batch])
+        valid_B1HW = self._sent([piece.valid.values for piece in batch])
+        x_BCHW = normalised(x_BCHW, valid_B1HW, self._mean_C11, self._std_C11)
+        x_BCHW = x_BCHW.to(self.runtime.dtype, memory_format=torch.channels_last)
+        with self.runtime.exact():
+            logits_BKHW: Tensor = self._network(x_BCHW)
+        return logits_BKHW
+
+    def _sent(self, arrays: list[Array]) -> Tensor:
+        together = torch.from_numpy(np.stack(arrays))
+        if not self.runtime.on_gpu:
+            return together
+        return together.pin_memory().to(self.runtime.device, non_blocking=True)
+
+
+def _fetched(values: Tensor) -> Array:
+    fetched: Array = values.cpu().contiguous().numpy()
+    return fetched
+
+
+def _batches(pieces: Iterable[Piece], size: int) -> Iterator[list[Piece]]:
+    """The pieces in order, as many together as have one shape, `size` at most."""
+    batch: list[Piece] = []
+    for piece in pieces:
+        if batch and (len(batch) == size or piece.pixels.values.shape != batch[0].pixels.values.shape):
+            yield batch
+            batch = []
+        batch.append(piece)
+    if batch:
+        yield batch
+
+
+def load_segmenter(
+    path: Path,
+    device: str = "auto",
+    precision: str = "auto",
+    batch_size: int | None = None,
+    threshold: float = 0.5,
+) -> TorchSegmenter:
+    """The segmenter of a model file, or of a training run's folder.
+
+    Args:
+        batch_size: None is 1 on a processor, which a single window keeps busy, and 4 on a GPU.
+
+    Raises:
+        ModelError: no model at `path`, or one that is damaged.
+        SettingsError: device, precision, batch size or threshold out of their range.
+    """
+    runtime = chosen_runtime(device, precision)
+    network, card = load_model(path)
+    size = batch_size if batch_size is not None else GPU_BATCH if runtime.on_gpu else 1
+    return TorchSegmenter(network, card, runtime, batch_size=size, threshold=threshold)

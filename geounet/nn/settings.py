@@ -1,0 +1,156 @@
+"""What a user asks of a training, and the plan that makes of it, with every `auto` resolved."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from geounet.errors import SettingsError
+from geounet.nn.device import Runtime
+from geounet.nn.loop import Entrance, Exam, Plan, Step, begun, fit, validated
+from geounet.nn.losses import loss_named
+from geounet.nn.samples import Batch
+from geounet.nn.unet import UNet
+
+Auto = Literal["auto"]
+
+FEWEST_STEPS = 2000
+MOST_STEPS = 20_000
+PASSES = 40  # over the training windows, between the two
+VALIDATIONS = 20  # in a run
+AVERAGED = 0.05  # share of the run that the running average of the weights reaches back
+MEASURED = 12  # steps timed for --minutes, after a few that warm the machine up
+UNTIMED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """Settings that a training is started with; going on with it takes the same ones.
+
+    Raises:
+        SettingsError: one out of its range, or two that contradict each other.
+    """
+
+    steps: int | Auto = "auto"
+    epochs: int | None = None
+    minutes: float | None = None
+    batch_size: int | Auto = "auto"
+    lr: float | Auto = "auto"
+    width: int | Auto = "auto"
+    depth: int = 4
+    skips: bool = True
+    loss: str = "bce+dice"
+    augment: str = "standard"
+    patience: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "epochs", "minutes", "batch_size", "lr", "width", "patience"):
+            value = getattr(self, name)
+            if not isinstance(value, str) and value is not None and not (value > 0 and math.isfinite(value)):
+                raise SettingsError(f"{name} {value} must be above 0")
+            if isinstance(value, str) and value != "auto":
+                raise SettingsError(f"{name} {value!r} must be a number or auto")
+        lengths = [n for n in ("steps", "epochs", "minutes") if getattr(self, n) not in (None, "auto")]
+        if len(lengths) > 1:
+            raise SettingsError(f"{' and '.join(lengths)} both say how long to train; give one of them")
+        if self.seed < 0:
+            raise SettingsError(f"seed {self.seed} must be 0 or more")
+        loss_named(self.loss)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    def check_same(self, before: str) -> None:
+        """Compare with the settings that a checkpoint was written with.
+
+        Raises:
+            SettingsError: naming the first one that differs.
+        """
+        for name, value in json.loads(before).items():
+            if getattr(self, name, value) != value:
+                raise SettingsError(
+                    f"{name} was {value} when this training began and is {getattr(self, name)} now; "
+                    f"resume with the same settings, or begin again with --overwrite"
+                )
+
+    def chosen_width(self, runtime: Runtime) -> int:
+        """Channels of the first level: 64 on a GPU, 16 on a processor."""
+        return (64 if runtime.on_gpu else 16) if self.width == "auto" else self.width
+
+    def chosen_batch(self, runtime: Runtime) -> int:
+        """Windows in a step: 32 on a GPU, 8 on a processor."""
+        return (32 if runtime.on_gpu else 8) if self.batch_size == "auto" else self.batch_size
+
+    def plan(self, windows: int, width: int, runtime: Runtime, *, contact: bool, steps: int | None = None) -> Plan:
+        """The plan of a run over so many training windows.
+
+        Args:
+            steps: how many the minutes given allow for; None where minutes were not given.
+        """
+        batch = self.chosen_batch(runtime)
+        a_pass = max(1, math.ceil(windows / batch))
+        if steps is None:
+            steps = self._steps(a_pass)
+        return Plan(
+            steps=steps,
+            batch_size=batch,
+            learning_rate=usual_rate(width, batch) if self.lr == "auto" else self.lr,
+            loss=self.loss,
+            validate_every=max(1, min(steps, math.ceil(steps / VALIDATIONS))),
+            warmup=max(1, min(200, steps // 10)),
+            average=1 - 1 / max(10.0, AVERAGED * steps),
+            patience=self.patience,
+            contact=contact,
+        )
+
+    def _steps(self, a_pass: int) -> int:
+        if self.epochs is not None:
+            return self.epochs * a_pass
+        if self.steps == "auto":
+            return max(FEWEST_STEPS, min(MOST_STEPS, PASSES * a_pass))
+        return self.steps
+
+
+def usual_rate(width: int, batch_size: int) -> float:
+    """Learning rate for AdamW: 1e-3 at width 16 and 8 windows a step, falling with the width, rising with the batch.
+
+    >>> usual_rate(16, 8), usual_rate(64, 32)
+    (0.001, 0.001)
+    """
+    return round(1e-3 * math.sqrt(16 / width) * math.sqrt(batch_size / 8), 7)
+
+
+def steps_within(
+    minutes: float,
+    network: UNet,
+    plan: Plan,
+    *,
+    batches: Callable[[int], Iterable[Batch]],
+    exam: Exam,
+    entrance: Entrance,
+) -> int:
+    """Steps that end in so many minutes, by the time a few take on a copy of the network that is thrown away.
+
+    The validations, and what this measuring takes, count against the minutes.
+
+    Args:
+        batches: makes as many batches as it is asked for.
+    """
+    begin = time.perf_counter()
+    training = begun(deepcopy(network), plan, entrance.runtime)
+    marks = []
+    endless = Plan(**{**asdict(plan), "steps": 10**9, "validate_every": 10**9, "patience": None})
+    for record in fit(training, endless, batches(UNTIMED + MEASURED), exam, entrance):
+        assert isinstance(record, Step)
+        marks.append((record.number, time.perf_counter()))
+    late = [mark for mark in marks if mark[0] >= UNTIMED]
+    a_step = (late[-1][1] - late[0][1]) / max(1, late[-1][0] - late[0][0])
+    before = time.perf_counter()
+    validated(training.average, plan, exam, entrance)
+    a_validation = time.perf_counter() - before
+    left = 0.95 * minutes * 60 - (time.perf_counter() - begin) - VALIDATIONS * a_validation
+    return max(VALIDATIONS, int(left / a_step))

@@ -1,0 +1,131 @@
+"""The U-Net of the field, and how far it sees.
+
+Tensors are suffixed by shape: B batch, C channels, H rows, W columns.
+
+Source: Ronneberger, Fischer & Brox (2015), "U-Net", with padded convolutions and batch normalisation.
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from geounet.card import Architecture
+
+CONVOLUTIONS = 2  # a level, 3x3 each: every one sees a pixel further to each side
+
+
+def alignment(architecture: Architecture) -> int:
+    """Side in pixels of the ground that one pixel of the lowest level covers: windows start on multiples of it.
+
+    >>> alignment(Architecture())
+    16
+    """
+    return int(2**architecture.depth)
+
+
+def reach(architecture: Architecture) -> int:
+    """Pixels beyond the edge of an aligned core that its answer depends on; the same on all four sides.
+
+    Walks the network backwards from the first pixel of a core that starts on the pooling grid. At depth 4 the
+    convolutions alone see 92 pixels; falling between two pixels of a coarser level adds another 2.
+
+    >>> reach(Architecture())
+    94
+    """
+    first = 0  # the first pixel seen, counted on the level that the walk has come to
+    for _ in range(architecture.depth):
+        first = (first - CONVOLUTIONS) // 2
+    first -= CONVOLUTIONS
+    for _ in range(architecture.depth):
+        first = first * 2 - CONVOLUTIONS
+    return -first
+
+
+def halo(architecture: Architecture) -> int:
+    """Pixels of context on each side with which the core of a window is exactly what the whole scene gives.
+
+    >>> halo(Architecture())
+    96
+    """
+    grid = alignment(architecture)
+    return -(-reach(architecture) // grid) * grid
+
+
+class Level(nn.Module):
+    """3x3 convolutions, each with batch normalisation and a rectifier: (B, inputs, H, W) -> (B, outputs, H, W)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        widths = [inputs, *[outputs] * CONVOLUTIONS]
+        # the normalisation takes away a constant, so that these convolutions need no bias of their own
+        self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1, bias=False) for a, b in pairwise(widths))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(outputs) for _ in range(CONVOLUTIONS))
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            x_BCHW = torch.relu_(norm(convolution(x_BCHW)))
+        return x_BCHW
+
+
+class UNet(nn.Module):
+    """Logits of each pixel: (B, bands, H, W) -> (B, outputs, H, W); H and W are multiples of the alignment."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        widths = [architecture.width * 2**level for level in range(architecture.depth + 1)]
+        pairs = list(pairwise(widths))
+        self.down = nn.ModuleList(Level(a, b) for a, b in zip([architecture.bands, *widths], widths[:-1], strict=False))
+        self.bridge = Level(*pairs[-1])
+        self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in reversed(pairs))
+        joined = 2 if architecture.skips else 1
+        self.merge = nn.ModuleList(Level(joined * a, a) for a, _ in reversed(pairs))
+        self.head = nn.Conv2d(widths[0], architecture.outputs, 1)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        assert not any(side % alignment(self.architecture) for side in x_BCHW.shape[2:]), x_BCHW.shape
+        skipped = []
+        for level in self.down:
+            x_BCHW = level(x_BCHW)
+            skipped.append(x_BCHW)
+            x_BCHW = nn.functional.max_pool2d(x_BCHW, 2)
+        x_BCHW = self.bridge(x_BCHW)
+        for up, merge in zip(self.up, self.merge, strict=True):
+            x_BCHW, beside_BCHW = up(x_BCHW), skipped.pop()
+            x_BCHW = merge(torch.cat([beside_BCHW, x_BCHW], dim=1) if self.architecture.skips else x_BCHW)
+        logits_BCHW: Tensor = self.head(x_BCHW)
+        return logits_BCHW
+
+
+def initialised(architecture: Architecture, seed: int) -> UNet:
+    """A network with weights drawn after He et al. (2015), the same for the same seed, and biases of 0."""
+    generator = torch.Generator().manual_seed(seed)
+    network = UNet(architecture)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            # of a transposed 2x2 convolution with stride 2 every output pixel sees one input pixel of each channel
+            fan = module.in_channels * (module.kernel_size[0] ** 2 if isinstance(module, nn.Conv2d) else 1)
+            gain = 2.0 if isinstance(module, nn.Conv2d) and module.kernel_size[0] > 1 else 1.0
+            nn.init.normal_(module.weight, std=(gain / fan) ** 0.5, generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return network
+
+
+def _fused(convolution: nn.Module, norm: nn.Module) -> nn.Module:
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    return fuse_conv_bn_eval(convolution, norm)
+
+
+def folded(network: UNet) -> UNet:
+    """The same network in eval mode with each normalisation folded into the convolution before it."""
+    network.eval()
+    for level in network.modules():
+        if isinstance(level, Level):
+            pairs = zip(level.convolutions, level.norms, strict=True)
+            level.convolutions = nn.ModuleList(_fused(convolution, norm) for convolution, norm in pairs)
+            level.norms = nn.ModuleList(nn.Identity() for _ in range(CONVOLUTIONS))
+    return network

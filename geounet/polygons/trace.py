@@ -1,0 +1,155 @@
+"""Rasters to polygons, strip by strip: whatever the strips' heights, the polygons are those of the whole raster."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from geounet.block import Block
+from geounet.legend import NODATA
+from geounet.polygons.parts import Geometries, Parts, Rings, closed, connected, merged, surrounded
+from geounet.polygons.runs import Edges, Integers, Levels, padded, runs
+from geounet.polygons.strands import Strand, strands
+from geounet.polygons.threads import Flags, Threads, follow, link
+from geounet.polygons.vertices import vertices
+
+_STEP = 2 << 20  # pixels traced together; bounds memory, even where every pixel is an object of its own
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Traced:
+    """Polygons and the parts they surround, in the order of their last rows, then of their first pixels.
+
+    Coordinates are those of pixels: x = column, y = row, from the raster's corner; in these numbers exteriors are
+    counter-clockwise.
+    """
+
+    polygons: Geometries
+    parts: Parts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Open:
+    """What goes on below: the last row done, the threads that leave it, and the parts they belong to.
+
+    Args:
+        levels: of that row, (width + 2,), padded.
+        edges: of its runs.
+        ends: thread i comes up at left edge 2 i of the row and goes down again at its edge `ends[i]`.
+        strands, thread_part: vertices of each thread, and the part that it bounds.
+        rings: those of `parts` that are closed already.
+    """
+
+    row: int
+    levels: Levels
+    edges: Edges
+    ends: Integers
+    strands: list[Strand]
+    thread_part: Integers
+    parts: Parts
+    rings: Rings
+
+
+def trace(strips: Iterable[Block], k: int) -> Iterator[Traced]:
+    """Polygons around the pixels with k <= level < 255, released as soon as they are whole.
+
+    Inside is 4-connected. The outline follows the level k - 1/2 between pixel centres, and lies half a pixel outside
+    the outermost centres beside nodata and at the raster's edge. Every polygon is valid; every ring begins at the
+    first run edge it passes in the order of rows, the holes of a polygon come in the order of these edges.
+
+    Args:
+        strips: of the raster's full width, from its first row to its last without a gap, of any heights; values
+            (1 or 2, height, width) uint8: levels 0..254 with 255 = nodata, and the weights that `level_sum` adds up
+            where these are not the levels.
+        k: 1..254.
+    """
+    assert 1 <= k < NODATA, k
+    above: _Open | None = None
+    for strip in strips:
+        rim = above is None
+        if above is None:
+            above = _nothing(strip.window.row - 1, strip.window.width)
+        assert strip.window.row == above.row + 1, (strip.window, above.row)
+        step = max(1, _STEP // strip.window.width)
+        for top in range(0, strip.window.height, step):
+            traced, above = _advance(above, strip.values[:, top : top + step], k, rim=rim)
+            rim = False
+            yield traced
+    if above is not None:
+        below = np.full((1, 1, len(above.levels) - 2), NODATA, np.uint8)
+        yield _advance(above, below, k, rim=True)[0]
+
+
+def _nothing(row: int, width: int) -> _Open:
+    none = np.empty(0, np.int64)
+    levels = np.full(width + 2, NODATA, np.uint8)
+    return _Open(row, levels, Edges(none, none), none, [], none, Parts.none(), Rings.none())
+
+
+def _advance(above: _Open, values: Levels, k: int, *, rim: bool) -> tuple[Traced, _Open]:
+    """The polygons that end above the last row of `values`, and what goes on below it.
+
+    Args:
+        rim: whether the line above `values` is the raster's edge.
+    """
+    rows = range(above.row + 1, above.row + 1 + values.shape[1])
+    width, entering = values.shape[2], len(above.edges)
+    canvas = padded(above.levels, values[0])
+    inside, level_sums = runs(canvas, values[-1], k, rows[0])
+    edges = Edges(np.append(above.edges.row, inside.row), np.append(above.edges.col, inside.col))
+    key = edges.row * (width + 1) + edges.col
+    links = link(edges, above.ends, width, rows)
+    threads = follow(links)
+    points, at_nodata, at_edge = vertices(links, threads, canvas, k, rim=rim)
+
+    thread_part, part_above, count = connected(threads, above.thread_part, len(above.parts))
+    edge_part = thread_part[threads.of]
+    pieces = above.parts + Parts.of_runs(inside, key[entering::2], level_sums)
+    parts = merged(pieces, np.append(part_above, edge_part[entering::2]), count)
+    parts.nodata[edge_part[at_nodata]] = True
+    parts.edge[edge_part[at_edge]] = True
+
+    crossing = strands(threads, points, key, above.strands)
+    held = Rings(above.rings.ring, above.rings.key, part_above[above.rings.part])
+    rings = held + closed(threads, points, key, crossing, thread_part)
+    goes_on = np.zeros(count, bool)
+    goes_on[thread_part[threads.is_open]] = True
+
+    open_parts, open_rings = _renumbered(np.flatnonzero(goes_on), parts, rings)
+    number = np.cumsum(goes_on) - 1
+    last = np.flatnonzero(edges.row == rows[-1])
+    up, ends = _ends(threads, last)
+    below = _Open(
+        row=rows[-1],
+        levels=canvas[-1].copy(),
+        edges=Edges(edges.row[last], edges.col[last]),
+        ends=ends,
+        strands=[crossing[thread] for thread in up.tolist()],
+        thread_part=number[thread_part[up]],
+        parts=open_parts,
+        rings=open_rings,
+    )
+    return _released(~goes_on, parts, rings), below
+
+
+def _ends(threads: Threads, last: Integers) -> tuple[Integers, Integers]:
+    """The thread that comes up at each left edge of the last row, and the edge of that row at which it goes down."""
+    up, down = threads.of[last[::2]], threads.of[last[1::2]]
+    goes_down_at = np.zeros(len(threads), np.int64)
+    goes_down_at[down] = np.arange(1, len(last), 2)
+    return up, goes_down_at[up]
+
+
+def _released(whole: Flags, parts: Parts, rings: Rings) -> Traced:
+    which = np.flatnonzero(whole)
+    order = which[np.lexsort((parts.key[which], parts.last_row[which]))]
+    parts, rings = _renumbered(order, parts, rings)
+    return Traced(surrounded(parts, rings), parts)
+
+
+def _renumbered(which: Integers, parts: Parts, rings: Rings) -> tuple[Parts, Rings]:
+    """The parts `which`, in this order, and their rings."""
+    number = np.full(len(parts), -1)
+    number[which] = np.arange(len(which))
+    of_these = rings[number[rings.part] >= 0]
+    return parts[which], Rings(of_these.ring, of_these.key, number[of_these.part])

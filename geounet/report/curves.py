@@ -1,0 +1,76 @@
+"""curves.png: loss, validation score and learning rate of a training run."""
+
+import io
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# Okabe & Ito (2008): told apart with any kind of colour vision
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#555555"
+
+Row = Mapping[str, float | int | None]
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG: the same bytes for the same figure, whenever it is drawn."""
+    FigureCanvasAgg(figure)
+    target = io.BytesIO()
+    figure.savefig(target, format="png", metadata={"Software": None})
+    return target.getvalue()
+
+
+def _line(axes: Axes, history: Sequence[Row], key: str, colour: str, *, label: str, style: str = "-") -> None:
+    known = [(row["step"], row[key]) for row in history if row.get(key) is not None]
+    if known:
+        steps, values = zip(*known, strict=True)
+        axes.plot(steps, values, style, color=colour, label=label, linewidth=1.8, marker="o", markersize=3)
+
+
+def _finished(axes: Axes, title: str) -> None:
+    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_xlabel("step")
+    axes.grid(visible=True, color="#dddddd", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=9)
+
+
+def curves_picture(history: Sequence[Row], *, best_step: int) -> bytes:
+    """A PNG of three curves against the step: loss, validation IoU, learning rate.
+
+    Args:
+        history: rows of step, loss, validation_loss, iou, learning_rate; None where there is no value.
+        best_step: after which the kept weights were; marked.
+    """
+    figure = Figure(figsize=(12, 3.8), dpi=110, layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    _line(left, history, "loss", BLUE, label="training")
+    _line(left, history, "validation_loss", ORANGE, label="validation", style="--")
+    left.set_ylim(bottom=0)
+    _finished(left, "loss")
+    _line(middle, history, "iou", ORANGE, label="IoU of the foreground")
+    middle.set_ylim(0, 1)
+    best = next((row["iou"] for row in history if row["step"] == best_step), None)
+    if best is not None:
+        middle.axvline(best_step, color=GREY, linewidth=1, linestyle=":")
+        # written on the side of the mark that has room
+        inward = best_step > history[-1]["step"] / 2 if history[-1]["step"] else False
+        middle.annotate(
+            f"kept: {best:.3f}",
+            (best_step, best),
+            xytext=(-6 if inward else 6, -14 if best > 0.15 else 10),
+            textcoords="offset points",
+            ha="right" if inward else "left",
+            color=GREY,
+            fontsize=9,
+        )
+    elif not any(row["iou"] is not None for row in history):
+        middle.text(0.5, 0.5, "no validation windows", transform=middle.transAxes, ha="center", color=GREY)
+    _finished(middle, "validation")
+    _line(right, history, "learning_rate", GREEN, label="learning rate")
+    right.set_ylim(bottom=0)
+    right.ticklabel_format(axis="y", style="sci", scilimits=(-2, 2))
+    _finished(right, "learning rate")
+    return png(figure)

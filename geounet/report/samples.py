@@ -1,0 +1,94 @@
+"""samples.png: image, truth and prediction of a few windows, with the errors in colour."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from geounet.block import Array
+from geounet.legend import IGNORE, Legend
+from geounet.report.curves import png
+
+RIGHT, MISSED, MADE_UP = (0, 114, 178), (230, 159, 0), (204, 121, 167)  # after Okabe & Ito (2008)
+UNSCORED = (170, 170, 170)
+SHADE = 0.55  # of colour over the image
+ROW, FOOT = 3.25, 0.55  # inches: of a row and its three pictures, and below for the key
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """A window: pixels (bands, h, w), valid (h, w) bool, truth and answer (h, w) uint8 class ids, 255 = not scored."""
+
+    title: str
+    pixels: Array
+    valid: Array
+    truth: Array
+    answer: Array
+
+
+def stretched(pixels: Array, valid: Array, colours: Sequence[str]) -> Array:
+    """An image to look at, (h, w, 3) float32 0..1: red, green, blue where known, else the first bands.
+
+    Each band runs from its 2nd to its 98th percentile over the valid pixels; invalid ones are grey.
+    """
+    places = [colours.index(name) for name in ("red", "green", "blue") if name in colours]
+    if len(places) < 3:
+        places = [0, 1, 2] if len(pixels) >= 3 else [0, 0, 0]
+    image = np.full((*valid.shape, 3), 0.7, dtype=np.float32)
+    if valid.any():
+        for channel, band in enumerate(places):
+            values = pixels[band].astype(np.float32)
+            low, high = np.percentile(values[valid], (2, 98))
+            image[valid, channel] = np.clip((values[valid] - low) / max(high - low, 1e-6), 0, 1)
+    return image
+
+
+def _painted(image: Array, mask: Array, colour: Sequence[int]) -> None:
+    image[mask] = (1 - SHADE) * image[mask] + SHADE * np.asarray(colour, dtype=np.float32) / 255
+
+
+def _grey(image: Array) -> Array:
+    return np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2)
+
+
+def _truth_view(image: Array, sample: Sample, legend: Legend) -> Array:
+    view = _grey(image)
+    for row in legend.foreground:
+        _painted(view, sample.truth == row.id, row.rgb)
+    _painted(view, sample.truth == IGNORE, UNSCORED)
+    return view
+
+
+def _answer_view(image: Array, sample: Sample) -> Array:
+    view = _grey(image)
+    scored, truth, answer = sample.truth != IGNORE, sample.truth, sample.answer
+    _painted(view, scored & (answer == truth) & (truth > 0), RIGHT)
+    _painted(view, scored & (truth > 0) & (answer != truth), MISSED)
+    _painted(view, scored & (truth == 0) & (answer > 0), MADE_UP)
+    _painted(view, ~scored, UNSCORED)
+    return view
+
+
+def samples_picture(samples: Sequence[Sample], legend: Legend, colours: Sequence[str]) -> bytes:
+    """A PNG with a row for each sample: image, truth, and the prediction by right, missed and made up."""
+    count = max(1, len(samples))
+    height = FOOT + ROW * count
+    figure = Figure(figsize=(3 * ROW, height), dpi=100)
+    # by hand: letting matplotlib find the layout takes longer than drawing it
+    edges = {"left": 0.01, "right": 0.99, "bottom": FOOT / height, "top": 1 - 0.3 / height}
+    rows = figure.subplots(count, 3, squeeze=False, gridspec_kw=edges | {"wspace": 0.03, "hspace": 0.1})
+    for axes in rows.flat:
+        axes.set_axis_off()
+    for row, sample in zip(rows, samples, strict=False):
+        image = stretched(sample.pixels, sample.valid, colours)
+        views = (image, _truth_view(image, sample, legend), _answer_view(image, sample))
+        for axes, view, title in zip(row, views, (sample.title, "truth", "prediction"), strict=True):
+            axes.imshow(view, interpolation="nearest")
+            axes.set_title(title, fontsize=10, loc="left")
+    keys = [(row.rgb, row.name) for row in legend.foreground]
+    keys += [(RIGHT, "right"), (MISSED, "missed or another class"), (MADE_UP, "made up"), (UNSCORED, "not scored")]
+    handles = [Patch(color=(r / 255, g / 255, b / 255), label=label) for (r, g, b), label in keys]
+    figure.legend(handles=handles, loc="lower center", ncols=min(5, len(handles)), frameon=False, fontsize=9)
+    return png(figure)

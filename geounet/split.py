@@ -1,0 +1,41 @@
+"""Train, validation and test by spatial blocks: neighbouring windows stay together, so that none is seen twice."""
+
+import random
+from collections.abc import Mapping
+from typing import TypeVar
+
+from geounet.errors import SettingsError
+
+Key = TypeVar("Key", bound=tuple[int, ...])
+
+
+def block_splits(foreground: Mapping[Key, float], *, val: float, test: float, seed: int) -> dict[Key, str]:
+    """'train', 'val' or 'test' for each block.
+
+    Blocks are drawn at random from strata of like foreground share, so that validation and test see dense and empty
+    places as training does. At least one block stays for training; where there are two or more, a share above 0 gets
+    at least one.
+
+    Args:
+        foreground: share of foreground pixels of each block, 0..1.
+        val, test: shares of the blocks.
+
+    Raises:
+        SettingsError: shares that are negative or leave nothing for training.
+    """
+    if val < 0 or test < 0 or val + test >= 1:
+        raise SettingsError(
+            f"shares for validation {val} and test {test} must be 0 or more and leave some for training"
+        )
+    blocks = sorted(foreground, key=lambda key: (foreground[key], key))
+    wanted = [max(1, round(share * len(blocks))) if share else 0 for share in (val, test)]
+    while sum(wanted) > max(0, len(blocks) - 1):
+        wanted[wanted.index(max(wanted))] -= 1
+    names = ["val"] * wanted[0] + ["test"] * wanted[1]
+    draw = random.Random(seed)  # noqa: S311 (a split is no secret)
+    draw.shuffle(names)
+    splits = dict.fromkeys(blocks, "train")
+    for stratum, name in enumerate(names):
+        first, last = (len(blocks) * n // len(names) for n in (stratum, stratum + 1))
+        splits[blocks[draw.randrange(first, last)]] = name
+    return splits

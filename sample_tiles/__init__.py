@@ -1,0 +1,1 @@
+"""Drawn scenes with labels, and the generator that draws them."""

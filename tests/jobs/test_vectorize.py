@@ -1,0 +1,198 @@
+"""vectorize: rasters of every kind become layers, whole, named and measured."""
+
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import pytest
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
+from scipy import ndimage
+
+from geounet.errors import GeoUNetError, OutputError, SceneError, SettingsError
+from geounet.io.parts import write_category_names
+from geounet.jobs.vectorize import vectorize
+from geounet.legend import Legend
+
+NORTH_UP = Affine(0.5, 0, 500_000, 0, -0.5, 5_600_000)
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def raster(tmp_path: Path) -> Make:
+    def make(
+        values: NDArray[np.generic],
+        *,
+        names: tuple[str, ...] = (),
+        scale: float | None = None,
+        crs: str | None = "EPSG:32633",
+        name: str = "map.tif",
+        **profile: object,
+    ) -> Path:
+        bands = values[None] if values.ndim == 2 else values
+        shape = {"count": len(bands), "height": bands.shape[1], "width": bands.shape[2]}
+        placed = {"transform": NORTH_UP, "crs": crs} if crs else {}
+        with (
+            warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
+            rasterio.open(
+                tmp_path / name, "w", driver="GTiff", dtype=bands.dtype, **shape, **placed, **profile
+            ) as dataset,
+        ):
+            dataset.write(bands)
+            if scale:
+                dataset.scales = [scale] * len(bands)
+            for number, text in enumerate(names, 1):
+                dataset.set_band_description(number, text)
+        return tmp_path / name
+
+    return make
+
+
+def town(seed: int = 0, size: int = 120) -> NDArray[np.uint8]:
+    """Levels with blotches of building, some at the edge, and a square without data."""
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(size, size)), 3)
+    levels: NDArray[np.uint8] = np.clip(127 + 800 * noise, 0, 254).astype(np.uint8)
+    levels[40:80, 40:80] = 255
+    return levels
+
+
+def test_probabilities_become_a_layer_with_confidence(raster: Make) -> None:
+    path = raster(town(), names=("building", "contact")[:1], scale=1 / 254, nodata=255)
+    result = vectorize(path)
+    assert result.out == path.with_suffix(".gpkg")
+    found = pyogrio.read_dataframe(result.out, layer="building")
+    assert result.polygons == {"building": len(found)}
+    assert len(found) > 5
+    assert found["confidence"].between(0.5, 1).all()
+    assert (found["area_m2"] > 3.99).all()
+    assert {"edge", "nodata,edge"} <= set(found["flags"])
+    assert found.is_valid.all()
+    assert found.crs.to_epsg() == 32633
+
+
+def test_a_tiled_raster_of_many_strips_gives_the_same_file(raster: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = raster(town(), scale=1 / 254, nodata=255, tiled=True, blockxsize=16, blockysize=16)
+    whole = vectorize(path).out.read_bytes()
+    monkeypatch.setattr("geounet.io.strips._STRIP_BYTES", 1)
+    assert vectorize(path, out=path.with_name("again.gpkg")).out.read_bytes() == whole
+
+
+def test_a_contact_band_is_no_class(raster: Make) -> None:
+    path = raster(np.stack([town(), town(1)]), names=("building", "contact"), scale=1 / 254, nodata=255)
+    assert list(vectorize(path).polygons) == ["building"]
+
+
+def test_floats_are_probabilities_and_not_a_number_is_nodata(raster: Make) -> None:
+    levels = town()
+    p = np.where(levels == 255, np.nan, levels / 254).astype(np.float32)
+    by_levels = vectorize(raster(levels, scale=1 / 254, nodata=255, name="levels.tif"))
+    by_floats = vectorize(raster(p, name="floats.tif"))
+    a, b = (pyogrio.read_dataframe(result.out, layer="building") for result in (by_levels, by_floats))
+    assert a.equals(b)
+
+
+def test_other_scales_are_read_as_they_say(raster: Make) -> None:
+    percent = np.zeros((20, 20), np.uint8)
+    percent[5:15, 5:15] = 80
+    found = pyogrio.read_dataframe(vectorize(raster(percent, scale=0.01)).out, layer="building")
+    assert found["confidence"].tolist() == pytest.approx([0.8], abs=0.002)
+
+
+def test_classes_become_layers_with_their_names(raster: Make) -> None:
+    ids = np.zeros((40, 40), np.uint8)
+    ids[2:12, 2:12], ids[20:35, 5:30] = 1, 2
+    path = raster(ids, nodata=255)
+    write_category_names(path, Legend.of_names("house", "shed", "tent"))
+    result = vectorize(path, simplify=0.1)
+    assert result.polygons == {"house": 1, "shed": 1, "tent": 0}
+    found = pyogrio.read_dataframe(result.out, layer="shed")
+    assert found["area_m2"].tolist() == pytest.approx([15 * 25 * 0.25], rel=0.01)
+    assert found["confidence"].isna().all()
+
+
+def test_classes_without_names_are_numbered(raster: Make) -> None:
+    ids = np.zeros((40, 40), np.uint8)
+    ids[2:12, 2:12], ids[20:35, 5:30] = 3, 7
+    assert vectorize(raster(ids)).polygons == {"class_3": 1, "class_7": 1}
+
+
+def test_a_mask_of_0_and_255_is_one_class(raster: Make) -> None:
+    mask = np.zeros((40, 40), np.uint8)
+    mask[2:12, 2:12] = 255
+    assert vectorize(raster(mask)).polygons == {"class_255": 1}
+
+
+def test_an_empty_map_is_a_valid_file(raster: Make) -> None:
+    result = vectorize(raster(np.full((10, 10), 255, np.uint8), scale=1 / 254, nodata=255))
+    assert result.polygons == {"building": 0}
+    assert len(pyogrio.read_dataframe(result.out, layer="building")) == 0
+
+
+def test_without_a_crs_the_work_is_done_in_pixels_and_says_so(raster: Make, caplog: pytest.LogCaptureFixture) -> None:
+    ids = np.zeros((20, 20), np.uint8)
+    ids[2:12, 3:9] = 1
+    with caplog.at_level(logging.WARNING):
+        result = vectorize(raster(ids, crs=None))
+    assert "has no CRS" in caplog.text
+    found = pyogrio.read_dataframe(result.out, layer="class_1")
+    assert found.total_bounds.tolist() == pytest.approx([3, -12, 9, -2], abs=0.5)
+
+
+def test_a_higher_threshold_gives_smaller_polygons(raster: Make) -> None:
+    path = raster(town(), scale=1 / 254, nodata=255)
+    areas = [
+        pyogrio.read_dataframe(vectorize(path, threshold=t, overwrite=True).out, layer="building")["area_m2"].sum()
+        for t in (0.3, 0.5, 0.9)
+    ]
+    assert areas == sorted(areas, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "profile", "match"),
+    [
+        pytest.param(np.full((4, 4), 3, np.uint16), {}, "is of type uint16", id="uint16"),
+        pytest.param(np.full((4, 4), 1.5, np.float32), {}, "1.5 to 1.5 are no probabilities", id="beyond 1"),
+        pytest.param(np.full((4, 4), -3.0, np.float64), {}, "are no probabilities", id="logits"),
+        pytest.param(np.zeros((3, 4, 4), np.uint8), {}, "3 bands without a scale", id="an image"),
+    ],
+)
+def test_rasters_of_another_kind_are_refused(
+    raster: Make, values: NDArray[np.generic], profile: dict[str, object], match: str
+) -> None:
+    path = raster(values, **profile)
+    with pytest.raises(SceneError, match=match):
+        vectorize(path)
+    assert [file.name for file in path.parent.iterdir()] == ["map.tif"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "match"),
+    [
+        pytest.param({"threshold": 0.0}, SettingsError, "threshold", id="threshold"),
+        pytest.param({"min_area": -1.0}, SettingsError, "--min-area", id="area"),
+        pytest.param({"out": Path("map.shp")}, OutputError, "no GeoPackage", id="format"),
+    ],
+)
+def test_settings_are_checked_before_any_work(
+    tmp_path: Path, settings: dict[str, object], error: type[GeoUNetError], match: str
+) -> None:
+    with pytest.raises(error, match=match):
+        vectorize(tmp_path / "not there.tif", **settings)  # type: ignore[arg-type]
+
+
+def test_no_raster_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SceneError, match="cannot be opened"):
+        vectorize(tmp_path / "not there.tif")
+
+
+def test_a_truncated_raster_leaves_nothing_behind(raster: Make) -> None:
+    path = raster(town(), scale=1 / 254, nodata=255, compress="deflate", tiled=True, blockxsize=16, blockysize=16)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(SceneError):
+        vectorize(path)
+    assert [file.name for file in path.parent.iterdir()] == ["map.tif"]

@@ -1,0 +1,248 @@
+"""The loop: reproducible, resumable, and it stops rather than keep what is no number."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from geounet.card import Architecture
+from geounet.errors import SettingsError, TrainingError
+from geounet.legend import CONTACT, IGNORE
+from geounet.nn.augment import Augmentation
+from geounet.nn.checkpoint import load_checkpoint, save_checkpoint
+from geounet.nn.chip_set import ChipSet
+from geounet.nn.chip_store import VOID
+from geounet.nn.device import Runtime
+from geounet.nn.loop import Checked, Entrance, Exam, Plan, Step, Training, begun, fit
+from geounet.nn.samples import Batch, Samples, batches
+from geounet.nn.score import Confusion
+from geounet.nn.settings import TrainingSettings, steps_within, usual_rate
+from geounet.nn.unet import initialised
+from tests.nn.chips_folder import town, write_chips
+
+SHAPE = Architecture(bands=3, outputs=1, width=4, depth=1)
+PLAN = Plan(
+    steps=12, batch_size=4, learning_rate=0.01, loss="bce+dice", validate_every=4, warmup=2, average=0.8, patience=None
+)
+FLOAT32 = Runtime(torch.device("cpu"), "fp32")
+precisions = pytest.mark.parametrize("precision", ["fp32", "bf16"])
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> ChipSet:
+    folder = tmp_path_factory.mktemp("chips")
+    write_chips(folder, town(64, 256, seed=4), size=32)
+    return ChipSet.open([folder])
+
+
+def records(
+    data: ChipSet, training: Training, plan: Plan = PLAN, runtime: Runtime = FLOAT32
+) -> Iterator[Step | Checked]:
+    augmentation = Augmentation("standard", data.card.colours, data.card.dtype, data.mean, data.std)
+    made = batches(
+        Samples(data.folders, augmentation, seed=0),
+        training.step * plan.batch_size,
+        plan.steps - training.step,
+        plan.batch_size,
+        workers=0,
+    )
+    return fit(training, plan, made, exam(data), Entrance(runtime, data.mean, data.std))
+
+
+def exam(data: ChipSet) -> Exam:
+    return Exam(lambda: data.windows("val").batches(4), classes=2)
+
+
+def begin(runtime: Runtime = FLOAT32, plan: Plan = PLAN) -> Training:
+    return begun(initialised(SHAPE, seed=0), plan, runtime)
+
+
+def same(a: Training, b: Training) -> bool:
+    pairs = zip(a.average.state_dict().values(), b.average.state_dict().values(), strict=True)
+    return all(torch.equal(x, y) for x, y in pairs) and a.history == b.history
+
+
+@precisions
+def test_the_same_seed_gives_the_same_weights(data: ChipSet, precision: str) -> None:
+    runtime = Runtime(torch.device("cpu"), precision)
+    first, again = begin(runtime), begin(runtime)
+    assert list(records(data, first, runtime=runtime)) == list(records(data, again, runtime=runtime))
+    assert same(first, again)
+
+
+@precisions
+def test_a_resumed_training_ends_with_the_same_weights_as_one_left_alone(
+    data: ChipSet, precision: str, tmp_path: Path
+) -> None:
+    runtime = Runtime(torch.device("cpu"), precision)
+    alone, broken = begin(runtime), begin(runtime)
+    straight = list(records(data, alone, runtime=runtime))
+    seen = []
+    for record in records(data, broken, runtime=runtime):
+        seen.append(record)
+        if isinstance(record, Checked):
+            save_checkpoint(tmp_path / "last.ckpt", broken, PLAN, "{}")
+            if record.number == 8:
+                break
+    resumed, plan, _ = load_checkpoint(tmp_path / "last.ckpt", runtime)
+    assert plan == PLAN
+    assert seen + list(records(data, resumed, runtime=runtime)) == straight
+    assert same(alone, resumed)
+
+
+def test_training_on_a_made_up_town_learns_it(data: ChipSet) -> None:
+    plan = replace(PLAN, steps=80, validate_every=20)
+    checked = [record for record in records(data, begin(plan=plan), plan) if isinstance(record, Checked)]
+    assert checked[-1].score is not None
+    assert checked[-1].score > 0.7
+
+
+def test_steps_and_validations_come_when_they_are_due(data: ChipSet) -> None:
+    plan = replace(PLAN, steps=10)
+    found = list(records(data, begin(plan=plan), plan))
+    assert [record.number for record in found if isinstance(record, Step)] == list(range(1, 11))
+    assert [record.number for record in found if isinstance(record, Checked)] == [4, 8, 10]
+
+
+def test_a_loss_that_is_no_number_stops_the_training(data: ChipSet) -> None:
+    training = begin()
+    for parameter in training.network.parameters():
+        parameter.data.fill_(float("inf"))
+    with pytest.raises(TrainingError, match="the loss is no longer a number after step 1; the best model so far"):
+        list(records(data, training))
+
+
+def test_batches_all_ignored_leave_the_training_sound(data: ChipSet) -> None:
+    batch = Batch(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.full((4, 32, 32), VOID, dtype=torch.uint8))
+    training = begin()
+    found = list(fit(training, PLAN, [batch] * 4, exam(data), Entrance(FLOAT32, data.mean, data.std)))
+    assert all(record.loss == 0 for record in found)
+    assert all(torch.isfinite(tensor).all() for tensor in training.average.state_dict().values())
+
+
+def test_without_validation_windows_the_last_average_is_kept_unscored(data: ChipSet) -> None:
+    training = begin()
+    augmentation = Augmentation("none", data.card.colours, data.card.dtype, data.mean, data.std)
+    made = batches(Samples(data.folders, augmentation, 0), 0, PLAN.steps, 4, workers=0)
+    nothing = Exam(lambda: (), classes=2)
+    found = [
+        record
+        for record in fit(training, PLAN, made, nothing, Entrance(FLOAT32, data.mean, data.std))
+        if isinstance(record, Checked)
+    ]
+    assert [(record.score, record.validation_loss, record.best) for record in found] == [(None, None, True)] * 3
+    assert training.best_step == PLAN.steps
+
+
+def test_patience_stops_a_training_that_gets_no_better(data: ChipSet) -> None:
+    plan = replace(PLAN, steps=40, learning_rate=1e-12, patience=2)
+    found = [record for record in records(data, begin(plan=plan), plan) if isinstance(record, Checked)]
+    assert len(found) < 10
+    assert not any(record.best for record in found[-2:])
+
+
+def test_pixels_without_imagery_enter_as_exactly_zero_and_are_ignored(data: ChipSet) -> None:
+    pixels = torch.full((1, 3, 2, 2), 200, dtype=torch.uint8)
+    labels = torch.tensor([[[0, 1], [VOID, IGNORE]]], dtype=torch.uint8)
+    x_BCHW, labels_BHW = Entrance(FLOAT32, data.mean, data.std)(Batch(pixels, labels))
+    assert (x_BCHW[0, :, 1, 0] == 0).all()
+    assert (x_BCHW[0, :, 1, 1] != 0).all()
+    assert labels_BHW.tolist() == [[[0, 1], [IGNORE, IGNORE]]]
+
+
+def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
+    plan = replace(PLAN, steps=100, warmup=10)
+    rates = [plan.rate(step) for step in range(100)]
+    assert max(rates) == rates[9] == pytest.approx(0.01)
+    assert rates == sorted(rates[:10]) + sorted(rates[10:], reverse=True)
+    assert rates[-1] < 1e-5
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 broken"], ids=["empty", "text", "zip"])
+def test_a_damaged_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "last.ckpt").write_bytes(content)
+    with pytest.raises(TrainingError, match=r"last.ckpt cannot be read .*train again with --overwrite"):
+        load_checkpoint(tmp_path / "last.ckpt", FLOAT32)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    torch.save({"format": 1, "plan": Path("/tmp")}, tmp_path / "last.ckpt")  # noqa: S108 - never opened
+    with pytest.raises(TrainingError, match="cannot be read"):
+        load_checkpoint(tmp_path / "last.ckpt", FLOAT32)
+
+
+def test_scores_are_pooled_so_that_empty_windows_are_worth_nothing() -> None:
+    empty = Confusion.of(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8), 2)
+    assert empty.score is None
+    assert empty.iou == (1.0, None)
+    truth, answer = np.array([[1, 1, 0, 0]], np.uint8), np.array([[1, 0, 1, 0]], np.uint8)
+    both = empty + Confusion.of(truth, answer, 2)
+    assert both.score == pytest.approx(1 / 3)
+
+
+def test_ignored_and_void_pixels_are_not_scored_and_contact_is_building() -> None:
+    truth = np.array([[IGNORE, VOID, CONTACT, 1]], np.uint8)
+    assert Confusion.of(truth, np.ones((1, 4), np.uint8), 2).counts.tolist() == [[0, 0], [0, 2]]
+    assert Confusion.of(truth, np.ones((1, 4), np.uint8), 3).pixels == 1
+
+
+def test_minutes_become_a_number_of_steps_that_leaves_the_network_alone(data: ChipSet) -> None:
+    network = initialised(SHAPE, seed=0)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    samples = Samples(data.folders, Augmentation("none", RGB, "uint8", data.mean, data.std), 0)
+    counts = [
+        steps_within(
+            minutes,
+            network,
+            PLAN,
+            batches=lambda count: islice(batches(samples, 0, count, 4, workers=0), count),
+            exam=exam(data),
+            entrance=Entrance(FLOAT32, data.mean, data.std),
+        )
+        for minutes in (0.001, 5)
+    ]
+    assert counts[0] == 20
+    assert counts[1] > 100
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+RGB = ("red", "green", "blue")
+
+
+def test_automatic_settings_follow_the_device_and_the_data() -> None:
+    settings = TrainingSettings()
+    few, many, most = (settings.plan(windows, 16, FLOAT32, contact=False).steps for windows in (10, 1000, 1_000_000))
+    assert (few, many, most) == (2000, 5000, 20_000)
+    assert settings.chosen_width(FLOAT32) == 16
+    assert settings.chosen_batch(FLOAT32) == 8
+    assert usual_rate(64, 8) == pytest.approx(5e-4)
+    epochs = TrainingSettings(epochs=3, batch_size=10).plan(95, 16, FLOAT32, contact=False)
+    assert (epochs.steps, epochs.validate_every) == (30, 2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"steps": 0}, "steps 0 must be above 0"),
+        ({"lr": float("nan")}, "lr nan must be above 0"),
+        ({"steps": 5, "epochs": 2}, "steps and epochs both say how long to train"),
+        ({"width": "wide"}, "width 'wide' must be a number or auto"),
+        ({"seed": -1}, "seed -1 must be 0 or more"),
+        ({"loss": "hinge"}, "loss 'hinge' is unknown"),
+    ],
+    ids=["steps", "lr", "both", "width", "seed", "loss"],
+)
+def test_settings_out_of_their_range_are_refused(settings: dict[str, int | float | str], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        TrainingSettings(**settings)  # type: ignore[arg-type]
+
+
+def test_resuming_with_other_settings_is_refused_by_name() -> None:
+    before = TrainingSettings(lr=0.001).to_json()
+    TrainingSettings(lr=0.001).check_same(before)
+    with pytest.raises(SettingsError, match=r"lr was 0.001 when this training began and is 0.002 now"):
+        TrainingSettings(lr=0.002).check_same(before)

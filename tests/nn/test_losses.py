@@ -1,0 +1,103 @@
+"""Losses: what they give on answers known by hand, and that ignored pixels have no part in them."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from geounet.errors import SettingsError
+from geounet.legend import CONTACT, IGNORE
+from geounet.nn.losses import LOSSES, learned, loss_named
+
+names = pytest.mark.parametrize("name", list(LOSSES))
+heads = pytest.mark.parametrize("outputs", [1, 3], ids=["binary", "three"])
+
+
+def logits_of(seed: int, outputs: int) -> Tensor:
+    return torch.randn(2, outputs, 8, 8, generator=torch.Generator().manual_seed(seed)).requires_grad_()
+
+
+def labels_of(seed: int, outputs: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    labels_BHW = torch.randint(0, max(2, outputs), (2, 8, 8), generator=generator).to(torch.uint8)
+    labels_BHW[torch.rand(2, 8, 8, generator=generator) < 0.3] = IGNORE
+    return labels_BHW
+
+
+@names
+@heads
+def test_no_gradient_comes_from_ignored_pixels(name: str, outputs: int) -> None:
+    logits_BKHW, labels_BHW = logits_of(1, outputs), labels_of(2, outputs)
+    loss_named(name)(logits_BKHW, *learned(labels_BHW, outputs, contact=False)).backward()  # type: ignore[no-untyped-call]
+    assert logits_BKHW.grad is not None
+    moved_BHW = logits_BKHW.grad.abs().sum(1) > 0
+    assert not moved_BHW[labels_BHW == IGNORE].any()
+    assert moved_BHW[labels_BHW != IGNORE].all()
+
+
+@names
+@heads
+def test_a_batch_all_ignored_costs_nothing_and_moves_nothing(name: str, outputs: int) -> None:
+    logits_BKHW = logits_of(1, outputs)
+    labels_BHW = torch.full((2, 8, 8), IGNORE, dtype=torch.uint8)
+    value = loss_named(name)(logits_BKHW, *learned(labels_BHW, outputs, contact=False))
+    value.backward()  # type: ignore[no-untyped-call]
+    assert value.item() == 0
+    assert logits_BKHW.grad is not None
+    assert (logits_BKHW.grad == 0).all()
+
+
+@names
+@heads
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_what_ignored_pixels_answer_never_changes_the_loss(name: str, outputs: int, seed: int) -> None:
+    logits_BKHW, labels_BHW = logits_of(seed, outputs).detach(), labels_of(seed + 1, outputs)
+    other_BKHW = torch.where((labels_BHW == IGNORE)[:, None], 50 * torch.randn_like(logits_BKHW), logits_BKHW)
+    targets = learned(labels_BHW, outputs, contact=False)
+    assert float(loss_named(name)(other_BKHW, *targets)) == float(loss_named(name)(logits_BKHW, *targets))
+
+
+@names
+@heads
+def test_the_right_answer_costs_next_to_nothing_and_a_wrong_one_more(name: str, outputs: int) -> None:
+    labels_BHW = labels_of(3, outputs)
+    targets_BHW, counts_BHW = learned(labels_BHW, outputs, contact=False)
+    if outputs == 1:
+        right_BKHW = 40.0 * (2 * targets_BHW[:, None] - 1)
+    else:
+        right_BKHW = 40.0 * torch.nn.functional.one_hot(targets_BHW, outputs).movedim(3, 1)
+    loss = loss_named(name)
+    assert float(loss(right_BKHW, targets_BHW, counts_BHW)) < 1e-6
+    assert float(loss(-right_BKHW, targets_BHW, counts_BHW)) > 0.5
+
+
+def test_cross_entropy_of_no_opinion_is_log_2_and_focal_loss_a_quarter_of_it() -> None:
+    targets = learned(labels_of(3, 1), 1, contact=False)
+    assert float(loss_named("bce")(torch.zeros(2, 1, 8, 8), *targets)) == pytest.approx(math.log(2))
+    assert float(loss_named("focal")(torch.zeros(2, 1, 8, 8), *targets)) == pytest.approx(math.log(2) / 4)
+
+
+def test_dice_of_half_the_pixels_right_is_known_by_hand() -> None:
+    labels_BHW = torch.tensor([[[1, 1, 0, 0]]], dtype=torch.uint8)
+    logits_BKHW = torch.tensor([[[[60.0, -60.0, 60.0, -60.0]]]])
+    value = loss_named("dice")(logits_BKHW, *learned(labels_BHW, 1, contact=False))
+    assert float(value) == pytest.approx(1 - (2 * 1 + 1) / (2 + 2 + 1))
+
+
+def test_contact_is_the_last_output_where_the_model_has_it_and_ignored_elsewhere() -> None:
+    labels_BHW = torch.tensor([[[0, 1, CONTACT, IGNORE]]], dtype=torch.uint8)
+    targets_BHW, counts_BHW = learned(labels_BHW, 3, contact=True)
+    assert targets_BHW.tolist() == [[[0, 1, 2, 0]]]
+    assert counts_BHW.tolist() == [[[True, True, True, False]]]
+    targets_BHW, counts_BHW = learned(labels_BHW, 1, contact=False)
+    assert targets_BHW.tolist() == [[[0, 1, 0, 0]]]
+    assert counts_BHW.tolist() == [[[True, True, False, False]]]
+
+
+def test_an_unknown_loss_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"loss 'hinge' is unknown; use one of bce\+dice"):
+        loss_named("hinge")

@@ -1,0 +1,175 @@
+"""Tidying: areas, holes and tolerances are those on the ground, and every outcome is a valid polygon."""
+
+import math
+
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from scipy import ndimage
+
+from geounet.block import Block
+from geounet.errors import SettingsError
+from geounet.footprints import Footprints, ground_size
+from geounet.frame import Frame
+from geounet.grid import Window
+from geounet.polygons.outlines import footprints_of
+from geounet.polygons.simplify import Tidying, simplified, without_small_holes
+
+UTM = CRS(32633).to_wkt()
+RAW = Tidying(0, 0, 0)
+
+
+def footprints(levels: NDArray[np.uint8], frame: Frame, tidying: Tidying) -> Footprints:
+    block = Block(Window(0, 0, *levels.shape), levels[None])
+    return Footprints.joined(footprints_of([block], frame, k=127, tidying=tidying))
+
+
+def utm_frame(shape: tuple[int, int], pixel: float = 0.5) -> Frame:
+    return Frame(*shape, Affine(pixel, 0, 500_000, 0, -pixel, 6_650_000), UTM)
+
+
+def blotches(seed: int, size: int = 60) -> NDArray[np.uint8]:
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(size, size)), 1.5)
+    levels: NDArray[np.uint8] = np.clip(127 + 400 * noise, 0, 254).astype(np.uint8)
+    return levels
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.2, 0.375, 1.0, 3.0, 10.0]))
+def test_outcomes_are_valid_polygons_near_the_traced_ones(seed: int, tolerance: float) -> None:
+    levels = blotches(seed)
+    raw = footprints(levels, utm_frame(levels.shape), RAW)
+    simple = footprints(levels, utm_frame(levels.shape), Tidying(0, 0, tolerance))
+    assert len(simple) == len(raw)
+    assert shapely.is_valid(simple.geometry).all()
+    assert (shapely.get_type_id(simple.geometry) == shapely.GeometryType.POLYGON).all()
+    assert shapely.is_ccw(shapely.get_exterior_ring(simple.geometry)).all()
+    assert (shapely.get_num_coordinates(simple.geometry) <= shapely.get_num_coordinates(raw.geometry)).all()
+    boundaries = shapely.boundary(simple.geometry), shapely.boundary(raw.geometry)
+    # GEOS tests the vertex at which a ring begins last, against a line already simplified: twice the tolerance there.
+    assert shapely.hausdorff_distance(*boundaries).max() <= 2 * tolerance + 1e-6
+
+
+def test_a_rotated_wall_becomes_four_corners() -> None:
+    rows, cols = np.indices((80, 80)) + 0.5
+    along, across = ((cols - 40) * c + (rows - 40) * s for c, s in ((0.9, 0.436), (-0.436, 0.9)))
+    distance = np.minimum(20 - np.abs(along), 12 - np.abs(across))
+    levels = np.clip(127 + 127 * distance, 0, 254).astype(np.uint8)
+    (polygon,) = footprints(levels, utm_frame((80, 80)), Tidying()).geometry
+    assert len(polygon.exterior.coords) - 1 <= 8
+    assert polygon.area == pytest.approx(40 * 24 * 0.25, rel=0.03)
+
+
+def test_small_footprints_go_and_small_holes_are_filled() -> None:
+    levels = np.zeros((40, 40), np.uint8)
+    levels[2:30, 2:30] = 254
+    levels[5:8, 5:8] = 0  # 9 px
+    levels[12:22, 12:22] = 0  # 100 px
+    levels[33:36, 33:36] = 254
+    frame = utm_frame((40, 40))
+    assert len(footprints(levels, frame, RAW)) == 2
+    (one,) = footprints(levels, frame, Tidying(min_area=4, fill_holes=4, simplify=0)).geometry
+    assert len(one.interiors) == 1
+    assert shapely.Polygon(one.interiors[0]).area == pytest.approx(100 * 0.25, rel=0.05)
+
+
+def test_a_nodata_speck_inside_a_footprint_is_filled() -> None:
+    levels = np.full((12, 12), 254, np.uint8)
+    levels[5, 5] = 255
+    frame = utm_frame((12, 12))
+    (one,) = footprints(levels, frame, Tidying(simplify=0)).geometry
+    assert len(one.interiors) == 0
+    assert one.area == pytest.approx(36 - 4 * 0.125 * 0.25)  # each corner is cut off half-way along its pixel
+
+
+@pytest.mark.parametrize(
+    ("code", "per_metre_x", "per_metre_y"),
+    [
+        pytest.param(4326, 1 / (111_412.8 * math.cos(math.radians(60))), 1 / 111_412.0, id="degrees"),
+        pytest.param(3857, 2.0, 2.0, id="Web Mercator"),
+    ],
+)
+def test_areas_at_60_north_are_those_on_the_ground(code: int, per_metre_x: float, per_metre_y: float) -> None:
+    """A building of 16 by 10 m: kept by a limit just below its area, dropped by one just above."""
+    x, y = Transformer.from_crs(4326, code, always_xy=True).transform(15.0, 60.0)
+    pixel = 0.25
+    frame = Frame(100, 100, Affine(pixel * per_metre_x, 0, x, 0, -pixel * per_metre_y, y), CRS(code).to_wkt())
+    levels = np.zeros((100, 100), np.uint8)
+    levels[30:70, 20:84] = 254
+    (found,) = footprints(levels, frame, Tidying(min_area=150, simplify=0)).geometry
+    area, _ = ground_size(np.array([found], object), frame.crs)
+    there = Transformer.from_crs(code, 32633, always_xy=True)
+    in_utm = shapely.transform(found, lambda p: np.stack(there.transform(*p.T), axis=1))
+    assert area[0] == pytest.approx(in_utm.area / 0.9996**2, rel=1e-4)
+    assert area[0] == pytest.approx(160, rel=0.01)
+    assert len(footprints(levels, frame, Tidying(min_area=area[0] * 1.005, simplify=0))) == 0
+    assert len(footprints(levels, frame, Tidying(min_area=area[0] * 0.995, simplify=0))) == 1
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        pytest.param(Affine(0.5, 0, 500_000, 0, 0.5, 6_650_000), id="south up"),
+        pytest.param(
+            Affine.translation(500_000, 6_650_000) @ Affine.rotation(33) @ Affine.scale(0.5, -0.5), id="rotated"
+        ),
+        pytest.param(Affine(0.5, 0, 500_000, 0, -0.25, 6_650_000), id="oblong pixels"),
+    ],
+)
+def test_any_transform_puts_footprints_on_their_pixels(transform: Affine) -> None:
+    levels = blotches(3)
+    frame = Frame(60, 60, transform, UTM)
+    found = footprints(levels, frame, RAW)
+    in_pixels = found.transformed(~transform)
+    rows, cols = np.nonzero(levels >= 127)
+    tree = shapely.STRtree(in_pixels.geometry)
+    assert len(tree.query(shapely.points(cols + 0.5, rows + 0.5), predicate="within")[0]) == len(rows)
+    assert shapely.is_ccw(shapely.get_exterior_ring(found.geometry)).all()
+
+
+def test_without_a_crs_pixels_stand_for_metres() -> None:
+    levels = np.zeros((10, 10), np.uint8)
+    levels[2:5, 3:9] = 254
+    frame = Frame(10, 10, Affine.scale(1, -1), None)
+    (one,) = footprints(levels, frame, Tidying(min_area=17, simplify=0)).geometry
+    assert one.bounds == pytest.approx((3, -5, 9, -2), abs=0.01)
+    assert len(footprints(levels, frame, Tidying(min_area=19))) == 0
+
+
+def test_holes_stay_where_nothing_is_to_be_filled() -> None:
+    holed = shapely.Polygon(shapely.box(0, 0, 9, 9).exterior, [shapely.box(1, 1, 2, 2).exterior])
+    both = np.array([shapely.box(0, 0, 1, 1), holed], object)
+    assert_allclose(shapely.area(without_small_holes(both, 0.5)), [1, 80])
+    assert_allclose(shapely.area(without_small_holes(both, 1)), [1, 81])
+
+
+def test_rings_that_would_cross_or_collapse_are_simplified_together() -> None:
+    outer = shapely.Polygon([(0, 0), (10, 0), (10, 1), (5, 3), (0, 1)])
+    kept_off = shapely.Polygon(outer.exterior, [[(5, 2.9), (4.7, 1.5), (5.3, 1.5)]])
+    speck = shapely.box(0, 0, 0.1, 0.1)
+    found = simplified(np.array([kept_off, speck], object), 2.5)
+    assert shapely.is_valid(found).all()
+    assert shapely.get_num_interior_rings(found).tolist() == [1, 0]
+    assert (shapely.area(found) > 0).all()
+
+
+def test_outlines_too_fine_for_their_coordinates_stay_polygons() -> None:
+    levels = blotches(5)
+    local = 'ENGCRS["plan",EDATUM["corner"],CS[Cartesian,2],AXIS["x",east],AXIS["y",north],LENGTHUNIT["metre",1]]'
+    frame = Frame(60, 60, Affine(4e-9, 0, 6e6, 0, -4e-9, 6e6), local)
+    found = footprints(levels, frame, RAW)
+    assert shapely.is_valid(found.geometry).all()
+    assert (shapely.get_type_id(found.geometry) == shapely.GeometryType.POLYGON).all()
+
+
+@pytest.mark.parametrize("name", ["min_area", "fill_holes", "simplify"])
+@pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
+def test_settings_outside_their_range_are_refused(name: str, value: float) -> None:
+    with pytest.raises(SettingsError, match=f"--{name.replace('_', '-')} .* must be 0 or more"):
+        Tidying(**{name: value})

@@ -1,0 +1,89 @@
+"""Footprints: arrays of polygons with what is known of them."""
+
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+from numpy.testing import assert_allclose, assert_array_equal
+from pyproj import CRS, Geod, Transformer
+
+from geounet.footprints import Flag, Footprints, ground_size
+
+UTM = CRS(32633).to_wkt()
+
+
+def footprints(*polygons: shapely.Polygon) -> Footprints:
+    count = len(polygons)
+    return Footprints(
+        np.array(polygons, object),
+        np.arange(1, count + 1).astype(np.uint8),
+        np.linspace(0.5, 1, count, dtype=np.float32),
+        (np.arange(count) % 4).astype(np.uint8),
+    )
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        pytest.param(Affine(2, 0, 100, 0, -2, 50), id="north up"),
+        pytest.param(Affine(2, 0, 100, 0, 2, 50), id="south up"),
+        pytest.param(Affine.rotation(30) @ Affine.scale(2, -2), id="rotated"),
+    ],
+)
+def test_transformed_exteriors_are_counter_clockwise(transform: Affine) -> None:
+    ring = shapely.box(1, 1, 4, 3).exterior
+    moved = footprints(shapely.Polygon(shapely.box(0, 0, 9, 9).exterior, [ring])).transformed(transform)
+    assert shapely.is_ccw(shapely.get_exterior_ring(moved.geometry)).all()
+    assert not shapely.is_ccw(shapely.get_interior_ring(moved.geometry, 0)).any()
+    assert_allclose(shapely.area(moved.geometry), (81 - 6) * 4)
+    corners = {tuple(np.round(transform @ corner, 9)) for corner in ((0, 0), (9, 0), (9, 9), (0, 9))}
+    assert {tuple(np.round(point, 9)) for point in moved.geometry[0].exterior.coords} == corners
+
+
+def test_choosing_and_joining_keep_rows_together() -> None:
+    all_three = footprints(*(shapely.box(i, 0, i + 1, 1) for i in range(3)))
+    again = Footprints.joined([all_three[:1], all_three[np.array([False, True, True])]])
+    assert_array_equal(again.geometry, all_three.geometry)
+    assert_array_equal(again.class_id, all_three.class_id)
+    assert len(Footprints.joined([])) == 0
+
+
+def test_flags_are_told_in_words() -> None:
+    squares = footprints(*(shapely.box(i, 0, i + 1, 1) for i in range(4)))
+    assert squares.flag_texts.tolist() == ["", "nodata", "edge", "nodata,edge"]
+    assert Flag(3) == Flag.NODATA | Flag.EDGE
+
+
+@pytest.mark.parametrize("code", [4326, 3857, 32633, 3035, 2154], ids=lambda code: f"EPSG:{code}")
+@pytest.mark.parametrize("latitude", [0.0, 60.0, -45.0], ids=lambda latitude: f"{latitude} N")
+def test_ground_size_is_geodesic_in_any_crs(code: int, latitude: float) -> None:
+    shape = shapely.Polygon(shapely.box(-40, -30, 40, 30).exterior, [shapely.box(-10, -10, 5, 10).exterior])
+    local = CRS(f"+proj=aeqd +lat_0={latitude} +lon_0=15 +ellps=WGS84")
+    there = Transformer.from_crs(local, code, always_xy=True)
+    moved = shapely.transform(np.array([shape], object), lambda p: np.stack(there.transform(*p.T), axis=1))
+    area, perimeter = ground_size(moved, CRS(code).to_wkt())
+    to_degrees = Transformer.from_crs(local, 4326, always_xy=True)
+    degrees = shapely.transform(shape, lambda p: np.stack(to_degrees.transform(*p.T), axis=1))
+    geod = Geod(ellps="WGS84")
+    expected = abs(geod.geometry_area_perimeter(shapely.geometry.polygon.orient(degrees))[0])
+    assert area[0] == pytest.approx(expected, abs=0.005)
+    lengths = [geod.geometry_length(ring) for ring in (degrees.exterior, *degrees.interiors)]
+    assert perimeter[0] == pytest.approx(sum(lengths), abs=0.005)
+
+
+def test_ground_size_does_not_mind_the_antimeridian() -> None:
+    east = shapely.transform(shapely.box(179.999, 10, 180.001, 10.002), lambda p: p)
+    wrapped = shapely.transform(east, lambda p: np.stack([(p[:, 0] + 180) % 360 - 180, p[:, 1]], axis=1))
+    area, perimeter = ground_size(np.array([east, wrapped], object), CRS(4326).to_wkt())
+    assert area[0] == pytest.approx(area[1])
+    assert perimeter[0] == pytest.approx(perimeter[1])
+
+
+def test_ground_size_without_a_crs_is_plain() -> None:
+    area, perimeter = ground_size(np.array([shapely.box(0, 0, 3, 2)], object), None)
+    assert (area[0], perimeter[0]) == (6, 10)
+
+
+def test_ground_size_of_nothing_is_nothing() -> None:
+    area, perimeter = ground_size(np.empty(0, object), UTM)
+    assert (len(area), len(perimeter)) == (0, 0)
