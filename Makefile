@@ -27,7 +27,7 @@ samples: $(READY)
 # every version comes from constraints.txt, that of the build tools too, and all are wheels
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: -e '.[dev]'
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: -e '.[dev]'
 	touch $@
 
 clean:

@@ -90,3 +90,35 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+def tiling(command: F) -> F:
+    """How scenes are cut into training windows, for `tile` and for `train` in one step."""
+    for option in (
+        click.option(
+            "--nodata", default="auto", show_default=True, callback=nodata_value, help="auto, none or a value."
+        ),
+        click.option("--test-area", type=PATH, help="Polygons that are test, instead of --test."),
+        click.option("--val-area", type=PATH, help="Polygons that are validation, instead of --val."),
+        click.option("--split-block", type=float, help="Side of a block in metres.  [default: 1 to 4 windows]"),
+        click.option("--test", default=0.0, show_default=True, help="Share of the blocks for testing."),
+        click.option("--val", default=0.15, show_default=True, help="Share of the blocks for validation."),
+        click.option("--keep-empty", default=0.25, show_default=True, help="Share kept of windows without foreground."),
+        click.option("--label-area", type=PATH, help="Polygons that were labelled in full; outside is ignored."),
+        click.option("--ignore", type=PATH, help="Polygons inside which nothing is learned or scored."),
+        click.option("--class-field", help="Field with the class of each polygon; without it all are buildings."),
+        click.option(
+            "--gsd",
+            default="auto",
+            show_default=True,
+            callback=number_or_word("auto", "native"),
+            help="Metres a pixel on the ground; auto takes imagery finer than 0.25 m to 0.3 m.",
+        ),
+        click.option(
+            "--bands", default="auto", show_default=True, callback=band_list, help="Band numbers, as in 4,3,2."
+        ),
+        click.option("--stride", default=256, show_default=True, help="Pixels from one window to the next."),
+        click.option("--size", default=256, show_default=True, help="Side of a training window in pixels."),
+    ):
+        command = option(command)
+    return command

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .options import PATH, band_list, common, nodata_value, number_or_word
+from .options import PATH, common, tiling
 from .progress import progress
 
 
@@ -14,26 +14,7 @@ from .progress import progress
 @click.argument("scenes", metavar="SCENE...", nargs=-1, required=True, type=PATH)
 @click.option("--labels", multiple=True, type=PATH, help="Vector labels, for all scenes or once for each; any CRS.")
 @click.option("--out", type=PATH, help="Folder to make.  [default: SCENE_chips]")
-@click.option("--size", default=256, show_default=True, help="Side of a training window in pixels.")
-@click.option("--stride", default=256, show_default=True, help="Pixels from one window to the next.")
-@click.option("--bands", default="auto", show_default=True, callback=band_list, help="Band numbers, as in 4,3,2.")
-@click.option(
-    "--gsd",
-    default="auto",
-    show_default=True,
-    callback=number_or_word("auto", "native"),
-    help="Metres a pixel on the ground; auto takes imagery finer than 0.25 m to 0.3 m.",
-)
-@click.option("--class-field", help="Field with the class of each polygon; without it all are buildings.")
-@click.option("--ignore", type=PATH, help="Polygons inside which nothing is learned or scored.")
-@click.option("--label-area", type=PATH, help="Polygons that were labelled in full; outside is ignored.")
-@click.option("--keep-empty", default=0.25, show_default=True, help="Share kept of windows without foreground.")
-@click.option("--val", default=0.15, show_default=True, help="Share of the blocks for validation.")
-@click.option("--test", default=0.0, show_default=True, help="Share of the blocks for testing.")
-@click.option("--split-block", type=float, help="Side of a block in metres.  [default: 1 to 4 windows]")
-@click.option("--val-area", type=PATH, help="Polygons that are validation, instead of --val.")
-@click.option("--test-area", type=PATH, help="Polygons that are test, instead of --test.")
-@click.option("--nodata", default="auto", show_default=True, callback=nodata_value, help="auto, none or a value.")
+@tiling
 @click.option("--seed", default=0, show_default=True, help="Of the split and the choice of empty windows.")
 @click.option("--inference", is_flag=True, help="Write padded windows as GeoTIFFs for any other tool, without labels.")
 @click.option("--window", default=1536, show_default=True, help="With --inference: side of a padded window.")
@@ -69,6 +50,9 @@ def command(
         click.echo(json.dumps(told | {"ground_resolution": result.ground_resolution, "decoded": result.decoded}))
         return
     if quiet:
+        return
+    if result.was_finished:
+        click.echo(f"{result.out} was finished before by the same job; nothing to do")
         return
     counts = ", ".join(f"{count:,} {split}" for split, count in result.windows.items() if count)
     at = f" at {result.ground_resolution:.3g} m" if result.ground_resolution else ""

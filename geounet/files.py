@@ -24,8 +24,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         unfinished = Path(name)
         unfinished.chmod(0o666 & ~_umask())
     try:
-        yield unfinished
         with translated(path):
+            yield unfinished
             sync(unfinished)
             unfinished.replace(path)
             sync(path.parent)
@@ -46,8 +46,8 @@ def whole_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
         unfinished = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
         unfinished.chmod(0o777 & ~_umask())
     try:
-        yield unfinished
         with translated(path):
+            yield unfinished
             if path.exists():
                 shutil.rmtree(path)
             unfinished.replace(path)
@@ -70,6 +70,17 @@ def translated(path: Path) -> Iterator[None]:
     except OSError as error:
         words = error.strerror or str(error)
         raise OutputError(f"{path} cannot be written ({words}); choose another --out or make room") from error
+
+
+def identity(path: Path | str) -> dict[str, object]:
+    """What tells a file from another without reading it: its name, and size and time where it lies on disk."""
+    path = Path(path)
+    stat = path.stat() if path.is_file() else None
+    return {
+        "name": path.name,
+        "bytes": stat.st_size if stat else None,
+        "modified_ns": stat.st_mtime_ns if stat else None,
+    }
 
 
 def sync(path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geounet.legend import NODATA
+from geounet.block import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +58,48 @@ def _ratio(part: int, whole: int) -> float | None:
 
 @dataclass(frozen=True, eq=False)
 class Confusion:
-    """Pixels by (label, prediction), (classes, classes) int64."""
+    """Pixels counted by true class (rows) and predicted class (columns): `counts` is (classes, classes) int64."""
 
     counts: NDArray[np.int64]
 
     @classmethod
     def empty(cls, classes: int) -> "Confusion":
-        return cls(np.zeros((classes, classes), dtype="int64"))
+        return cls(np.zeros((classes, classes), dtype=np.int64))
 
-    def plus(self, labels: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> "Confusion":
-        """With more pixels added; those that are ignored or have no data are left out, other ids must be classes.
+    @classmethod
+    def of(cls, truth: Array, predicted: Array, classes: int) -> "Confusion":
+        """The counts of the pixels where both are a class; what is ignored or has no data is left out.
 
-        >>> Confusion.empty(2).plus(np.uint8([0, 1, 255]), np.uint8([1, 1, 1])).of_class(1).iou
+        >>> Confusion.of(np.uint8([0, 1, 255, 0]), np.uint8([1, 1, 1, 255]), 2).of_class(1).iou
         0.5
         """
-        classes = len(self.counts)
-        seen = (labels != NODATA) & (predicted != NODATA)
-        pairs = labels[seen].astype("int64") * classes + predicted[seen]
-        return Confusion(self.counts + np.bincount(pairs, minlength=classes**2).reshape(classes, classes))
+        seen = (truth < classes) & (predicted < classes)
+        pairs = classes * truth[seen].astype(np.intp) + predicted[seen]
+        return cls(np.bincount(pairs, minlength=classes**2).reshape(classes, classes))
+
+    def __add__(self, other: "Confusion") -> "Confusion":
+        return Confusion(self.counts + other.counts)
+
+    @property
+    def pixels(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def iou(self) -> tuple[float | None, ...]:
+        """Intersection over union of each class; None where neither truth nor prediction has it."""
+        return tuple(self.of_class(id_).iou for id_ in range(len(self.counts)))
+
+    @property
+    def score(self) -> float | None:
+        """Mean IoU of the foreground classes that the truth has; None where it has none."""
+        there = self.counts.sum(axis=1)[1:] > 0
+        found = [iou for iou, known in zip(self.iou[1:], there, strict=True) if known and iou is not None]
+        return float(np.mean(found)) if found else None
 
     def of_class(self, id_: int) -> PixelCounts:
+        """One class against all others."""
         true_positive = int(self.counts[id_, id_])
         false_negative = int(self.counts[id_].sum()) - true_positive
         false_positive = int(self.counts[:, id_].sum()) - true_positive
-        rest = int(self.counts.sum()) - true_positive - false_negative - false_positive
+        rest = self.pixels - true_positive - false_negative - false_positive
         return PixelCounts(true_positive, false_positive, false_negative, rest)

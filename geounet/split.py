@@ -23,7 +23,7 @@ def block_splits(foreground: Mapping[Key, float], *, val: float, test: float, se
     Raises:
         SettingsError: shares that are negative or leave nothing for training.
     """
-    if val < 0 or test < 0 or val + test >= 1:
+    if not (val >= 0 and test >= 0 and val + test < 1):
         raise SettingsError(
             f"shares for validation {val} and test {test} must be 0 or more and leave some for training"
         )

@@ -16,6 +16,8 @@ from geounet.nn.segmenter import TorchSegmenter
 from geounet.nn.unet import alignment, halo, initialised
 from geounet.rule import LEVELS
 
+torch.set_num_threads(1)  # tiny networks are slower on more, and answer with other last digits
+
 RGB = ("red", "green", "blue")
 
 

@@ -123,8 +123,15 @@ def write_polygons(
     """Polygons in the map coordinates of a place as a vector file, in another CRS on purpose."""
     table = geopandas.GeoDataFrame(columns, geometry=list(polygons), crs=place.crs)
     table = table.to_crs(crs) if crs and place.crs else table
-    if path.suffix == ".gpkg":
-        table.to_file(path, driver="GPKG", VERSION="1.2")
-    else:
-        table.to_file(path)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*'crs' was not provided.*")
+        if path.suffix == ".gpkg":
+            table.to_file(path, driver="GPKG", VERSION="1.2")
+        else:
+            table.to_file(path)
     return path
+
+
+def three_buildings(place: Place) -> list[shapely.Polygon]:
+    """Footprints on a scene of 150 x 170 px; 600, 1000 and 400 px."""
+    return [box(place, 10, 12, 20, 30), box(place, 70, 80, 40, 25), box(place, 120, 20, 20, 20)]

@@ -19,12 +19,14 @@ _CACHE = 64 << 20  # bytes, as rasterio takes them; GDAL's own default is 5 % of
 @contextmanager
 def gdal() -> Iterator[None]:
     """GDAL with a small block cache, all threads for (de)compression, and no habit of listing folders."""
-    with rasterio.Env(
+    settings = rasterio.Env(
         GDAL_CACHEMAX=_CACHE,
         GDAL_NUM_THREADS="ALL_CPUS",
         GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR",
         GDAL_TIFF_INTERNAL_MASK=True,
-    ):
+    )
+    with settings, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # we say so ourselves, in words of the job
         yield
 
 
@@ -40,8 +42,7 @@ def opened(
         sidecars: whether files beside it (.aux.xml, .tfw, .ovr, .msk) are looked for: yes for what users give us.
     """
     try:
-        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN=not sidecars and "EMPTY_DIR"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # we say so ourselves, in words of the job
+        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN=not sidecars and "EMPTY_DIR"):
             dataset = rasterio.open(path)
     except (RasterioError, OSError, TypeError, ValueError) as error:
         raise refused(f"{path} cannot be opened as a {what} ({reason(error)}); check the path and the file") from error

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# GDAL 3.12 writes an .aux.xml beside a GeoPackage with metadata that is only read: what we read stays as it is
+pyogrio.set_gdal_config_options({"GDAL_PAM_ENABLED": "NO"})
+
 
 @dataclass(frozen=True, eq=False)
 class PixelPolygons:

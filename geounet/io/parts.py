@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import rasterio
 import rasterio.shutil
 from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
 
 from geounet.block import Block
 from geounet.errors import OutputError
@@ -63,7 +64,7 @@ class Parts:
         Raises:
             OutputError: the disk is full or the folder cannot be written.
         """
-        assert (len(block.values), block.values.dtype) == (self.bands, "uint8")
+        assert (len(block.values), block.values.dtype.name) == (self.bands, "uint8")
         if (block.values == NODATA).all():
             self._note(block.window, None)
             return
@@ -74,6 +75,8 @@ class Parts:
 
     def _note(self, window: Window, checksum: str | None) -> None:
         entry = [window.row, window.col, window.height, window.width]
+        with translated(self._journal):
+            self.folder.mkdir(parents=True, exist_ok=True)
         with translated(self._journal), self._journal.open("a", encoding="utf-8") as journal:
             # a killed job may have left half a line: this one begins its own
             journal.write("\n" + json.dumps({"window": entry, "sha256": checksum}))
@@ -133,11 +136,9 @@ def _write(path: Path, block: Block, frame: Frame) -> None:
     placed = frame.crop(block.window)
     height, width = placed.shape
     try:
-        with (
-            gdal(),
-            rasterio.open(
-                path,
-                "w",
+        # on a full disk GDAL closes a file without a word (rasterio 1.4): it writes to memory, and we to the disk
+        with gdal(), MemoryFile() as memory:
+            with memory.open(
                 driver="GTiff",
                 dtype="uint8",
                 count=len(block.values),
@@ -152,9 +153,9 @@ def _write(path: Path, block: Block, frame: Frame) -> None:
                 interleave="band",
                 compress="zstd",
                 zstd_level=1,
-            ) as dataset,
-        ):
-            dataset.write(block.values)
+            ) as dataset:
+                dataset.write(block.values)
+            path.write_bytes(memory.getbuffer())
     except RasterioError as error:
         raise OutputError(f"{path} cannot be written ({reason(error)}); make room or choose another --out") from error
 

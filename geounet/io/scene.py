@@ -17,6 +17,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from geounet.block import Array, Block
 from geounet.errors import SceneError
+from geounet.files import identity
 from geounet.frame import Frame, WorkingGrid, working_grid
 from geounet.grid import Window, hull
 from geounet.io.gdal import gdal, opened, reason
@@ -74,15 +75,10 @@ class Scene:
     @property
     def identity(self) -> dict[str, object]:
         """What tells this scene from another: name, shape, transform, CRS, and size and time of the file on disk."""
-        path = Path(self.path)
-        stat = path.stat() if path.is_file() else None
-        return {
-            "name": path.name,
+        return identity(self.path) | {
             "shape": list(self._dataset.shape),
             "transform": list(self._dataset.transform)[:6],
             "crs": self.native.crs,
-            "bytes": stat.st_size if stat else None,
-            "modified_ns": stat.st_mtime_ns if stat else None,
         }
 
     @property

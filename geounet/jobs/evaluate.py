@@ -70,7 +70,7 @@ def evaluate(
         for strip in strips:
             predicted = _at(classes, scored, strip) if grid else classes.read(strip)[0].values[0]
             _check_ids(raster, predicted, legend)
-            confusion = confusion.plus(truth.classes(strip), predicted)
+            confusion += Confusion.of(truth.classes(strip), predicted, len(legend.classes))
         metrics = _metrics(confusion, frame.ground_resolution)
     if out is not None:
         with whole_file(out / "metrics.json") as unfinished:

@@ -16,14 +16,17 @@ from geounet.files import translated, whole_file
 from geounet.grid import WindowGrid
 from geounet.io.parts import CogOptions, Layer, Parts, probability_layers, write_category_names
 from geounet.io.scene import Nodata, Scene, open_scene
+from geounet.jobs.guard import NAME as JOB
 from geounet.jobs.guard import Guard
 from geounet.jobs.outputs import ALL, CLASSES, FOOTPRINTS, PARTS, PROBABILITY, SUMMARY
 from geounet.jobs.pipeline import Clock
 from geounet.jobs.predict import Predicted, predict_parts
 from geounet.jobs.preview import write_preview
 from geounet.jobs.vectorize import vectorize
+from geounet.legend import Legend
 from geounet.nn.model_file import model_hash
 from geounet.nn.segmenter import TorchSegmenter, load_segmenter
+from geounet.polygons.simplify import Tidying
 from geounet.track import Track, untracked
 
 log = logging.getLogger(__name__)
@@ -36,6 +39,9 @@ class VectorSettings:
     min_area: float = 4.0
     fill_holes: float = 4.0
     simplify: float | Literal["auto"] = "auto"
+
+    def __post_init__(self) -> None:
+        Tidying(self.min_area, self.fill_holes, None if self.simplify == "auto" else self.simplify)  # checks them
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +112,27 @@ def infer(
         )
         guard = Guard(folder, settings, SUMMARY)
         state = guard.state(overwrite=overwrite)
-        if state == "finished":
-            return InferResult(folder, json.loads((folder / SUMMARY).read_text(encoding="utf-8")), was_finished=True)
+        if state == "finished" and (before := _finished(folder)) is not None:
+            return InferResult(folder, before, was_finished=True)
         if state == "new" or overwrite:
             _clear(folder)
+        _sweep(folder)
         guard.claim()
         layers = probability_layers(card.legend, contact=card.contact_width is not None)
         parts = Parts(folder / PARTS, opened.frame, 1 + len(layers))
-        predicted = predict_parts(opened, segmenter, grid, parts, clock=clock, track=track)
+        try:
+            predicted = predict_parts(opened, segmenter, grid, parts, clock=clock, track=track)
+        except SceneError:
+            if not parts.finished():  # nothing to go on from
+                shutil.rmtree(folder / PARTS, ignore_errors=True)
+                guard.release()
+            raise
         with clock.stage("assemble"):
             _assemble(folder, parts, card, layers, settings=settings, compress=compress)
         polygons = 0
         if vectors is not None:
             with clock.stage("vectorize"):
-                polygons = _vectorize(folder, threshold, vectors, track)
+                polygons = _vectorize(folder, card.legend, threshold, vectors, track)
         write_preview(folder, opened)
     summary = _summary(opened, grid, settings=settings, predicted=predicted, polygons=polygons, clock=clock)
     with whole_file(folder / SUMMARY) as unfinished:
@@ -175,7 +188,7 @@ def _settings(
         "geounet": __version__,
         "scene": scene.identity,
         "bands": list(scene.bands.numbers),
-        "nodata": nodata,
+        "nodata": str(nodata),  # NaN is not equal to itself
         "ground_resolution": scene.frame.ground_resolution,
         "model_sha256": model_sha256,
         "window": grid.largest,
@@ -189,6 +202,23 @@ def _settings(
         "vectors": None if vectors is None else [vectors.min_area, vectors.fill_holes, vectors.simplify],
         "compress": compress,
     }
+
+
+def _finished(folder: Path) -> dict[str, object] | None:
+    """The summary of a finished job; None where it cannot be read, and the job is done again."""
+    try:
+        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return summary if isinstance(summary, dict) else None
+
+
+def _sweep(folder: Path) -> None:
+    """Take away what a killed job was writing."""
+    with translated(folder):
+        for name in (*ALL, JOB):
+            for unfinished in folder.glob(f".{Path(name).stem}-*"):
+                unfinished.unlink()
 
 
 def _clear(folder: Path) -> None:
@@ -215,9 +245,11 @@ def _assemble(
     parts.assemble(folder / PROBABILITY, layers, tags=tags, options=CogOptions("average", compress))
 
 
-def _vectorize(folder: Path, threshold: float, vectors: VectorSettings, track: Track) -> int:
+def _vectorize(folder: Path, legend: Legend, threshold: float, vectors: VectorSettings, track: Track) -> int:
+    # of more than two classes the likeliest wins, whatever its probability
     result = vectorize(
-        folder / PROBABILITY,
+        folder / (PROBABILITY if legend.is_binary else CLASSES),
+        probability=folder / PROBABILITY,
         out=folder / FOOTPRINTS,
         threshold=threshold,
         min_area=vectors.min_area,

@@ -40,7 +40,7 @@ def _chips(path: Path) -> dict[str, object]:
         "dtype": card.dtype,
         "ground_resolution": card.ground_resolution,
         "classes": list(card.legend.names),
-        "scenes": card.origin.get("scenes"),
+        "origin": dict(card.origin),
     }
 
 

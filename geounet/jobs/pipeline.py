@@ -47,6 +47,9 @@ def ahead(items: Iterable[T]) -> Generator[T, None, None]:
             put(_Finished())
         except BaseException as error:
             put(_Failed(error))
+        finally:
+            if isinstance(items, Generator):
+                items.close()
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()

@@ -62,9 +62,13 @@ def stitch(
 def _predictions(folder: Path, names: Sequence[str]) -> Mapping[str, Path]:
     """The file of each window."""
     sidecars = {".xml", ".json", ".tfw", ".wld", ".aux"}
+    if not names:
+        raise SceneError(f"{NAME} of {folder} names no windows: their scene has no data, and there is nothing to merge")
+    if not folder.is_dir():
+        raise SceneError(f"{folder} is not there; give the folder with the predictions of the windows")
     found = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix not in sidecars}
     missing = [name for name in names if name not in found]
-    if missing or not names:
+    if missing:
         raise SceneError(
             f"{folder} lacks {len(missing)} of {len(names)} predictions ({', '.join(missing[:3])}, ...); "
             "predict these windows too"

@@ -1,19 +1,20 @@
 """tile: scenes and labels to a folder of training windows."""
 
+import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geounet import __version__
-from geounet.chips import ChipsCard
+from geounet.chips import SPLITS, ChipsCard
 from geounet.errors import LabelError, SceneError, SettingsError
-from geounet.files import refuse_existing, translated, whole_folder
+from geounet.files import identity, refuse_existing, translated, whole_folder
 from geounet.io.chips import write_index
 from geounet.io.labels import class_names
 from geounet.io.scene import Nodata, Scene, open_scene
@@ -31,12 +32,44 @@ _FINE, _ENOUGH = 0.25, 0.3  # metres: finer than the one is taken to the other, 
 
 @dataclass(frozen=True, slots=True)
 class TileResult:
-    """What was written: the folder, windows by split, decodings of a scene's block on average, and notes."""
+    """What was written: the folder, windows by split, and how often a block of the scenes was decoded on average.
+
+    `was_finished`: whether the same job was done before, and nothing was written now.
+    """
 
     out: Path
     windows: Mapping[str, int]
     ground_resolution: float | None
     decoded: float
+    was_finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """The settings of `tile` under their own names, for a job that tiles first."""
+
+    size: int = 256
+    stride: int = 256
+    bands: Sequence[int] | Literal["auto"] = "auto"
+    gsd: GroundResolution = "auto"
+    class_field: str | None = None
+    ignore: Path | None = None
+    label_area: Path | None = None
+    keep_empty: float = 0.25
+    val: float = 0.15
+    test: float = 0.0
+    split_block: float | None = None
+    val_area: Path | None = None
+    test_area: Path | None = None
+    nodata: Nodata = "auto"
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        return tuple(field.name for field in fields(cls))
+
+    def options(self) -> dict[str, Any]:
+        """As keyword arguments of `tile`."""
+        return {name: getattr(self, name) for name in self.names()}
 
 
 def tile(
@@ -69,7 +102,8 @@ def tile(
         labels: a vector file for all scenes, or one for each, in any CRS.
         out: the folder to make; SCENE_chips beside the first scene where it is None.
         size, stride: of the windows, in pixels of the working grid.
-        gsd: metres a pixel on the ground; auto takes scenes finer than 0.25 m to 0.3 m; native leaves them.
+        gsd: metres a pixel on the ground; auto takes scenes finer than 0.25 m to 0.3 m; native leaves them, unless
+            their pixels are far from square on the ground.
         class_field: field of the class names; without one all polygons are buildings.
         ignore, label_area: polygons inside or outside of which nothing is learned or scored.
         keep_empty: share of the training windows without foreground that are kept.
@@ -81,12 +115,17 @@ def tile(
         SettingsError: settings out of range.
         OutputError: a folder that cannot be written, or exists.
     """
-    _check(scenes, size, stride, keep_empty)
+    _check(scenes, size, stride, keep_empty, split_block)
     files = one_for_each(scenes, labels)
     legend = Legend.of_names(*class_names(labels, class_field))
     settings = SplitSettings(keep_empty, val, test, split_block, seed)
     areas = Areas(label_area, ignore, val_area, test_area)
-    folder = out or scenes[0].with_name(f"{scenes[0].stem}_chips")
+    folder = out or default_chips(scenes[0])
+    job = _job(
+        scenes, files, areas, settings, size=size, stride=stride, bands=bands, gsd=gsd, field=class_field, nodata=nodata
+    )
+    if not overwrite and (finished := _finished(folder, job)) is not None:
+        return finished
     refuse_existing(folder, overwrite=overwrite)
     with ExitStack() as stack:
         resolution = _resolution(scenes, gsd)
@@ -114,18 +153,35 @@ def tile(
             fill_of=lambda statistics: _fill(statistics, opened[0].dtype),
         )
         card = _card(opened, written, legend, size=size, stride=stride, resolution=resolution)
-        card = replace(card, origin=_origin(opened, files, settings))
+        card = replace(card, origin={"geounet": __version__, "job": job})
         with translated(folder):
             (unfinished / "chips.json").write_text(card.to_json(), encoding="utf-8")
         write_index(unfinished / "index.gpkg", card, [scene.frame for scene in opened], [s.path for s in opened])
         decoded = sum(s.decoded for s in opened) / sum(s.native.height * s.native.width for s in opened)
-    counts = {split: len(card.of_split(split)) for split in ("train", "val", "test")}
-    if not counts["val"]:
+    if not card.of_split("val"):
         log.info("no windows for validation: the scene is too small to divide; give --val-area or more scenes")
-    return TileResult(folder, counts, card.ground_resolution, decoded)
+    return _result(folder, card, decoded)
 
 
-def _check(scenes: Sequence[Path], size: int, stride: int, keep_empty: float) -> None:
+def default_chips(scene: Path) -> Path:
+    """SCENE_chips beside a scene."""
+    return scene.with_name(f"{scene.stem}_chips")
+
+
+def _result(folder: Path, card: ChipsCard, decoded: float, *, was_finished: bool = False) -> TileResult:
+    counts = {split: len(card.of_split(split)) for split in SPLITS}
+    return TileResult(folder, counts, card.ground_resolution, decoded, was_finished)
+
+
+def _finished(folder: Path, job: Mapping[str, object]) -> TileResult | None:
+    """The result of the same job where it was done before."""
+    if not (folder / "chips.json").exists():
+        return None
+    card = ChipsCard.read(folder)
+    return _result(folder, card, 0.0, was_finished=True) if card.origin.get("job") == job else None
+
+
+def _check(scenes: Sequence[Path], size: int, stride: int, keep_empty: float, split_block: float | None) -> None:
     if not scenes:
         raise SettingsError("no scene given; name at least one raster")
     if not 16 <= size <= 4096:
@@ -134,6 +190,8 @@ def _check(scenes: Sequence[Path], size: int, stride: int, keep_empty: float) ->
         raise SettingsError(f"stride {stride} must be between 1 and the window size {size}")
     if not 0 <= keep_empty <= 1:
         raise SettingsError(f"keep-empty {keep_empty} must be between 0 and 1")
+    if split_block is not None and not 0 < split_block < float("inf"):
+        raise SettingsError(f"split block {split_block} m must be above 0")
 
 
 def _check_alike(scenes: Sequence[Scene]) -> None:
@@ -214,10 +272,14 @@ def _card(
     )
 
 
-def _origin(scenes: Sequence[Scene], labels: Sequence[Path], settings: SplitSettings) -> dict[str, object]:
-    return {
-        "geounet": __version__,
-        "scenes": [Path(scene.path).name for scene in scenes],
-        "labels": [path.name for path in labels],
-        "split": {"val": settings.val, "test": settings.test, "block": settings.block, "seed": settings.seed},
+def _job(
+    scenes: Sequence[Path], labels: Sequence[Path], areas: Areas, settings: SplitSettings, **others: object
+) -> dict[str, object]:
+    """All that the windows depend on, as JSON gives it back."""
+    files = {
+        "scenes": [identity(path) for path in scenes],
+        "labels": [identity(path) for path in labels],
+        "areas": {name: path and identity(path) for name, path in asdict(areas).items()},
     }
+    job: dict[str, object] = json.loads(json.dumps(files | {"split": asdict(settings)} | others))
+    return job

@@ -10,15 +10,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from geounet.atomic import replacing
 from geounet.card import Architecture, ModelCard
 from geounet.errors import OutputError, SettingsError
+from geounet.files import whole_file
+from geounet.jobs.tile import Tiling, default_chips, tile
 from geounet.jobs.train_report import judged, pictured
 from geounet.nn.augment import Augmentation
 from geounet.nn.checkpoint import NAME as CHECKPOINT
 from geounet.nn.checkpoint import load_checkpoint, save_checkpoint
 from geounet.nn.chip_set import ChipSet
-from geounet.nn.device import Runtime, chosen_runtime
+from geounet.nn.device import Runtime, chosen_runtime, keep_freed_memory
 from geounet.nn.loop import Checked, Entrance, Exam, Plan, Step, Training, begun, fit
 from geounet.nn.model_file import NAME as MODEL
 from geounet.nn.model_file import adapted, load_model, save_model
@@ -77,9 +78,11 @@ class _Job:
 
 
 def train(
-    chips: Path | Sequence[Path],
+    sources: Path | Sequence[Path],
     *,
+    labels: Path | Sequence[Path] | None = None,
     out: Path | None = None,
+    tiling: Tiling | None = None,
     steps: int | Auto = "auto",
     epochs: int | None = None,
     minutes: float | None = None,
@@ -100,11 +103,14 @@ def train(
     overwrite: bool = False,
     track: Track = untracked,
 ) -> TrainResult:
-    """Train a U-Net on folders of training windows and keep the weights that do best on the validation windows.
+    """Train a U-Net on training windows and keep the weights that do best on the validation windows.
 
     Args:
-        chips: one folder that `tile` wrote, or several that go together.
+        sources: folders that `tile` wrote and that go together; or, with `labels`, scenes to be tiled first, into
+            `out`/chips, or SCENE_chips where there is no `out`.
+        labels: vector labels of the scenes, one file for all or one each.
         out: the folder to write; by default the first folder's name with `_run` added.
+        tiling: how scenes are tiled; the defaults of `tile` where None.
         steps: of the optimizer; auto is 40 passes over the windows, but 2,000 at least and 20,000 at most.
         epochs: passes over the training windows, in place of steps.
         minutes: how long it may take, in place of steps; the number of steps is measured at the start.
@@ -130,9 +136,14 @@ def train(
     )
     if init is not None:
         settings = _shaped_like(settings, init)
-    folders = [chips] if isinstance(chips, Path) else list(chips)
+    folders = _listed(sources)
+    if labels is not None:
+        folders = [
+            _tiled(folders, _listed(labels), out, tiling or Tiling(), seed=seed, overwrite=overwrite, track=track)
+        ]
     data = ChipSet.open(folders)
     runtime = chosen_runtime(device, precision)
+    keep_freed_memory()
     entrance = Entrance(runtime, data.mean, data.std)
     threads = usual_workers(runtime) if workers == "auto" else workers
     job = _Job(out or default_run(folders[0]), data, settings, runtime, threads, entrance)
@@ -145,6 +156,25 @@ def train(
     training, plan = _resumed(job) if (job.run / CHECKPOINT).exists() else _started(job, samples, init)
     _run(job, samples, training, plan, track)
     return _concluded(job, training, plan, begin)
+
+
+def _listed(paths: Path | Sequence[Path]) -> list[Path]:
+    return [paths] if isinstance(paths, Path) else list(paths)
+
+
+def _tiled(
+    scenes: Sequence[Path],
+    labels: Sequence[Path],
+    out: Path | None,
+    tiling: Tiling,
+    *,
+    seed: int,
+    overwrite: bool,
+    track: Track,
+) -> Path:
+    """The folder of training windows of the scenes; made, unless the same ones are there already."""
+    chips = out / "chips" if out else default_chips(scenes[0])
+    return tile(scenes, labels=labels, out=chips, seed=seed, overwrite=overwrite, track=track, **tiling.options()).out
 
 
 def default_run(chips: Path) -> Path:
@@ -308,7 +338,7 @@ def _table(history: Iterable[dict[str, float | int | None]]) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with replacing(path) as temporary:
+    with whole_file(path) as temporary:
         temporary.write_bytes(content)
 
 

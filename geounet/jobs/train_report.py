@@ -7,9 +7,10 @@ import numpy as np
 
 from geounet.block import Array, Block, Piece, Segmenter
 from geounet.grid import Window
+from geounet.metrics import Confusion
 from geounet.nn.chip_set import Windows
 from geounet.nn.chip_store import VOID
-from geounet.nn.score import Confusion, scored_truth
+from geounet.nn.score import scored, scored_truth
 from geounet.report.samples import Sample, samples_picture
 
 SHOWN = 6
@@ -36,7 +37,7 @@ def judged(segmenter: Segmenter, windows: Windows) -> Judgement:
     total, scores = Confusion.empty(classes), {}
     answers = segmenter.predict(pieces(windows))
     for index, (answer, (_, labels)) in enumerate(zip(answers, windows, strict=True)):
-        found = Confusion.of(labels, answer.values[0], classes)
+        found = scored(labels, answer.values[0], classes)
         total += found
         if found.score is not None:
             scores[index] = found.score

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from geounet.block import Block
-from geounet.errors import OutputError
+from geounet.errors import OutputError, SceneError
 from geounet.files import refuse_existing
 from geounet.io.strips import Strips, open_strips
 from geounet.io.vectors import Layer, write_geopackage
@@ -36,6 +37,7 @@ def vectorize(
     raster: Path,
     *,
     out: Path | None = None,
+    probability: Path | None = None,
     threshold: float = 0.5,
     min_area: float = 4.0,
     fill_holes: float = 4.0,
@@ -48,6 +50,8 @@ def vectorize(
     Args:
         raster: class ids (uint8), or probabilities, one band a class (uint8 with a scale, or floats of 0..1).
         out: RASTER.gpkg beside the raster where None.
+        probability: for a raster of classes, that of their probabilities, a band for each class from 1 on, on the same
+            grid; without it confidences are unknown.
         threshold: of probabilities.
         min_area: smaller polygons are dropped; m² on the ground, pixels without a CRS.
         fill_holes: holes up to this area are filled, in the same unit.
@@ -64,13 +68,13 @@ def vectorize(
     if out.suffix.lower() != ".gpkg":
         raise OutputError(f"{out} is no GeoPackage; give --out a name that ends in .gpkg")
     refuse_existing(out, overwrite=overwrite)
-    with open_strips(raster) as strips:
+    with open_strips(raster) as strips, _opened_beside(strips, probability) as chances:
         if strips.frame.crs is None:
             log.warning("%s has no CRS: polygons are in its own coordinates, areas and lengths in pixels", raster)
         layers = (
             _of_probabilities(strips, k, tidying, track)
             if strips.is_probability
-            else _of_classes(strips, tidying, track)
+            else _of_classes(strips, chances, tidying, track)
         )
         provenance = {
             "RASTER": raster.name,
@@ -102,13 +106,38 @@ def _band_classes(strips: Strips, bands: list[int]) -> tuple[LegendClass, ...]:
     return Legend.of_names(*(f"class_{number}" for number in range(1, len(bands) + 1))).foreground
 
 
-def _of_classes(strips: Strips, tidying: Tidying, track: Track) -> Iterator[Layer]:
+@contextmanager
+def _opened_beside(strips: Strips, probability: Path | None) -> Iterator[Strips | None]:
+    """The raster of probabilities that belongs to one of classes.
+
+    Raises:
+        SceneError: it cannot be read, or lies on another grid.
+    """
+    if probability is None or strips.is_probability:
+        yield None
+        return
+    with open_strips(probability) as chances:
+        if chances.frame != strips.frame or not chances.is_probability:
+            raise SceneError(f"{probability} holds no probabilities on the grid of {strips.path}; give infer's own")
+        yield chances
+
+
+def _of_classes(strips: Strips, chances: Strips | None, tidying: Tidying, track: Track) -> Iterator[Layer]:
     for cls in _classes(strips, track):
-        ids = _tracked(strips.read(), strips, f"tracing {cls.name}", track)
+        graded = chances is not None and cls.id <= len(chances.names)
+        ids = strips.read() if chances is None or not graded else _joined(strips.read(), chances.read(cls.id))
+        tracked = _tracked(ids, strips, f"tracing {cls.name}", track)
         footprints = footprints_of(
-            mask_of(ids, cls.id), strips.frame, k=MASK_K, class_id=cls.id, tidying=tidying, graded=False
+            mask_of(tracked, cls.id), strips.frame, k=MASK_K, class_id=cls.id, tidying=tidying, graded=graded
         )
         yield Layer(cls, footprints)
+
+
+def _joined(upper: Iterable[Block], lower: Iterable[Block]) -> Iterator[Block]:
+    """Blocks of the same windows with the bands of both."""
+    for one, other in zip(upper, lower, strict=True):
+        assert one.window == other.window, (one.window, other.window)
+        yield Block(one.window, np.concatenate([one.values, other.values]))
 
 
 def _classes(strips: Strips, track: Track) -> tuple[LegendClass, ...]:

@@ -52,7 +52,7 @@ class WindowSet:
             transform = Affine(*content["frame"]["transform"])
             grid = WindowGrid(**content["grid"])
             frame = Frame(grid.height, grid.width, transform, content["frame"]["crs"])
-            return cls(frame, grid, tuple(content["windows"]))
+            return cls(frame, grid, tuple(str(name) for name in content["windows"]))
         except OSError as error:
             raise SceneError(
                 f"{folder} holds no {NAME}, which says where windows belong; copy it from where "

@@ -6,9 +6,9 @@ from pickle import UnpicklingError
 
 import torch
 
-from geounet.atomic import replacing
 from geounet.card import Architecture
 from geounet.errors import TrainingError
+from geounet.files import whole_file
 from geounet.nn.device import Runtime
 from geounet.nn.loop import Plan, Training, begun
 from geounet.nn.unet import UNet
@@ -34,7 +34,7 @@ def save_checkpoint(path: Path, training: Training, plan: Plan, settings: str) -
         "stale": training.stale,
         "history": training.history,
     }
-    with replacing(path) as temporary:
+    with whole_file(path) as temporary:
         torch.save(content, temporary)
 
 

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from geounet.block import Array
 from geounet.errors import TrainingError
+from geounet.metrics import Confusion
 from geounet.nn.answer import strips
 from geounet.nn.chip_store import VOID
 from geounet.nn.device import Runtime, normalised, placed
 from geounet.nn.losses import Loss, learned, loss_named
 from geounet.nn.samples import Batch
-from geounet.nn.score import Confusion
+from geounet.nn.score import scored
 from geounet.nn.unet import UNet
 from geounet.rule import cut_level
 
@@ -236,7 +237,7 @@ def validated(network: UNet, plan: Plan, exam: Exam, entrance: Entrance) -> Vali
         targets_BHW, counts_BHW = learned(labels_BHW, logits_BKHW.shape[1], contact=plan.contact)
         losses.append(float(loss(logits_BKHW.float(), targets_BHW, counts_BHW)))
         answer: Array = strips(logits_BKHW, exam.classes, cut=cut_level(0.5))[:, 0].cpu().numpy()
-        confusion += Confusion.of(batch.labels_BHW.numpy(), answer, exam.classes)
+        confusion += scored(batch.labels_BHW.numpy(), answer, exam.classes)
     return Validation(confusion, sum(losses) / len(losses) if losses else None)
 
 

@@ -8,9 +8,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from geounet.atomic import replacing
 from geounet.card import ModelCard
 from geounet.errors import ModelError
+from geounet.files import whole_file
 from geounet.nn.unet import UNet, alignment, halo
 
 NAME = "model.safetensors"
@@ -49,7 +49,7 @@ def save_model(path: Path, weights: dict[str, Tensor], card: ModelCard) -> None:
     kept = {name: _kept(tensor) for name, tensor in weights.items()}
     _check_finite(path, kept)
     content = save(kept, metadata={KEY: card.to_json()})
-    with replacing(path) as temporary:
+    with whole_file(path) as temporary:
         temporary.write_bytes(content)
 
 

@@ -33,7 +33,7 @@ def _finished(axes: Axes, title: str) -> None:
     axes.set_xlabel("step")
     axes.grid(visible=True, color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    if axes.get_legend_handles_labels()[0]:
+    if len(axes.get_legend_handles_labels()[0]) > 1:  # one line is named by the title
         axes.legend(frameon=False, fontsize=9)
 
 
@@ -50,7 +50,7 @@ def curves_picture(history: Sequence[Row], *, best_step: int) -> bytes:
     _line(left, history, "validation_loss", ORANGE, label="validation", style="--")
     left.set_ylim(bottom=0)
     _finished(left, "loss")
-    _line(middle, history, "iou", ORANGE, label="IoU of the foreground")
+    _line(middle, history, "iou", ORANGE, label="IoU")
     middle.set_ylim(0, 1)
     best = next((row["iou"] for row in history if row["step"] == best_step), None)
     if best is not None:
@@ -68,9 +68,9 @@ def curves_picture(history: Sequence[Row], *, best_step: int) -> bytes:
         )
     elif not any(row["iou"] is not None for row in history):
         middle.text(0.5, 0.5, "no validation windows", transform=middle.transAxes, ha="center", color=GREY)
-    _finished(middle, "validation")
+    _finished(middle, "IoU of the foreground, validation")
     _line(right, history, "learning_rate", GREEN, label="learning rate")
     right.set_ylim(bottom=0)
-    right.ticklabel_format(axis="y", style="sci", scilimits=(-2, 2))
+    right.yaxis.set_major_formatter("{x:.2g}")
     _finished(right, "learning rate")
     return png(figure)

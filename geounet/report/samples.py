@@ -13,7 +13,7 @@ from geounet.report.curves import png
 
 RIGHT, MISSED, MADE_UP = (0, 114, 178), (230, 159, 0), (204, 121, 167)  # after Okabe & Ito (2008)
 UNSCORED = (170, 170, 170)
-SHADE = 0.55  # of colour over the image
+SHADE = 0.7  # of colour over the image
 ROW, FOOT = 3.25, 0.55  # inches: of a row and its three pictures, and below for the key
 
 

@@ -19,7 +19,7 @@ from geounet.nn.chip_store import VOID
 from geounet.nn.device import Runtime
 from geounet.nn.loop import Checked, Entrance, Exam, Plan, Step, Training, begun, fit
 from geounet.nn.samples import Batch, Samples, batches
-from geounet.nn.score import Confusion
+from geounet.nn.score import scored
 from geounet.nn.settings import TrainingSettings, steps_within, usual_rate
 from geounet.nn.unet import initialised
 from tests.nn.chips_folder import town, write_chips
@@ -176,18 +176,18 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
 
 
 def test_scores_are_pooled_so_that_empty_windows_are_worth_nothing() -> None:
-    empty = Confusion.of(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8), 2)
+    empty = scored(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8), 2)
     assert empty.score is None
     assert empty.iou == (1.0, None)
     truth, answer = np.array([[1, 1, 0, 0]], np.uint8), np.array([[1, 0, 1, 0]], np.uint8)
-    both = empty + Confusion.of(truth, answer, 2)
+    both = empty + scored(truth, answer, 2)
     assert both.score == pytest.approx(1 / 3)
 
 
 def test_ignored_and_void_pixels_are_not_scored_and_contact_is_building() -> None:
     truth = np.array([[IGNORE, VOID, CONTACT, 1]], np.uint8)
-    assert Confusion.of(truth, np.ones((1, 4), np.uint8), 2).counts.tolist() == [[0, 0], [0, 2]]
-    assert Confusion.of(truth, np.ones((1, 4), np.uint8), 3).pixels == 1
+    assert scored(truth, np.ones((1, 4), np.uint8), 2).counts.tolist() == [[0, 0], [0, 2]]
+    assert scored(truth, np.ones((1, 4), np.uint8), 3).pixels == 1
 
 
 def test_minutes_become_a_number_of_steps_that_leaves_the_network_alone(data: ChipSet) -> None:

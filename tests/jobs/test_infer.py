@@ -1,0 +1,290 @@
+"""infer: what it writes, what it refuses, and how it goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import pytest
+import rasterio
+from numpy.testing import assert_array_equal
+
+from geounet.block import Array
+from geounet.errors import GridError, ModelError, OutputError, SceneError, SettingsError
+from geounet.jobs.infer import VectorSettings, default_out, infer
+from geounet.legend import NODATA
+from geounet.rule import cut_level
+from tests.models import tiny_model
+from tests.scenes import MERCATOR_60N, UTM, noise, write_scene
+
+OUTPUTS = ["classes.tif", "classes.tif.aux.xml", "footprints.gpkg", "probability.tif"]
+EXACT = {"device": "cpu", "precision": "fp32"}
+
+
+def read(path: Path) -> Array:
+    with rasterio.open(path) as dataset:
+        values: Array = dataset.read()
+    return values
+
+
+def outputs(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in OUTPUTS}
+
+
+@pytest.fixture(scope="module")
+def holed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene of 150 x 170 px with a collar without data."""
+    pixels = noise(150, 170)
+    pixels[:, :20] = pixels[:, :, :9] = 0
+    return write_scene(tmp_path_factory.mktemp("holed") / "scene.tif", pixels, nodata=0)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, holed: Path, model: Path) -> Path:
+    """A finished map of `holed` in small windows; do not write to it."""
+    out = tmp_path_factory.mktemp("infer") / "map"
+    result = infer(holed, model=model, out=out, window=64, **EXACT)  # type: ignore[arg-type]
+    assert not result.was_finished
+    return out
+
+
+def test_the_folder_holds_what_is_promised_and_nothing_of_the_work(finished: Path) -> None:
+    assert sorted(path.name for path in finished.iterdir()) == sorted(
+        [*OUTPUTS, "job.json", "preview.png", "summary.json"]
+    )
+
+
+def test_rasters_lie_on_the_scene_and_are_optimized_for_the_cloud(finished: Path, holed: Path) -> None:
+    with rasterio.open(holed) as scene:
+        for name in ("classes.tif", "probability.tif"):
+            with rasterio.open(finished / name) as raster:
+                assert (raster.shape, raster.crs) == (scene.shape, scene.crs)
+                assert raster.transform.almost_equals(scene.transform, 1e-9)
+                assert (raster.dtypes[0], raster.nodata) == ("uint8", NODATA)
+                assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+
+
+def test_class_and_probability_follow_the_one_rule(finished: Path) -> None:
+    classes, levels = read(finished / "classes.tif")[0], read(finished / "probability.tif")[0]
+    known = levels != NODATA
+    assert_array_equal(classes[known], levels[known] >= cut_level(0.5))
+    assert 0.1 < classes[known].mean() < 0.9
+    with rasterio.open(finished / "probability.tif") as raster:
+        assert raster.scales == (1 / 254,)
+        assert raster.descriptions == ("building",)
+
+
+def test_nodata_is_255_in_both_rasters_exactly_where_the_scene_has_none(finished: Path, holed: Path) -> None:
+    missing = (read(holed) == 0).all(axis=0)
+    for name in ("classes.tif", "probability.tif"):
+        assert_array_equal(read(finished / name)[0] == NODATA, missing)
+
+
+def test_the_summary_counts_what_was_done(finished: Path, holed: Path) -> None:
+    summary = json.loads((finished / "summary.json").read_text())
+    assert summary["scenes"] == [str(holed)]
+    assert (summary["size"], summary["pixels"]) == ([150, 170], 150 * 170)
+    assert summary["windows"] + summary["windows_skipped"] >= 4
+    assert summary["network_pixels"] % summary["windows"] == 0
+    assert summary["window"] <= 64
+    assert (summary["parts_resumed"], summary["device"], summary["precision"]) == (0, "cpu", "fp32")
+    assert summary["polygons"] == len(pyogrio.read_dataframe(finished / "footprints.gpkg", layer="building"))
+    spent = summary["seconds"]
+    assert spent.keys() == {"total", "read", "forward", "write", "assemble", "vectorize"}
+    assert sum(spent.values()) - spent["total"] <= spent["total"] + 0.1
+
+
+def test_another_window_size_gives_the_same_map(finished: Path, holed: Path, model: Path, tmp_path: Path) -> None:
+    infer(holed, model=model, out=tmp_path / "map", window=1536, **EXACT)  # type: ignore[arg-type]
+    one, other = (read(folder / "probability.tif").astype(int) for folder in (finished, tmp_path / "map"))
+    assert np.abs(one - other).max() <= 1
+    assert (one != other).mean() < 0.001
+    differing = read(finished / "classes.tif") != read(tmp_path / "map" / "classes.tif")
+    assert (np.abs(one[differing] - cut_level(0.5)) <= 1).all()
+
+
+def test_an_identical_finished_job_is_left_as_it_is(finished: Path, holed: Path, model: Path) -> None:
+    before = {path.name: path.stat().st_mtime_ns for path in finished.iterdir()}
+    result = infer(holed, model=model, out=finished, window=64, **EXACT)  # type: ignore[arg-type]
+    assert result.was_finished
+    assert result.summary["pixels"] == 150 * 170
+    assert {path.name: path.stat().st_mtime_ns for path in finished.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "differing"),
+    [
+        pytest.param({"threshold": 0.4}, "threshold", id="another threshold"),
+        pytest.param({"window": 80}, "window", id="another window"),
+        pytest.param({"vectors": None}, "vectors", id="other vectors"),
+        pytest.param({"nodata": "none"}, "nodata", id="another nodata"),
+    ],
+)
+def test_another_job_on_the_folder_is_refused_and_names_the_difference(
+    finished: Path, holed: Path, model: Path, options: dict[str, object], differing: str
+) -> None:
+    before = outputs(finished)
+    with pytest.raises(OutputError, match=f"another job .it differs in {differing}.; choose another --out"):
+        infer(holed, model=model, out=finished, **{"window": 64, **EXACT, **options})  # type: ignore[arg-type]
+    assert outputs(finished) == before
+
+
+def test_a_nodata_value_of_nan_is_the_same_job_when_given_again(tmp_path: Path) -> None:
+    model = tiny_model(tmp_path / "m.safetensors", dtype="float32", mean=0.0, std=50.0)
+    scene = write_scene(tmp_path / "a.tif", noise(40, 50, dtype="float32"))
+    results = [infer(scene, model=model, nodata=float("nan"), vectors=None, **EXACT) for _ in range(2)]  # type: ignore[arg-type]
+    assert [result.was_finished for result in results] == [False, True]
+
+
+def test_overwrite_replaces_the_map_and_leaves_other_files(scene: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "map"
+    infer(scene, model=model, out=out, **EXACT)  # type: ignore[arg-type]
+    (out / "notes.txt").write_text("mine")
+    result = infer(scene, model=model, out=out, vectors=None, overwrite=True, **EXACT)  # type: ignore[arg-type]
+    assert not result.was_finished
+    assert not (out / "footprints.gpkg").exists()
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_a_folder_of_other_things_is_refused(scene: Path, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "map").mkdir()
+    (tmp_path / "map" / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match="map exists already"):
+        infer(scene, model=model, out=tmp_path / "map")
+    assert [path.name for path in (tmp_path / "map").iterdir()] == ["notes.txt"]
+
+
+SLOW = """
+import sys, time
+from geounet.io.parts import Parts
+write = Parts.write
+def slowly(self, block):
+    write(self, block)
+    time.sleep(0.2)
+Parts.write = slowly
+from geounet_cli.main import main
+main(sys.argv[1:])
+"""
+
+
+def test_a_killed_job_run_again_ends_with_the_bytes_of_one_left_alone(
+    finished: Path, holed: Path, model: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "map"
+    words = ["infer", str(holed), "--model", str(model), "--out", str(out), "--window", "64"]
+    words += ["--device", "cpu", "--precision", "fp32"]
+    running = subprocess.Popen([sys.executable, "-c", SLOW, *words], stderr=subprocess.PIPE, env=os.environ)
+    journal = out / "parts" / "journal.jsonl"
+    deadline = time.monotonic() + 300
+    while not (journal.exists() and "sha256" in journal.read_text()):
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    running.communicate()
+    assert running.returncode == -signal.SIGKILL
+    assert not any((out / name).exists() for name in [*OUTPUTS, "summary.json"])
+    result = infer(holed, model=model, out=out, window=64, **EXACT)  # type: ignore[arg-type]
+    parts_resumed = result.summary["parts_resumed"]
+    assert isinstance(parts_resumed, int)
+    assert parts_resumed > 0
+    assert outputs(out) == outputs(finished)
+    assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in finished.iterdir())
+
+
+def test_what_a_job_killed_while_writing_left_is_taken_away_by_the_next(
+    finished: Path, holed: Path, model: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "map"
+    out.mkdir()
+    (out / "job.json").write_bytes((finished / "job.json").read_bytes())
+    (out / ".classes-abc123.tif").write_bytes(b"half")
+    (out / ".footprints-abc123.gpkg").write_bytes(b"half")
+    infer(holed, model=model, out=out, window=64, **EXACT)  # type: ignore[arg-type]
+    assert outputs(out) == outputs(finished)
+    assert not list(out.glob(".*"))
+
+
+def test_a_scene_at_another_resolution_is_brought_to_the_model_s(
+    tmp_path: Path, model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pixel = MERCATOR_60N.transform @ MERCATOR_60N.transform.scale(0.5)
+    path = write_scene(tmp_path / "a.tif", noise(200, 240), type(UTM)(pixel, MERCATOR_60N.crs))
+    with caplog.at_level("INFO"):
+        result = infer(path, model=model, vectors=None, **EXACT)  # type: ignore[arg-type]
+    assert result.summary["ground_resolution"] == pytest.approx(0.3, rel=0.01)
+    assert result.summary["size"] == pytest.approx([100, 120], abs=2)
+    assert "pixels of 0.15 m are brought to the model's 0.3 m" in caplog.text
+
+
+def test_no_resample_keeps_the_pixels_with_a_warning(
+    tmp_path: Path, model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_scene(tmp_path / "a.tif", noise(60, 70), type(UTM)(UTM.transform @ UTM.transform.scale(2), UTM.crs))
+    with caplog.at_level("INFO"):
+        result = infer(path, model=model, resample=False, vectors=None, **EXACT)  # type: ignore[arg-type]
+    assert result.summary["size"] == [60, 70]
+    assert "has pixels of 0.6 m, the model was trained at 0.3 m: expect errors" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        pytest.param({"window": 16}, GridError, "window 16 leaves no core", id="window all halo"),
+        pytest.param({"threshold": 0.0}, SettingsError, r"threshold 0\.0 must be above 0", id="threshold"),
+        pytest.param({"device": "tpu"}, SettingsError, "device 'tpu' is unknown", id="device"),
+        pytest.param({"bands": (1, 2)}, SceneError, "2 bands asked for, 3 wanted", id="bands"),
+        pytest.param({"vectors": VectorSettings(min_area=-1)}, SettingsError, "--min-area -1 must be 0", id="area"),
+    ],
+)
+def test_settings_out_of_range_are_refused_before_anything_is_written(
+    scene: Path, model: Path, options: dict[str, object], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        infer(scene, model=model, **options)  # type: ignore[arg-type]
+    assert not default_out(scene).exists()
+
+
+@pytest.mark.parametrize("room", [3_000, 40_000, 120_000], ids="{} bytes".format)
+def test_a_full_disk_is_one_error_and_no_output_bears_its_name_half_written(
+    holed: Path, model: Path, finished: Path, tmp_path: Path, room: int
+) -> None:
+    import resource
+
+    out = tmp_path / "map"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"cannot be written .*[^\n]$"):
+            infer(holed, model=model, out=out, window=64, **EXACT)  # type: ignore[arg-type]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    whole = outputs(finished)
+    assert all((out / name).read_bytes() == whole[name] for name in OUTPUTS if (out / name).exists())
+    assert not (out / "summary.json").exists()
+    infer(holed, model=model, out=out, window=64, **EXACT)  # type: ignore[arg-type]
+    assert outputs(out) == whole
+
+
+def test_a_model_of_bad_bytes_is_refused(scene: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ModelError, match="is no safetensors file"):
+        infer(scene, model=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("scene", "out"),
+    [
+        ("/data/a.tif", "/data/a_map"),
+        ("https://example.org/a.tif?x=1", "a_map"),
+        ("/vsicurl/https://example.org/b.tif", "b_map"),
+    ],
+    ids=["file", "url", "vsi"],
+)
+def test_the_default_folder_lies_beside_a_file_and_here_for_a_url(scene: str, out: str) -> None:
+    assert str(default_out(scene)) == out

@@ -1,0 +1,71 @@
+"""Stages in threads of their own hand on everything, errors included, and end when they are not wanted."""
+
+import threading
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from geounet.jobs.pipeline import Clock, ahead
+
+
+def test_items_come_in_order_and_all_of_them() -> None:
+    assert list(ahead(range(100))) == list(range(100))
+
+
+def test_at_most_one_item_waits_while_another_is_used() -> None:
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(10):
+            made.append(number)
+            yield number
+
+    for number in ahead(items()):
+        assert len(made) <= number + 3  # one in use, one waiting, one in the making
+
+
+def test_an_error_in_the_making_is_raised_to_the_user_after_what_was_made_before() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise ZeroDivisionError("no luck")
+
+    stage = ahead(items())
+    assert next(stage) == 1
+    with pytest.raises(ZeroDivisionError, match="no luck"):
+        next(stage)
+
+
+def test_leaving_off_early_ends_the_threads_of_all_stages_and_closes_the_items() -> None:
+    closed = threading.Event()
+
+    def endless() -> Iterator[int]:
+        try:
+            yield from count()
+        finally:
+            closed.set()
+
+    before = threading.active_count()
+    stages = ahead(ahead(endless()))
+    assert [next(stages) for _ in range(3)] == [0, 1, 2]
+    stages.close()
+    assert closed.is_set()
+    assert threading.active_count() == before
+
+
+def test_a_clock_counts_the_making_of_items_and_not_their_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+    clock = Clock()
+
+    def slow() -> Iterator[int]:
+        nonlocal now
+        for number in range(3):
+            now += 2
+            yield number
+
+    for _ in clock.timed("read", slow()):
+        now += 5
+    with clock.stage("write"):
+        now += 1
+    assert clock.seconds("read", "write", "idle") == {"total": 22.0, "read": 6.0, "write": 1.0, "idle": 0.0}

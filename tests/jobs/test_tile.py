@@ -1,0 +1,412 @@
+"""tile: windows, labels, splits and statistics of a folder of training windows."""
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from geounet.block import Array
+from geounet.chips import ChipsCard
+from geounet.errors import LabelError, OutputError, SceneError, SettingsError
+from geounet.grid import Window
+from geounet.jobs.tile import TileResult, tile
+from geounet.legend import IGNORE
+from tests.scenes import (
+    DEGREES_60N,
+    MERCATOR_60N,
+    NOWHERE,
+    ROTATED,
+    SOUTH_UP,
+    UTM,
+    Place,
+    box,
+    noise,
+    three_buildings,
+    write_polygons,
+    write_scene,
+)
+
+TRUTH = np.zeros((150, 170), dtype="uint8")
+TRUTH[10:30, 12:42] = TRUTH[70:110, 80:105] = TRUTH[120:140, 20:40] = 1
+
+
+def loaded(folder: Path) -> tuple[ChipsCard, Array, Array]:
+    card = ChipsCard.read(folder)
+    return card, np.load(folder / "images.npy"), np.load(folder / "labels.npy")
+
+
+def cut(scenes: list[Path], labels: list[Path], out: Path, **options: object) -> TileResult:
+    settings = {"size": 32, "stride": 32, "gsd": "native", "keep_empty": 1.0} | options
+    return tile(scenes, labels=labels, out=out, **settings)  # type: ignore[arg-type]
+
+
+def merged(card: ChipsCard, arrays: Array, shape: tuple[int, int], missing: float) -> Array:
+    """Windows put back where they were cut."""
+    size = card.size
+    whole = np.full((*arrays.shape[1:-2], shape[0] + size, shape[1] + size), missing, dtype=arrays.dtype)
+    for window, values in zip(card.windows, arrays, strict=True):
+        whole[..., window.row : window.row + size, window.col : window.col + size] = values
+    return whole[..., : shape[0], : shape[1]]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_windows_hold_the_scene_s_pixels_and_the_labels_on_them(tmp_path: Path, labels: Path, dtype: str) -> None:
+    pixels = noise(150, 170, dtype=dtype)
+    result = cut([write_scene(tmp_path / "a.tif", pixels)], [labels], tmp_path / "chips")
+    card, images, known = loaded(tmp_path / "chips")
+    assert images.dtype == card.dtype == dtype
+    assert images.shape == (30, 3, 32, 32)
+    assert known.shape == (30, 32, 32)
+    assert known.dtype == "uint8"
+    assert sum(result.windows.values()) == 30
+    assert_array_equal(merged(card, images, (150, 170), 0), pixels)
+    assert_array_equal(merged(card, known, (150, 170), IGNORE), TRUTH)
+
+
+def test_what_hangs_over_the_edge_is_ignored_and_holds_the_fill(tmp_path: Path, scene: Path, labels: Path) -> None:
+    cut([scene], [labels], tmp_path / "chips")
+    card, images, known = loaded(tmp_path / "chips")
+    over = [i for i, window in enumerate(card.windows) if window.row + 32 > 150]
+    assert over
+    for i in over:
+        outside = np.arange(32) + card.windows[i].row >= 150
+        assert (known[i][outside] == IGNORE).all()
+        assert (images[i][:, outside] == np.array(card.fill)[:, None, None]).all()
+        assert card.windows[i].valid < 1
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(SOUTH_UP, id="south up"),
+        pytest.param(ROTATED, id="rotated"),
+        pytest.param(MERCATOR_60N, id="web mercator"),
+        pytest.param(DEGREES_60N, id="degrees"),
+    ],
+)
+def test_labels_fall_on_their_pixels_wherever_the_scene_lies(tmp_path: Path, place: Place) -> None:
+    path = write_scene(tmp_path / "a.tif", noise(150, 170), place)
+    labels = write_polygons(tmp_path / "l.geojson", three_buildings(place), place)
+    cut([path], [labels], tmp_path / "chips")
+    card, _, known = loaded(tmp_path / "chips")
+    assert (merged(card, known, (150, 170), IGNORE) != TRUTH).mean() < 0.001
+    assert card.ground_resolution == pytest.approx(0.3, rel=0.003)
+
+
+def test_without_any_crs_labels_are_in_pixels_with_y_down(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_scene(tmp_path / "a.tif", noise(150, 170), NOWHERE)
+    labels = write_polygons(tmp_path / "l.gpkg", [shapely.box(12, -30, 42, -10)], NOWHERE)
+    with caplog.at_level(logging.INFO):
+        cut([path], [labels], tmp_path / "chips", gsd=0.3)
+    card, _, known = loaded(tmp_path / "chips")
+    expected = np.zeros_like(TRUTH)
+    expected[10:30, 12:42] = 1
+    assert_array_equal(merged(card, known, (150, 170), IGNORE), expected)
+    assert card.ground_resolution is None or "no CRS" in caplog.text
+    assert "has no CRS: it is cut at its own pixels" in caplog.text
+
+
+def test_statistics_are_those_of_the_valid_pixels_of_training_windows(tmp_path: Path, labels: Path) -> None:
+    pixels = noise(150, 170)
+    pixels[:, :40, 90:] = 0
+    cut([write_scene(tmp_path / "a.tif", pixels, nodata=0)], [labels], tmp_path / "chips")
+    card, _, _ = loaded(tmp_path / "chips")
+    parts = []
+    for i in card.of_split("train"):
+        window = card.windows[i]
+        part = pixels[:, window.row : window.row + 32, window.col : window.col + 32]
+        parts.append(part[:, (part != 0).any(axis=0)])
+    together = np.concatenate(parts, axis=1).astype(float)
+    np.testing.assert_allclose(card.mean, together.mean(axis=1), rtol=1e-9)
+    np.testing.assert_allclose(card.std, together.std(axis=1), rtol=1e-9)
+    assert card.fill == tuple(np.rint(card.mean))
+
+
+def test_pixels_without_data_are_ignored_filled_and_cost_no_window(tmp_path: Path, labels: Path) -> None:
+    pixels = noise(150, 170)
+    pixels[:, :40, 90:] = 0
+    cut([write_scene(tmp_path / "a.tif", pixels, nodata=0)], [labels], tmp_path / "chips")
+    card, images, known = loaded(tmp_path / "chips")
+    missing = (pixels == 0).all(axis=0)
+    assert_array_equal(merged(card, known, (150, 170), IGNORE), np.where(missing, IGNORE, TRUTH))
+    assert not any(window.row == 0 and window.col >= 96 for window in card.windows)
+    partly = next(i for i, window in enumerate(card.windows) if (window.row, window.col) == (32, 96))
+    assert (images[partly][:, :8] == np.array(card.fill)[:, None, None]).all()
+    assert card.windows[partly].valid == pytest.approx(0.75)
+
+
+def test_shares_count_scored_pixels_alone(tmp_path: Path, scene: Path, labels: Path) -> None:
+    cut([scene], [labels], tmp_path / "chips")
+    card, _, known = loaded(tmp_path / "chips")
+    for window, values in zip(card.windows, known, strict=True):
+        scored = values[values != IGNORE]
+        assert window.shares == pytest.approx(((scored == 0).mean(), (scored == 1).mean()))
+
+
+def test_the_index_shows_each_window_where_it_lies(tmp_path: Path, scene: Path, labels: Path) -> None:
+    cut([scene], [labels], tmp_path / "chips")
+    card, _, known = loaded(tmp_path / "chips")
+    table = pyogrio.read_dataframe(tmp_path / "chips" / "index.gpkg", layer="windows")
+    assert table.crs.to_epsg() == 32633
+    assert table["split"].tolist() == [window.split for window in card.windows]
+    assert table["share_building"].tolist() == pytest.approx(
+        [(v == 1).sum() / (v != IGNORE).sum() for v in known], abs=1e-4
+    )
+    for window, shape in zip(card.windows, table.geometry, strict=True):
+        assert shape.symmetric_difference(box(UTM, window.row, window.col, 32, 32)).area < 1e-6
+
+
+def test_chips_json_tells_what_the_arrays_hold(tmp_path: Path, scene: Path, labels: Path) -> None:
+    result = cut([scene], [labels], tmp_path / "chips")
+    content = json.loads((tmp_path / "chips" / "chips.json").read_text())
+    assert content["counts"] == dict(result.windows)
+    assert content["legend"][1]["name"] == "building"
+    assert content["colours"] == ["red", "green", "blue"]
+    assert sorted(path.name for path in (tmp_path / "chips").iterdir()) == [
+        "chips.json", "images.npy", "index.gpkg", "labels.npy",
+    ]  # fmt: skip
+
+
+def test_two_runs_write_the_same_arrays(tmp_path: Path, scene: Path, labels: Path) -> None:
+    for name in ("a", "b"):
+        cut([scene], [labels], tmp_path / name, keep_empty=0.3)
+    for file in ("images.npy", "labels.npy", "chips.json"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+AREA = box(UTM, 0, 0, 96, 170)
+
+
+@pytest.mark.parametrize(
+    ("option", "ignored"),
+    [
+        pytest.param("label_area", np.arange(150)[:, None] >= 96, id="outside the label area"),
+        pytest.param("ignore", np.arange(150)[:, None] < 96, id="inside an ignored area"),
+    ],
+)
+def test_areas_turn_labels_to_ignore(
+    tmp_path: Path, scene: Path, labels: Path, option: str, ignored: Array
+) -> None:
+    area = write_polygons(tmp_path / "area.gpkg", [AREA])
+    cut([scene], [labels], tmp_path / "chips", **{option: area})
+    card, _, known = loaded(tmp_path / "chips")
+    assert_array_equal(merged(card, known, (150, 170), IGNORE), np.where(ignored, IGNORE, TRUTH))
+
+
+def test_invalid_polygons_are_repaired_and_lines_left_out_with_a_note(
+    tmp_path: Path, scene: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    corners = [UTM.transform @ point for point in ((12, 10), (42, 30), (42, 10), (12, 30))]
+    bowtie = shapely.Polygon(corners)
+    assert not bowtie.is_valid
+    path = write_polygons(tmp_path / "l.gpkg", [bowtie, box(UTM, 70, 80, 40, 25), shapely.LineString(corners)])
+    with caplog.at_level(logging.INFO):
+        cut([scene], [path], tmp_path / "chips")
+    card, _, known = loaded(tmp_path / "chips")
+    whole = merged(card, known, (150, 170), IGNORE)
+    assert (whole == 1).sum() == pytest.approx(1000 + 300, abs=25)
+    assert whole[20, 15] == whole[20, 39] == 1
+    assert whole[12, 27] == 0
+    assert "1 invalid polygons are repaired" in caplog.text
+    assert "1 geometries are no polygons and are left out" in caplog.text
+
+
+def test_only_a_share_of_the_empty_training_windows_is_kept_and_all_for_validation(
+    tmp_path: Path, scene: Path, labels: Path
+) -> None:
+    area = write_polygons(tmp_path / "val.gpkg", [box(UTM, 0, 96, 160, 80)])
+    counts: dict[float, Mapping[str, int]] = {}
+    empty: dict[float, int] = {}
+    for share in (1.0, 0.25, 0.0):
+        counts[share] = cut([scene], [labels], tmp_path / f"{share}", keep_empty=share, val_area=area).windows
+        card, _, _ = loaded(tmp_path / f"{share}")
+        empty[share] = sum(card.windows[i].shares[1] == 0 for i in card.of_split("train"))
+    assert empty[0.0] == 0
+    assert empty[0.25] == round(0.25 * empty[1.0])
+    assert counts[1.0]["train"] - empty[1.0] == counts[0.0]["train"]
+    assert counts[1.0]["val"] == counts[0.25]["val"] == counts[0.0]["val"] == 15
+
+
+def seen_by(card: ChipsCard, split: str, scenes: list[Place]) -> shapely.Geometry:
+    """Ground that valid pixels of a split's windows cover."""
+    return shapely.union_all(
+        [
+            box(scenes[w.scene], w.row + 0.4, w.col + 0.4, card.size - 0.8, card.size - 0.8)
+            for w in card.windows
+            if w.split == split
+        ]
+    )
+
+
+@pytest.mark.parametrize("stride", [32, 20], ids="stride {}".format)
+@pytest.mark.parametrize("kind", ["blocks", "areas"])
+def test_no_validation_or_test_window_shares_ground_with_one_of_training(
+    tmp_path: Path, labels: Path, stride: int, kind: str
+) -> None:
+    places = [UTM, UTM.cropped(50, 60)]  # the second scene lies over the first
+    scenes = [write_scene(tmp_path / f"{i}.tif", noise(150, 170, seed=i), place) for i, place in enumerate(places)]
+    options: dict[str, object] = {"val": 0.25, "test": 0.2}
+    if kind == "areas":
+        options = {
+            "val_area": write_polygons(tmp_path / "v.gpkg", [box(UTM, 30, 120, 80, 30)]),
+            "test_area": write_polygons(tmp_path / "t.gpkg", [box(UTM, 10, 10, 50, 50)]),
+        }
+    result = cut(scenes, [labels], tmp_path / "chips", stride=stride, **options)
+    assert all(result.windows[split] for split in ("train", "val", "test"))
+    card = ChipsCard.read(tmp_path / "chips")
+    ground = {split: seen_by(card, split, places) for split in ("train", "val", "test")}
+    for a, b in (("train", "val"), ("train", "test"), ("val", "test")):
+        assert ground[a].intersection(ground[b]).area == 0
+
+
+def test_pixels_beyond_a_kept_area_s_border_belong_to_nobody_s_window_twice(
+    tmp_path: Path, scene: Path, labels: Path
+) -> None:
+    area = write_polygons(tmp_path / "v.gpkg", [box(UTM, 0, 110, 150, 60)])  # through windows that begin at 96
+    cut([scene], [labels], tmp_path / "chips", val_area=area)
+    card, _, known = loaded(tmp_path / "chips")
+    for window, values in zip(card.windows, known, strict=True):
+        cols = window.col + np.flatnonzero((values != IGNORE).any(axis=0))
+        assert (cols >= 110).all() if window.split == "val" else (cols < 110).all()
+
+
+@pytest.mark.parametrize("resolution", ["native", 0.7])
+@pytest.mark.parametrize(
+    ("size", "stride"), [pytest.param(64, 64, id="side by side"), pytest.param(64, 48, id="overlapping")]
+)
+def test_each_block_is_decoded_at_most_1_4_times(
+    tmp_path: Path, size: int, stride: int, resolution: float | str
+) -> None:
+    scene = write_scene(tmp_path / "a.tif", noise(900, 400), block=64)
+    labels = write_polygons(tmp_path / "l.gpkg", [box(UTM, 10, 10, 850, 30)])
+    result = cut([scene], [labels], tmp_path / "chips", size=size, stride=stride, gsd=resolution, keep_empty=1.0)
+    assert 0.9 < result.decoded <= 1.4
+
+
+@pytest.mark.parametrize(
+    ("pixel", "gsd", "expected"),
+    [
+        pytest.param(0.1, "auto", 0.3, id="fine imagery is averaged to 0.3 m"),
+        pytest.param(0.1, "native", 0.1, id="native keeps it"),
+        pytest.param(0.5, "auto", 0.5, id="coarser imagery stays"),
+        pytest.param(0.1, 0.2, 0.2, id="metres asked for"),
+    ],
+)
+def test_the_ground_resolution_is_what_was_asked_for(
+    tmp_path: Path, pixel: float, gsd: float | str, expected: float
+) -> None:
+    place = Place(UTM.transform @ UTM.transform.scale(pixel / 0.3), UTM.crs)
+    scene = write_scene(tmp_path / "a.tif", noise(120, 120), place)
+    labels = write_polygons(tmp_path / "l.gpkg", [box(place, 10, 10, 50, 50)])
+    result = cut([scene], [labels], tmp_path / "chips", gsd=gsd, size=16, stride=16)
+    card, images, known = loaded(tmp_path / "chips")
+    assert result.ground_resolution == card.ground_resolution == pytest.approx(expected, rel=0.001)
+    assert (known == 1).sum() == pytest.approx(2500 * (pixel / expected) ** 2, rel=0.06)
+    assert images.shape[2:] == (16, 16)
+
+
+def test_class_names_come_from_a_field(tmp_path: Path, scene: Path) -> None:
+    path = write_polygons(tmp_path / "l.gpkg", three_buildings(UTM), kind=["house", "shed", "house"])
+    cut([scene], [path], tmp_path / "chips", class_field="kind")
+    card, _, known = loaded(tmp_path / "chips")
+    assert card.legend.names == ("background", "house", "shed")
+    assert ((known == 1).sum(), (known == 2).sum()) == (1000, 1000)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 200), st.integers(1, 60), st.integers(1, 60))
+def test_training_windows_cover_an_axis_and_the_last_one_begins_inside(length: int, size: int, stride: int) -> None:
+    from geounet.jobs.chip_plan import starts
+
+    stride = min(stride, size)
+    first = list(starts(length, size, stride))
+    assert first[0] == 0
+    assert max(first) < length
+    assert first[-1] + size >= length
+    assert all(b - a == stride for a, b in zip(first, first[1:], strict=False))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param({"size": 8}, "window size 8 must be between 16 and 4096", id="size"),
+        pytest.param({"stride": 33}, "stride 33 must be between 1 and the window size 32", id="stride"),
+        pytest.param({"keep_empty": 1.5}, r"keep-empty 1\.5 must be between 0 and 1", id="keep empty"),
+        pytest.param({"gsd": -1.0}, r"ground resolution -1\.0 m must be above 0", id="resolution"),
+        pytest.param({"val": 0.7, "test": 0.3}, "must be 0 or more and leave some for training", id="shares"),
+        pytest.param({"val": float("nan")}, "must be 0 or more and leave some for training", id="share nan"),
+        pytest.param({"split_block": float("nan")}, "split block nan m must be above 0", id="block nan"),
+        pytest.param({"split_block": 0.0}, r"split block 0\.0 m must be above 0", id="block of nothing"),
+    ],
+)
+def test_settings_out_of_range_are_refused(
+    tmp_path: Path, scene: Path, labels: Path, options: dict[str, object], words: str
+) -> None:
+    with pytest.raises(SettingsError, match=words):
+        cut([scene], [labels], tmp_path / "chips", **options)
+    assert not (tmp_path / "chips").exists()
+
+
+def test_scenes_that_do_not_go_together_are_refused(tmp_path: Path, scene: Path, labels: Path) -> None:
+    wide = write_scene(tmp_path / "wide.tif", noise(150, 170, dtype="uint16"))
+    grey = write_scene(tmp_path / "grey.tif", noise(150, 170, bands=1))
+    for other, words in ((wide, "is uint16, .* is uint8; convert one"), (grey, "has bands gray, .*--bands")):
+        with pytest.raises(SceneError, match=words):
+            cut([scene, other], [labels], tmp_path / "chips")
+    with pytest.raises(SettingsError, match="3 label files for 2 scenes"):
+        cut([scene, scene], [labels] * 3, tmp_path / "chips")
+
+
+def test_a_folder_with_something_in_it_is_left_alone_unless_it_may_go(
+    tmp_path: Path, scene: Path, labels: Path
+) -> None:
+    out = tmp_path / "chips"
+    out.mkdir()
+    (out / "diary.txt").write_text("mine")
+    with pytest.raises(OutputError, match="chips exists already; choose another --out, or give --overwrite"):
+        cut([scene], [labels], out)
+    assert (out / "diary.txt").read_text() == "mine"
+    cut([scene], [labels], out, overwrite=True)
+    assert ChipsCard.read(out).windows
+
+
+def test_a_label_area_beside_the_scene_leaves_nothing_to_learn(tmp_path: Path, scene: Path, labels: Path) -> None:
+    area = write_polygons(tmp_path / "area.gpkg", [box(UTM, 1000, 1000, 50, 50)])
+    with pytest.raises(LabelError, match="no training window of .* has both data and labels"):
+        cut([scene], [labels], tmp_path / "chips", label_area=area)
+    assert not (tmp_path / "chips").exists()
+
+
+def test_a_full_disk_is_one_error_and_leaves_nothing(tmp_path: Path, scene: Path, labels: Path) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for room in (10_000, 95_000):  # within images.npy; within index.gpkg
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+        try:
+            with pytest.raises(OutputError, match=r"cannot be written .*[^\n]$"):
+                cut([scene], [labels], tmp_path / "chips")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["labels.gpkg", "scene.tif"]
+
+
+def test_the_place_of_a_window_is_counted_on_the_working_grid(tmp_path: Path) -> None:
+    place = Place(UTM.transform @ UTM.transform.scale(1 / 3), UTM.crs)
+    scene = write_scene(tmp_path / "a.tif", noise(300, 300), place)
+    labels = write_polygons(tmp_path / "l.gpkg", [box(place, 90, 90, 96, 96)])
+    cut([scene], [labels], tmp_path / "chips", gsd=0.3)
+    card, _, known = loaded(tmp_path / "chips")
+    buildings = [(window, values) for window, values in zip(card.windows, known, strict=True) if (values == 1).any()]
+    assert all(Window(w.row, w.col, 32, 32).within(Window(29, 29, 34, 34)).area for w, _ in buildings)
+    assert sum((values == 1).sum() for _, values in buildings) == pytest.approx(32 * 32, rel=0.07)

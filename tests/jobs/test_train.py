@@ -1,0 +1,197 @@
+"""The job `train`, whole: what it writes, and how it goes on, repeats or refuses."""
+
+import csv
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from geounet.block import Block, Piece
+from geounet.card import Architecture
+from geounet.errors import ChipsError, ModelError, OutputError, SettingsError
+from geounet.grid import Window
+from geounet.jobs.train import TrainResult, train
+from geounet.legend import CONTACT
+from geounet.nn.segmenter import load_segmenter
+from geounet.track import Track
+from tests.nn.chips_folder import town, voided, write_chips
+
+OUTPUTS = {"model.safetensors", "last.ckpt", "history.csv", "curves.png", "samples.png", "metrics.json"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def quick(chips: Path | list[Path], out: Path | None = None, **settings: object) -> TrainResult:
+    """A training of a few steps of a tiny network."""
+    defaults = {"steps": 6, "batch_size": 4, "width": 2, "depth": 1, "device": "cpu", "precision": "fp32"}
+    return train(chips, out=out, **(defaults | settings))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def chips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "town_chips"
+    write_chips(folder, voided(town(64, 256, seed=2), slice(0, 10), slice(0, 300)), size=32)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def straight(chips: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+    """A training with the quick settings, left alone to its end."""
+    return quick(chips, tmp_path_factory.mktemp("straight") / "run")
+
+
+def test_a_training_writes_its_run_beside_the_windows(chips: Path) -> None:
+    result = quick(chips, lr=0.02, steps=60, width=4)
+    assert result.run == chips.parent / "town_chips_run"
+    assert {path.name for path in result.run.iterdir()} == OUTPUTS
+    metrics = json.loads((result.run / "metrics.json").read_text())
+    assert metrics["iou"] == result.iou == result.class_iou["building"]
+    assert result.iou is not None
+    assert result.iou > 0.5
+    rows = list(csv.DictReader((result.run / "history.csv").read_text().splitlines()))
+    assert [int(row["step"]) for row in rows] == list(range(3, 61, 3))
+    assert max(float(row["iou"]) for row in rows) == pytest.approx(result.iou)
+
+
+def test_the_model_has_all_that_a_map_takes(straight: TrainResult) -> None:
+    segmenter = load_segmenter(straight.run, device="cpu")
+    assert segmenter.card.architecture == Architecture(bands=3, outputs=1, width=2, depth=1)
+    assert segmenter.card.legend.names == ("background", "building")
+    assert segmenter.card.training["iou"] == straight.iou
+    assert "seconds" not in segmenter.card.training
+    place = Window(0, 0, 16, 16)
+    piece = Piece(Block(place, np.zeros((3, 16, 16), np.uint8)), Block(place, np.ones((1, 16, 16), bool)), place)
+    (strip,) = segmenter.predict([piece])
+    assert strip.values.shape == (2, 16, 16)
+
+
+def test_the_same_seed_gives_the_same_model_and_pictures_and_another_one_others(
+    chips: Path, straight: TrainResult, tmp_path: Path
+) -> None:
+    quick(chips, tmp_path / "again")
+    quick(chips, tmp_path / "other", seed=4)
+    for name in ("model.safetensors", "history.csv", "curves.png", "samples.png"):
+        assert (tmp_path / "again" / name).read_bytes() == (straight.run / name).read_bytes()
+    assert (tmp_path / "other" / "model.safetensors").read_bytes() != straight.model.read_bytes()
+
+
+class KilledError(Exception):
+    """Stands for whatever ends a process."""
+
+
+def killing(after: int) -> Track:
+    """A track that ends the job after so many records."""
+
+    def track(items, stage, *, total, unit, amount=None, tell=None):  # type: ignore[no-untyped-def]
+        for index, item in enumerate(items):
+            if index == after:
+                raise KilledError("here")
+            yield item
+
+    return track
+
+
+@pytest.mark.parametrize("after", [0, 2, 8, 11], ids=lambda after: f"record{after}")
+def test_a_training_killed_anywhere_and_resumed_ends_with_the_same_bytes(
+    after: int, chips: Path, straight: TrainResult, tmp_path: Path
+) -> None:
+    with pytest.raises(KilledError, match="here"):
+        quick(chips, tmp_path / "broken", track=killing(after))
+    left = {path.name for path in (tmp_path / "broken").iterdir()} if (tmp_path / "broken").exists() else set()
+    assert left <= OUTPUTS - {"metrics.json"}
+    resumed = quick(chips, tmp_path / "broken", resume=True)
+    assert resumed.iou == straight.iou
+    for name in ("model.safetensors", "history.csv", "curves.png", "samples.png"):
+        assert (tmp_path / "broken" / name).read_bytes() == (straight.run / name).read_bytes()
+
+
+def test_a_finished_training_is_not_done_again_and_another_not_overwritten(
+    chips: Path, straight: TrainResult, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(straight.run, run)
+    before = (run / "last.ckpt").stat().st_mtime_ns
+    again = quick(chips, run)
+    assert again.repeated
+    assert again.iou == straight.iou
+    assert (run / "last.ckpt").stat().st_mtime_ns == before
+    with pytest.raises(OutputError, match="holds another finished training; choose another --out, or --overwrite"):
+        quick(chips, run, seed=9)
+    assert not quick(chips, run, seed=9, overwrite=True).repeated
+
+
+def test_an_unfinished_training_is_resumed_only_when_asked_and_only_with_its_settings(
+    chips: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(KilledError, match="here"):
+        quick(chips, tmp_path / "run", track=killing(4))
+    with pytest.raises(OutputError, match="holds an unfinished training; go on with --resume"):
+        quick(chips, tmp_path / "run")
+    with pytest.raises(SettingsError, match=r"lr was auto when this training began and is 0.5 now"):
+        quick(chips, tmp_path / "run", resume=True, lr=0.5)
+    other = tmp_path / "other_chips"
+    write_chips(other, town(64, 256, seed=77), size=32)
+    with pytest.raises(SettingsError, match="began on other training windows"):
+        quick(other, tmp_path / "run", resume=True)
+
+
+def test_several_folders_train_one_model(chips: Path, tmp_path: Path) -> None:
+    write_chips(tmp_path / "second", town(64, 128, seed=5), size=32)
+    result = quick([chips, tmp_path / "second"], tmp_path / "run")
+    metrics = json.loads((result.run / "metrics.json").read_text())
+    assert metrics["training_windows"] == 12 + 6
+    write_chips(tmp_path / "third", town(64, 128, seed=5), size=16)
+    with pytest.raises(ChipsError, match=r"size 16 and .* has 32"):
+        quick([chips, tmp_path / "third"], tmp_path / "run3")
+
+
+def test_without_validation_windows_the_last_weights_are_kept(tmp_path: Path) -> None:
+    write_chips(tmp_path / "chips", town(64, 128), size=32, splits=("train",))
+    result = quick(tmp_path / "chips")
+    assert result.iou is None
+    assert result.best_step == result.steps == 6
+    assert json.loads((result.run / "metrics.json").read_text())["iou"] is None
+
+
+@pytest.mark.parametrize(("classes", "contact"), [(1, True), (3, False), (2, True)], ids=["contact", "three", "both"])
+def test_more_classes_and_contact_train_to_a_band_each(classes: int, contact: bool, tmp_path: Path) -> None:
+    scene = town(64, 128, classes=classes)
+    if contact:
+        scene.labels[:, ::16] = CONTACT
+    write_chips(tmp_path / "chips", scene, size=32, contact_width=1.0 if contact else None)
+    result = quick(tmp_path / "chips")
+    segmenter = load_segmenter(result.run, device="cpu")
+    assert segmenter.card.architecture.outputs == 1 + classes + contact
+    assert len(result.class_iou) == 1 + classes
+
+
+def test_a_model_can_start_from_another(chips: Path, tmp_path: Path) -> None:
+    first = quick(chips, tmp_path / "first", steps=40, lr=0.02)
+    second = quick(chips, tmp_path / "second", steps=1, lr=1e-9, width="auto", depth=4, init=first.run)
+    assert second.iou == pytest.approx(first.iou, abs=0.1)
+    assert load_segmenter(second.run, device="cpu").card.architecture.depth == 1
+    with pytest.raises(SettingsError, match="width 8 contradicts --init, whose width is 2"):
+        quick(chips, tmp_path / "third", width=8, init=first.run)
+    with pytest.raises(ModelError, match="is not there"):
+        quick(chips, tmp_path / "third", init=tmp_path / "nowhere")
+
+
+def test_windows_that_cannot_be_halved_so_often_are_refused(chips: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"windows of 32 px cannot be halved 6 times; .* multiple of 64"):
+        quick(chips, tmp_path / "run", depth=6)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ChipsError, match=r"holds no chips.json"):
+        quick(tmp_path / "nowhere")

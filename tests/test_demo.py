@@ -1,0 +1,18 @@
+"""The demo does the main job, here with a training of a few steps."""
+
+from pathlib import Path
+
+from geounet.jobs.demo import demo
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_demo_tiles_trains_maps_and_scores(tmp_path: Path) -> None:
+    result = demo(ROOT / "sample_tiles", out=tmp_path / "demo", steps=3)
+    assert (result.run / "curves.png").exists()
+    assert (result.map / "footprints.gpkg").exists()
+    pixel = result.metrics["pixel"]
+    assert isinstance(pixel, dict)
+    assert 0 <= pixel["iou"] <= 1
+    # the map covers the whole town but for its collar of nodata, which is not scored
+    assert 0.9 * 1536**2 < result.metrics["pixels_scored"] < 1536**2  # type: ignore[operator]

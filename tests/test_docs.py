@@ -1,0 +1,71 @@
+"""Every example in README runs as it stands there, but for the length of the training."""
+
+import re
+import shlex
+from pathlib import Path
+
+import geopandas
+import pytest
+import rasterio
+import shapely
+from geounet_cli.main import main
+from rasterio.windows import Window
+
+ROOT = Path(__file__).parents[1]
+SHORT = ["--steps", "2", "--width", "2", "--batch-size", "1", "--device", "cpu"]
+
+
+def blocks(language: str) -> list[str]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the examples name: a corner of the sample town, its labels, and the part that was labelled."""
+    folder = tmp_path_factory.mktemp("desk")
+    with rasterio.open(ROOT / "sample_tiles" / "town_train.tif") as town:
+        window = Window(600, 600, 640, 512)
+        profile = town.profile | {"height": 512, "width": 640, "transform": town.window_transform(window)}
+        with rasterio.open(folder / "orthophoto.tif", "w", **profile) as scene:
+            scene.write(town.read(window=window))
+        bounds = shapely.box(*town.window_bounds(window))
+        crs = town.crs
+    geopandas.read_file(ROOT / "sample_tiles" / "town_train.gpkg").to_file(folder / "buildings.geojson")
+    geopandas.GeoSeries([bounds], crs=crs).to_crs(4326).to_file(folder / "labelled.geojson")
+    return folder
+
+
+def run(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    words = shlex.split(command)
+    assert words[0] == "geounet", command
+    extra = SHORT if words[1] == "train" else []
+    with pytest.raises(SystemExit) as left:
+        main([*words[1:], *extra])
+    assert left.value.code == 0, command
+
+
+def test_the_commands_of_the_readme_run_in_their_order(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = [line for block in blocks("sh") for line in block.splitlines() if line]
+    assert len(commands) > 10
+    for command in commands:
+        run(command, desk, monkeypatch)
+    for name in ("footprints.gpkg", "classes.tif", "probability.tif", "preview.png", "summary.json"):
+        assert (desk / "map" / name).stat().st_size > 0
+        assert (desk / "orthophoto_map" / name).stat().st_size > 0
+
+
+def test_the_python_example_of_the_readme_runs(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(desk)
+    (code,) = blocks("python")
+    assert "minutes=10" in code
+    exec(compile(code.replace("minutes=10", "steps=2, width=2, batch_size=1"), "README.md", "exec"), {})  # noqa: S102
+    assert (desk / "mapped" / "footprints.gpkg").exists()
+
+
+def test_what_the_readme_links_to_exists() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
