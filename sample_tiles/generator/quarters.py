@@ -112,10 +112,10 @@ def court(block: Polygon, style: TownStyle, rng: np.random.Generator) -> Content
         return detached(block, style, rng)
     ring = courtyard(frame.axes, length, width, style, rng)
     yard = Polygon(ring.outline.interiors[0])
-    surface = one_of(("pavers", "lawn", "worn asphalt", "gravel"), rng)
+    surface = one_of(("pavers", "lawn", "worn asphalt", "lawn"), rng)
     green = rectangle(frame.axes, (length - 24) * 0.7, (width - 24) * 0.6)
     ground = (
-        Area(block, "pavers" if rng.random() < 0.4 else "lawn", 1.0),
+        Area(block, "worn asphalt" if rng.random() < 0.2 else "lawn", 1.0),
         Area(yard, surface),
         Area(green, "lawn", 1.05),
     )
@@ -145,7 +145,7 @@ def works(block: Polygon, style: TownStyle, rng: np.random.Generator) -> Content
     if school:
         built = [slab(zone, min(length, 75.0), depth, style, rng)]
         base = Content(
-            ground=(Area(block, "lawn", 1.0), Area(rectangle(zone, length + 6, depth + 6), "pavers")), trees=base.trees
+            ground=(Area(block, "lawn", 1.0), Area(rectangle(zone, length + 6, depth + 6), "asphalt")), trees=base.trees
         )
     elif length > 70 and rng.random() < 0.6:
         share = rng.uniform(0.4, 0.6)

@@ -133,7 +133,7 @@ def covered(canvas: Canvas, patch: Patch, faces: Faces, building: Building, rng:
     shade = shade * (1 - streaks(faces, rng) * np.float32(cover.wear * 1.2))
     flat = building.roof == "flat"
     lip = faces.down < (PARAPET if flat else 0.2)
-    lip_tone = one_of((1.28, 0.72, 1.1), rng) if flat else one_of((0.8, 1.15), rng)
+    lip_tone = one_of((1.3, 0.7, 1.3), rng) if flat else one_of((0.8, 1.15), rng)
     shade = np.where(lip, shade * lip_tone, shade)
     if not flat:
         shade = np.where(faces.ridge < 0.18, shade * one_of((1.18, 0.86), rng), shade)

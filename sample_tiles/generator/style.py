@@ -61,7 +61,7 @@ class TownStyle:
 
 TRAIN = TownStyle(
     name="town_train",
-    seed=19,
+    seed=21,
     side=2048,
     west=561_240.0,
     north=5_934_780.0,
@@ -75,7 +75,7 @@ TRAIN = TownStyle(
         ("light metal", 0.09),
         ("blue metal", 0.06),
     ),
-    flat=(("gravel", 0.35), ("membrane", 0.25), ("bitumen", 0.2), ("light metal", 0.12), ("blue metal", 0.08)),
+    flat=(("gravel", 0.3), ("membrane", 0.25), ("bitumen", 0.25), ("light metal", 0.12), ("blue metal", 0.08)),
     uses=(
         ("detached", 0.46),
         ("rows", 0.17),
@@ -95,11 +95,11 @@ TRAIN = TownStyle(
 
 TEST = TownStyle(
     name="town_test",
-    seed=18,
+    seed=22,
     side=1536,
     west=573_900.0,
     north=5_921_430.0,
-    sun=Sun(azimuth=214.0, elevation=40.0),
+    sun=Sun(azimuth=214.0, elevation=42.0),
     pitched=(
         ("anthracite tile", 0.28),
         ("brown tile", 0.26),
@@ -108,7 +108,7 @@ TEST = TownStyle(
         ("grey tile", 0.08),
         ("light metal", 0.06),
     ),
-    flat=(("membrane", 0.4), ("bitumen", 0.3), ("gravel", 0.2), ("light metal", 0.1)),
+    flat=(("membrane", 0.45), ("gravel", 0.2), ("bitumen", 0.2), ("light metal", 0.15)),
     uses=(
         ("detached", 0.45),
         ("rows", 0.22),
@@ -121,7 +121,7 @@ TEST = TownStyle(
     parcel_width=19.0,
     greenness=0.45,
     trees=0.016,
-    haze=0.045,
+    haze=0.04,
     tilt=-1.5,
     collar=255,
 )
