@@ -35,6 +35,13 @@ def crs_of(text: str) -> "CRS":
         raise SceneError(f"CRS {text[:60]!r} is unknown to PROJ; assign one that it knows") from error
 
 
+def same_crs(one: str | None, other: str | None) -> bool:
+    """Whether two texts name one CRS, in the order of x and y that rasters have; None is only None's like."""
+    if one is None or other is None:
+        return one is other
+    return one == other or crs_of(one).equals(crs_of(other), ignore_axis_order=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """Shape in pixels, transform from (column, row) to map coordinates, and CRS as WKT (None: plain pixels)."""

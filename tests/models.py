@@ -44,7 +44,7 @@ def card_for(
 
 
 def write_model(path: Path, card: ModelCard, *, seed: int = 3) -> Path:
-    """A model of seeded weights, whose normalisations have statistics as after training and that finds as much as it does not."""
+    """A model of seeded weights that finds buildings on half of the ground, its normalisations as after training."""
     network = initialised(card.architecture, seed)
     side = card.alignment * 4
     generator = torch.Generator().manual_seed(seed)

@@ -38,7 +38,9 @@ def _mercator(lon: float, lat: float, pixel: float) -> Place:
 
 UTM = Place(Affine(0.3, 0, 500_000.1, 0, -0.3, 6_650_000.2), "EPSG:32633")
 SOUTH_UP = Place(Affine(0.3, 0, 500_000.1, 0, 0.3, 6_650_000.2), "EPSG:32633")
-ROTATED = Place(Affine.translation(500_000.1, 6_650_000.2) @ Affine.rotation(30) @ Affine.scale(0.3, -0.3), "EPSG:32633")
+ROTATED = Place(
+    Affine.translation(500_000.1, 6_650_000.2) @ Affine.rotation(30) @ Affine.scale(0.3, -0.3), "EPSG:32633"
+)
 MERCATOR_60N = _mercator(15.0, 60.0, 0.6)  # 0.3 m on the ground
 DEGREES_60N = Place(Affine(0.3 / 55_800, 0, 15.0, 0, -0.3 / 111_412, 60.0), "EPSG:4326")
 NOWHERE = Place(Affine.identity(), None)

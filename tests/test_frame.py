@@ -94,7 +94,9 @@ def test_windows_of_a_crop_keep_the_phase_of_the_whole(
 
 @given(origins, st.integers(1, 300), st.integers(0, 200), st.integers(1, 100))
 @settings(deadline=None)
-def test_the_working_pixels_of_a_crop_are_pixels_of_the_whole(origin: Fraction, ratio: int, skip: int, length: int) -> None:
+def test_the_working_pixels_of_a_crop_are_pixels_of_the_whole(
+    origin: Fraction, ratio: int, skip: int, length: int
+) -> None:
     wanted = ratio / STEPS
     whole, crop = _axis(float(origin), 300, wanted), _axis(float(origin + skip), length, wanted)
     shift = (crop.start + skip - whole.start) / whole.ratio

@@ -32,7 +32,9 @@ def test_the_same_seed_deals_alike_whatever_the_order_of_blocks(
     foreground: dict[tuple[int, int], float], val: float, test: float, seed: int
 ) -> None:
     turned = dict(reversed(foreground.items()))
-    assert block_splits(foreground, val=val, test=test, seed=seed) == block_splits(turned, val=val, test=test, seed=seed)
+    assert block_splits(foreground, val=val, test=test, seed=seed) == block_splits(
+        turned, val=val, test=test, seed=seed
+    )
 
 
 def test_validation_sees_dense_and_empty_places() -> None:

@@ -1,7 +1,9 @@
 """Writing a folder of training windows: arrays that grow as the scene is read, and an index for QGIS."""
 
+import sqlite3
+import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,6 +13,7 @@ import shapely
 
 from geounet.block import Array
 from geounet.chips import ChipsCard
+from geounet.errors import OutputError
 from geounet.files import translated
 from geounet.frame import Frame
 from geounet.grid import Window
@@ -96,5 +99,12 @@ def index_table(card: ChipsCard, frames: Sequence[Frame], scenes: Sequence[str])
 def write_index(path: Path, card: ChipsCard, frames: Sequence[Frame], scenes: Sequence[str]) -> None:
     """index.gpkg: layer `windows`, one polygon for each window with its split and class shares."""
     table = index_table(card, frames, scenes)
-    with translated(path):
-        table.to_file(path, layer="windows", driver="GPKG", engine="pyogrio", VERSION="1.2")
+    try:
+        with translated(path), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*'crs' was not provided.*")  # the job says so, in its own words
+            table.to_file(path, layer="windows", driver="GPKG", engine="pyogrio", VERSION="1.2")
+            with closing(sqlite3.connect(path)) as database:  # on a full disk GDAL leaves it out without a word
+                database.execute("SELECT count(*) FROM rtree_windows_geom")
+    except (RuntimeError, sqlite3.Error) as error:  # all of pyogrio's errors are RuntimeErrors
+        words = " ".join(str(error).split())[:200]
+        raise OutputError(f"{path} cannot be written ({words}); choose another --out or make room") from error

@@ -159,16 +159,24 @@ def _info(path: Path) -> _Info:
     if not path.exists():
         raise LabelError(f"{path} does not exist; check the path of the labels")
     try:
-        info = pyogrio.read_info(path, force_feature_count=True, force_total_bounds=True)
+        info = pyogrio.read_info(path, layer=_layer(path), force_feature_count=True, force_total_bounds=True)
     except (DataSourceError, DataLayerError) as error:
         raise LabelError(f"{path} is no vector file that GDAL can read ({error}); give GPKG, GeoJSON, ...") from error
     bounds = info["total_bounds"] or ()
     return _Info(info["features"], info["crs"], tuple(map(str, info["fields"])), tuple(map(float, bounds)))
 
 
-def _frame_of(path: Path, **options: object) -> geopandas.GeoDataFrame:
+def _layer(path: Path) -> str | None:
+    """The first layer with geometry: a GeoPackage may hold others, and tables of styles."""
+    layers = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
+    if len(layers) > 1:
+        log.info("%s has the layers %s: %s is read", path, ", ".join(layers), layers[0])
+    return layers[0] if layers else None
+
+
+def _frame_of(path: Path, layer: str | None = None, **options: object) -> geopandas.GeoDataFrame:
     try:
-        return pyogrio.read_dataframe(path, **options)
+        return pyogrio.read_dataframe(path, layer=layer or _layer(path), **options)
     except (DataSourceError, DataLayerError, shapely.GEOSException, ValueError) as error:
         raise LabelError(f"{path} cannot be read ({error}); repair or export it again") from error
 

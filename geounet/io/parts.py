@@ -10,15 +10,13 @@ from xml.etree import ElementTree as ET
 
 import rasterio
 import rasterio.shutil
-from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
 from geounet.block import Block
-from geounet.errors import OutputError
 from geounet.files import translated, whole_file
 from geounet.frame import Frame
 from geounet.grid import Window
-from geounet.io.gdal import gdal, reason
+from geounet.io.gdal import check_written, gdal, writing
 from geounet.legend import NODATA, Legend
 from geounet.rule import LEVELS
 
@@ -94,15 +92,11 @@ class Parts:
         """
         windows = sorted(window for window, has_data in self.finished().items() if has_data)
         vrt = self.folder / f"{out.stem}.vrt"
-        with translated(vrt):
+        with translated(out):
             vrt.write_bytes(_vrt(self.frame, [(w, self._path(w).name) for w in windows], layers, tags))
-        try:
-            with gdal(), whole_file(out) as unfinished:
-                rasterio.shutil.copy(str(vrt), str(unfinished), driver="COG", **options.creation())
-        except RasterioError as error:
-            raise OutputError(
-                f"{out} cannot be written ({reason(error)}); make room or choose another --out"
-            ) from error
+        with gdal(), whole_file(out) as unfinished, writing(out):
+            rasterio.shutil.copy(str(vrt), str(unfinished), driver="COG", **options.creation())
+            check_written(unfinished)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,29 +129,26 @@ class CogOptions:
 def _write(path: Path, block: Block, frame: Frame) -> None:
     placed = frame.crop(block.window)
     height, width = placed.shape
-    try:
-        # on a full disk GDAL closes a file without a word (rasterio 1.4): it writes to memory, and we to the disk
-        with gdal(), MemoryFile() as memory:
-            with memory.open(
-                driver="GTiff",
-                dtype="uint8",
-                count=len(block.values),
-                height=height,
-                width=width,
-                transform=placed.transform,
-                crs=placed.crs,
-                nodata=NODATA,
-                tiled=True,
-                blockxsize=_TILE,
-                blockysize=_TILE,
-                interleave="band",
-                compress="zstd",
-                zstd_level=1,
-            ) as dataset:
-                dataset.write(block.values)
-            path.write_bytes(memory.getbuffer())
-    except RasterioError as error:
-        raise OutputError(f"{path} cannot be written ({reason(error)}); make room or choose another --out") from error
+    # on a full disk GDAL closes a file without a word (rasterio 1.4): it writes to memory, and we to the disk
+    with writing(path), gdal(), MemoryFile() as memory:
+        with memory.open(
+            driver="GTiff",
+            dtype="uint8",
+            count=len(block.values),
+            height=height,
+            width=width,
+            transform=placed.transform,
+            crs=placed.crs,
+            nodata=NODATA,
+            tiled=True,
+            blockxsize=_TILE,
+            blockysize=_TILE,
+            interleave="band",
+            compress="zstd",
+            zstd_level=1,
+        ) as dataset:
+            dataset.write(block.values)
+        path.write_bytes(memory.getbuffer())
 
 
 def _checksum(path: Path) -> str | None:

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
 from rasterio.windows import Window as RasterioWindow
 
 from geounet.block import Array, Block
-from geounet.errors import OutputError, SceneError
-from geounet.files import whole_file
+from geounet.errors import SceneError
+from geounet.files import translated, whole_file
 from geounet.frame import Frame
-from geounet.io.gdal import gdal, opened, reason
+from geounet.io.gdal import check_written, gdal, opened, reason, writing
 
 
 def write_window(path: Path, pixels: Block, valid: Block, frame: Frame) -> None:
@@ -24,9 +25,12 @@ def write_window(path: Path, pixels: Block, valid: Block, frame: Frame) -> None:
     """
     placed = frame.crop(pixels.window)
     bands = pixels.values.shape[0]
-    with _created(path, placed, bands, pixels.values.dtype, nodata=None) as dataset:
-        dataset.write(pixels.values)
-        dataset.write_mask(valid.values[0])
+    profile = _profile(placed, bands, pixels.values.dtype, nodata=None)
+    with translated(path), writing(path), gdal(), MemoryFile() as memory:
+        with memory.open(**profile) as dataset:
+            dataset.write(pixels.values)
+            dataset.write_mask(valid.values[0])
+        path.write_bytes(memory.getbuffer())
 
 
 def read_prediction(path: Path, height: int, width: int) -> tuple[Array, float | None]:
@@ -55,49 +59,36 @@ def growing_raster(
     Raises:
         OutputError: it cannot be written.
     """
-    with whole_file(path) as unfinished, _created(unfinished, frame, bands, dtype, nodata) as dataset:
-        yield StripWriter(dataset, path)
+    with whole_file(path) as unfinished, writing(path):
+        with gdal(), rasterio.open(unfinished, "w", **_profile(frame, bands, dtype, nodata)) as dataset:
+            yield StripWriter(dataset)
+        check_written(unfinished)
 
 
 class StripWriter:
     """Strips (bands, h, full width) go in, one below the other."""
 
-    def __init__(self, dataset: rasterio.io.DatasetWriter, path: Path):
-        self._dataset, self._path = dataset, path
+    def __init__(self, dataset: rasterio.io.DatasetWriter):
+        self._dataset = dataset
 
     def write(self, strip: Block) -> None:
         w = strip.window
-        try:
-            self._dataset.write(strip.values, window=RasterioWindow(w.col, w.row, w.width, w.height))
-        except RasterioError as error:
-            raise OutputError(f"{self._path} cannot be written ({reason(error)}); make room") from error
+        self._dataset.write(strip.values, window=RasterioWindow(w.col, w.row, w.width, w.height))
 
 
-@contextmanager
-def _created(
-    path: Path, frame: Frame, bands: int, dtype: np.dtype[np.generic], nodata: float | None
-) -> Iterator[rasterio.io.DatasetWriter]:
-    try:
-        with (
-            gdal(),
-            rasterio.open(
-                path,
-                "w",
-                driver="GTiff",
-                dtype=dtype.name,
-                count=bands,
-                height=frame.height,
-                width=frame.width,
-                transform=frame.transform,
-                crs=frame.crs,
-                nodata=nodata,
-                tiled=True,
-                blockxsize=256,
-                blockysize=256,
-                compress="deflate",
-                bigtiff="IF_SAFER",
-            ) as dataset,
-        ):
-            yield dataset
-    except RasterioError as error:
-        raise OutputError(f"{path} cannot be written ({reason(error)}); choose another --out or make room") from error
+def _profile(frame: Frame, bands: int, dtype: np.dtype[np.generic], nodata: float | None) -> dict[str, object]:
+    return {
+        "driver": "GTiff",
+        "dtype": dtype.name,
+        "count": bands,
+        "height": frame.height,
+        "width": frame.width,
+        "transform": frame.transform,
+        "crs": frame.crs,
+        "nodata": nodata,
+        "tiled": True,
+        "blockxsize": 256,
+        "blockysize": 256,
+        "compress": "deflate",
+        "bigtiff": "IF_SAFER",
+    }

@@ -112,7 +112,10 @@ def resampled(
         if total is None:
             total = np.zeros((len(pixels), *shape))
         height, width = valid.shape
-        above, beside = slice(row - rows.first, row - rows.first + height), slice(col - cols.first, col - cols.first + width)
+        above, beside = (
+            slice(row - rows.first, row - rows.first + height),
+            slice(col - cols.first, col - cols.first + width),
+        )
         down, across = rows.weights[:, above], cols.weights[:, beside]
         touched = _touched(down)
         into = _touched(across)

@@ -199,6 +199,8 @@ def frame_of(dataset: rasterio.DatasetReader) -> Frame:
     """Where the file lies; without a georeference, pixels with y negative downward, as QGIS shows them."""
     transform, crs = dataset.transform, dataset.crs
     if transform.is_identity:
+        if dataset.gcps[0]:
+            log.warning("%s has ground control points but no transform: warp it first (gdalwarp)", dataset.name)
         return Frame(dataset.height, dataset.width, Affine.scale(1, -1), None)
     if transform.is_degenerate:
         raise SceneError(f"{dataset.name} has a transform without area; georeference it again")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from geounet.errors import LegendError, SceneError
 from geounet.files import whole_file
+from geounet.frame import same_crs
 from geounet.grid import Window
 from geounet.io.scene import Scene, open_scene
 from geounet.jobs.outputs import CLASSES
@@ -92,7 +93,7 @@ def _at(classes: Scene, grid: Scene, strip: Window) -> NDArray[np.uint8]:
         SceneError: grids that are not.
     """
     to_classes = ~classes.frame.transform @ grid.frame.transform
-    if classes.frame.crs != grid.frame.crs or abs(to_classes.b) + abs(to_classes.d) > 1e-9:
+    if not same_crs(classes.frame.crs, grid.frame.crs) or abs(to_classes.b) + abs(to_classes.d) > 1e-9:
         raise SceneError(f"{grid.path} and {classes.path} differ in CRS or direction; give the scene that was mapped")
     rows = np.floor((np.arange(strip.row, strip.row + strip.height) + 0.5) * to_classes.e + to_classes.f).astype(int)
     cols = np.floor((np.arange(strip.col, strip.col + strip.width) + 0.5) * to_classes.a + to_classes.c).astype(int)

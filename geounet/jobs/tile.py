@@ -211,27 +211,19 @@ def _resolution(scenes: Sequence[Path], gsd: GroundResolution) -> float | None:
 
     Several scenes share one: auto and native take that of the coarsest.
     """
-    if isinstance(gsd, float | int):
-        if not 0 < gsd < 1e5:
-            raise SettingsError(f"ground resolution {gsd} m must be above 0")
-        _note_missing_crs(scenes, gsd)
-        return float(gsd)
-    known = {path: _native_resolution(path) for path in scenes}
-    own = [resolution for resolution in known.values() if resolution is not None]
+    if isinstance(gsd, float | int) and not 0 < gsd < 1e5:
+        raise SettingsError(f"ground resolution {gsd} m must be above 0")
+    own = [resolution for path in scenes if (resolution := _native_resolution(path)) is not None]
     if not own:
         log.info("%s has no CRS: windows are cut at its own pixels", scenes[0])
         return None
+    if isinstance(gsd, float | int):
+        return float(gsd)
     coarsest = max(own)
     if gsd == "auto" and coarsest < _FINE:
         log.info("pixels of %.3g m are averaged to %g m (--gsd native keeps them)", coarsest, _ENOUGH)
         return _ENOUGH
     return coarsest
-
-
-def _note_missing_crs(scenes: Sequence[Path], gsd: float) -> None:
-    for path in scenes:
-        if _native_resolution(path) is None:
-            log.info("%s has no CRS: it is cut at its own pixels, not at %g m", path, gsd)
 
 
 def _native_resolution(path: Path) -> float | None:

@@ -168,7 +168,9 @@ def with_holes(value: float, dtype: str, bands: int = 3) -> Array:
     ("pixels", "told"),
     [
         pytest.param(noise(20, 30), {"mask": ~MISSING}, id="internal mask"),
-        pytest.param(np.concatenate([noise(20, 30), 255 * (~MISSING[None]).astype("uint8")]), {"alpha": True}, id="alpha"),
+        pytest.param(
+            np.concatenate([noise(20, 30), 255 * (~MISSING[None]).astype("uint8")]), {"alpha": True}, id="alpha"
+        ),
         pytest.param(with_holes(0, "uint8"), {"nodata": 0}, id="nodata 0"),
         pytest.param(with_holes(255, "uint8"), {"nodata": 255}, id="nodata 255"),
         pytest.param(with_holes(65535, "uint16"), {"nodata": 65535}, id="nodata in uint16"),

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from tests.models import tiny_model
 from tests.scenes import MERCATOR_60N, UTM, noise, write_scene
 
 OUTPUTS = ["classes.tif", "classes.tif.aux.xml", "footprints.gpkg", "probability.tif"]
-EXACT = {"device": "cpu", "precision": "fp32"}
+mapped = partial(infer, device="cpu", precision="fp32")
 
 
 def read(path: Path) -> Array:
@@ -48,7 +49,7 @@ def holed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(tmp_path_factory: pytest.TempPathFactory, holed: Path, model: Path) -> Path:
     """A finished map of `holed` in small windows; do not write to it."""
     out = tmp_path_factory.mktemp("infer") / "map"
-    result = infer(holed, model=model, out=out, window=64, **EXACT)  # type: ignore[arg-type]
+    result = mapped(holed, model=model, out=out, window=64)
     assert not result.was_finished
     return out
 
@@ -100,7 +101,7 @@ def test_the_summary_counts_what_was_done(finished: Path, holed: Path) -> None:
 
 
 def test_another_window_size_gives_the_same_map(finished: Path, holed: Path, model: Path, tmp_path: Path) -> None:
-    infer(holed, model=model, out=tmp_path / "map", window=1536, **EXACT)  # type: ignore[arg-type]
+    mapped(holed, model=model, out=tmp_path / "map", window=1536)
     one, other = (read(folder / "probability.tif").astype(int) for folder in (finished, tmp_path / "map"))
     assert np.abs(one - other).max() <= 1
     assert (one != other).mean() < 0.001
@@ -110,7 +111,7 @@ def test_another_window_size_gives_the_same_map(finished: Path, holed: Path, mod
 
 def test_an_identical_finished_job_is_left_as_it_is(finished: Path, holed: Path, model: Path) -> None:
     before = {path.name: path.stat().st_mtime_ns for path in finished.iterdir()}
-    result = infer(holed, model=model, out=finished, window=64, **EXACT)  # type: ignore[arg-type]
+    result = mapped(holed, model=model, out=finished, window=64)
     assert result.was_finished
     assert result.summary["pixels"] == 150 * 170
     assert {path.name: path.stat().st_mtime_ns for path in finished.iterdir()} == before
@@ -130,22 +131,22 @@ def test_another_job_on_the_folder_is_refused_and_names_the_difference(
 ) -> None:
     before = outputs(finished)
     with pytest.raises(OutputError, match=f"another job .it differs in {differing}.; choose another --out"):
-        infer(holed, model=model, out=finished, **{"window": 64, **EXACT, **options})  # type: ignore[arg-type]
+        mapped(holed, model=model, out=finished, **{"window": 64, **options})  # type: ignore[arg-type]
     assert outputs(finished) == before
 
 
 def test_a_nodata_value_of_nan_is_the_same_job_when_given_again(tmp_path: Path) -> None:
     model = tiny_model(tmp_path / "m.safetensors", dtype="float32", mean=0.0, std=50.0)
     scene = write_scene(tmp_path / "a.tif", noise(40, 50, dtype="float32"))
-    results = [infer(scene, model=model, nodata=float("nan"), vectors=None, **EXACT) for _ in range(2)]  # type: ignore[arg-type]
+    results = [mapped(scene, model=model, nodata=float("nan"), vectors=None) for _ in range(2)]
     assert [result.was_finished for result in results] == [False, True]
 
 
 def test_overwrite_replaces_the_map_and_leaves_other_files(scene: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "map"
-    infer(scene, model=model, out=out, **EXACT)  # type: ignore[arg-type]
+    mapped(scene, model=model, out=out)
     (out / "notes.txt").write_text("mine")
-    result = infer(scene, model=model, out=out, vectors=None, overwrite=True, **EXACT)  # type: ignore[arg-type]
+    result = mapped(scene, model=model, out=out, vectors=None, overwrite=True)
     assert not result.was_finished
     assert not (out / "footprints.gpkg").exists()
     assert (out / "notes.txt").read_text() == "mine"
@@ -189,7 +190,7 @@ def test_a_killed_job_run_again_ends_with_the_bytes_of_one_left_alone(
     running.communicate()
     assert running.returncode == -signal.SIGKILL
     assert not any((out / name).exists() for name in [*OUTPUTS, "summary.json"])
-    result = infer(holed, model=model, out=out, window=64, **EXACT)  # type: ignore[arg-type]
+    result = mapped(holed, model=model, out=out, window=64)
     parts_resumed = result.summary["parts_resumed"]
     assert isinstance(parts_resumed, int)
     assert parts_resumed > 0
@@ -205,7 +206,7 @@ def test_what_a_job_killed_while_writing_left_is_taken_away_by_the_next(
     (out / "job.json").write_bytes((finished / "job.json").read_bytes())
     (out / ".classes-abc123.tif").write_bytes(b"half")
     (out / ".footprints-abc123.gpkg").write_bytes(b"half")
-    infer(holed, model=model, out=out, window=64, **EXACT)  # type: ignore[arg-type]
+    mapped(holed, model=model, out=out, window=64)
     assert outputs(out) == outputs(finished)
     assert not list(out.glob(".*"))
 
@@ -216,7 +217,7 @@ def test_a_scene_at_another_resolution_is_brought_to_the_model_s(
     pixel = MERCATOR_60N.transform @ MERCATOR_60N.transform.scale(0.5)
     path = write_scene(tmp_path / "a.tif", noise(200, 240), type(UTM)(pixel, MERCATOR_60N.crs))
     with caplog.at_level("INFO"):
-        result = infer(path, model=model, vectors=None, **EXACT)  # type: ignore[arg-type]
+        result = mapped(path, model=model, vectors=None)
     assert result.summary["ground_resolution"] == pytest.approx(0.3, rel=0.01)
     assert result.summary["size"] == pytest.approx([100, 120], abs=2)
     assert "pixels of 0.15 m are brought to the model's 0.3 m" in caplog.text
@@ -227,7 +228,7 @@ def test_no_resample_keeps_the_pixels_with_a_warning(
 ) -> None:
     path = write_scene(tmp_path / "a.tif", noise(60, 70), type(UTM)(UTM.transform @ UTM.transform.scale(2), UTM.crs))
     with caplog.at_level("INFO"):
-        result = infer(path, model=model, resample=False, vectors=None, **EXACT)  # type: ignore[arg-type]
+        result = mapped(path, model=model, resample=False, vectors=None)
     assert result.summary["size"] == [60, 70]
     assert "has pixels of 0.6 m, the model was trained at 0.3 m: expect errors" in caplog.text
 
@@ -239,7 +240,6 @@ def test_no_resample_keeps_the_pixels_with_a_warning(
         pytest.param({"threshold": 0.0}, SettingsError, r"threshold 0\.0 must be above 0", id="threshold"),
         pytest.param({"device": "tpu"}, SettingsError, "device 'tpu' is unknown", id="device"),
         pytest.param({"bands": (1, 2)}, SceneError, "2 bands asked for, 3 wanted", id="bands"),
-        pytest.param({"vectors": VectorSettings(min_area=-1)}, SettingsError, "--min-area -1 must be 0", id="area"),
     ],
 )
 def test_settings_out_of_range_are_refused_before_anything_is_written(
@@ -248,6 +248,11 @@ def test_settings_out_of_range_are_refused_before_anything_is_written(
     with pytest.raises(error, match=words):
         infer(scene, model=model, **options)  # type: ignore[arg-type]
     assert not default_out(scene).exists()
+
+
+def test_settings_of_vectors_are_checked_where_they_are_made() -> None:
+    with pytest.raises(SettingsError, match="--min-area -1 must be 0 or more"):
+        VectorSettings(min_area=-1)
 
 
 @pytest.mark.parametrize("room", [3_000, 40_000, 120_000], ids="{} bytes".format)
@@ -261,13 +266,13 @@ def test_a_full_disk_is_one_error_and_no_output_bears_its_name_half_written(
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
         with pytest.raises(OutputError, match=r"cannot be written .*[^\n]$"):
-            infer(holed, model=model, out=out, window=64, **EXACT)  # type: ignore[arg-type]
+            mapped(holed, model=model, out=out, window=64)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     whole = outputs(finished)
     assert all((out / name).read_bytes() == whole[name] for name in OUTPUTS if (out / name).exists())
     assert not (out / "summary.json").exists()
-    infer(holed, model=model, out=out, window=64, **EXACT)  # type: ignore[arg-type]
+    mapped(holed, model=model, out=out, window=64)
     assert outputs(out) == whole
 
 

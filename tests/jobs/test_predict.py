@@ -74,7 +74,7 @@ def scores_of(scene: Scene, segmenter: Segmenter, window: int) -> Array:
     seed=st.integers(0, 99),
 )
 def test_tiled_prediction_equals_that_of_the_whole_scene(
-    folder: Path, network: Segmenter, shape: tuple[int, int], window: int, origin: tuple[int, int], seed: int
+    *, folder: Path, network: Segmenter, shape: tuple[int, int], window: int, origin: tuple[int, int], seed: int
 ) -> None:
     seen = np.random.default_rng(seed).random(shape) < 0.9
     seen[0, 0] = True
@@ -159,7 +159,7 @@ def test_pixels_the_scene_does_not_have_are_nodata_in_both_bands_and_no_others(
 @settings(deadline=None, max_examples=10)
 @given(row=st.integers(0, 40), col=st.integers(0, 40), window=st.integers(72, 140), ratio=st.sampled_from((1.0, 1.6)))
 def test_a_crop_of_the_scene_gives_the_crop_of_the_answer(
-    tmp_path_factory: pytest.TempPathFactory, network: Segmenter, row: int, col: int, window: int, ratio: float
+    *, tmp_path_factory: pytest.TempPathFactory, network: Segmenter, row: int, col: int, window: int, ratio: float
 ) -> None:
     here = tmp_path_factory.mktemp("crop")
     pixels = noise(190, 200)

@@ -196,3 +196,22 @@ def test_a_truncated_raster_leaves_nothing_behind(raster: Make) -> None:
     with pytest.raises(SceneError):
         vectorize(path)
     assert [file.name for file in path.parent.iterdir()] == ["map.tif"]
+
+
+def test_classes_with_their_probabilities_beside_them_have_a_confidence(raster: Make) -> None:
+    classes = np.zeros((40, 40), np.uint8)
+    classes[4:20, 4:20], classes[24:36, 4:36] = 1, 2
+    chances = np.zeros((2, 40, 40), np.uint8)
+    chances[0][classes == 1], chances[1][classes == 2] = 127, 254
+    path = raster(classes, name="classes.tif", nodata=255)
+    beside = raster(chances, name="chances.tif", names=("road", "roof"), scale=1 / 254, nodata=255)
+    result = vectorize(path, probability=beside)
+    found = [pyogrio.read_dataframe(result.out, layer=f"class_{number}") for number in (1, 2)]
+    assert [list(layer["confidence"]) for layer in found] == [[0.5], [1.0]]
+
+
+def test_probabilities_of_another_grid_are_refused(raster: Make) -> None:
+    path = raster(np.zeros((8, 8), np.uint8), name="classes.tif", nodata=255)
+    beside = raster(np.zeros((8, 9), np.uint8), name="chances.tif", scale=1 / 254, nodata=255)
+    with pytest.raises(SceneError, match=r"no probabilities on the grid of .*classes\.tif"):
+        vectorize(path, probability=beside)

@@ -1,0 +1,86 @@
+"""Label files as people have them: several layers, our own footprints, reading that leaves no trace."""
+
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from geounet.errors import LabelError
+from geounet.footprints import Footprints
+from geounet.grid import Window
+from geounet.io.labels import PixelPolygons, class_names, read_areas, read_labels, read_outlines
+from geounet.io.vectors import Layer, write_geopackage
+from geounet.legend import Legend
+from tests.scenes import UTM, box, frame, three_buildings, write_polygons
+
+BUILDING = Legend.of_names("building")
+
+
+@pytest.fixture
+def footprints(tmp_path: Path) -> Path:
+    """What infer writes: a layer of footprints and the table of its style."""
+    shapes = np.array(three_buildings(UTM), dtype=object)
+    flags = np.zeros(3, dtype="uint8")
+    found = Footprints(shapes, np.ones(3, dtype="uint8"), np.full(3, 0.5, dtype="float32"), flags)
+    path = tmp_path / "footprints.gpkg"
+    write_geopackage(path, [Layer(BUILDING.classes[1], [found])], crs=frame(1, 1).crs, provenance={"MODEL": "abc"})
+    return path
+
+
+def test_footprints_of_a_map_serve_as_labels_and_are_only_read(tmp_path: Path, footprints: Path) -> None:
+    before = footprints.read_bytes()
+    labels = read_labels(footprints, frame(150, 170), BUILDING)
+    assert labels.burnt(Window(0, 0, 150, 170)).sum() == 600 + 1000 + 400
+    assert len(read_outlines(footprints, frame(150, 170), most=2)) == 2
+    assert footprints.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["footprints.gpkg"]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(-20, 140), st.integers(-20, 160), st.integers(1, 80), st.integers(1, 80))
+def test_any_window_burnt_is_the_crop_of_the_whole(row: int, col: int, height: int, width: int) -> None:
+    labels = _skewed()
+    whole = labels.burnt(Window(-40, -40, 300, 300))
+    part = labels.burnt(Window(row, col, height, width))
+    assert_array_equal(part, whole[row + 40 : row + 40 + height, col + 40 : col + 40 + width])
+
+
+def _skewed() -> PixelPolygons:
+    shapes = np.array(
+        [shapely.Polygon([(3.3, 4.1), (90.2, 17.7), (44.9, 120.6)]), shapely.Polygon([(60, 60), (150, 70), (70, 160)])],
+        dtype=object,
+    )
+    return PixelPolygons.of(shapes, np.array([1, 2], dtype="uint8"))
+
+
+def test_classes_of_several_files_are_named_in_one_order(tmp_path: Path) -> None:
+    one = write_polygons(tmp_path / "a.gpkg", three_buildings(UTM), kind=["shed", "house", "shed"])
+    other = write_polygons(tmp_path / "b.geojson", three_buildings(UTM), kind=["barn", "house", "house"])
+    assert class_names([one, other], "kind") == ("barn", "house", "shed")
+    assert class_names([one, other], None) == ("building",)
+
+
+def test_a_polygon_without_a_class_is_refused(tmp_path: Path) -> None:
+    path = write_polygons(tmp_path / "a.gpkg", three_buildings(UTM), kind=["shed", None, "shed"])
+    with pytest.raises(LabelError, match="has 1 polygons without a value in 'kind'"):
+        class_names([path], "kind")
+
+
+def test_an_area_that_misses_the_scene_holds_no_pixel(tmp_path: Path) -> None:
+    path = write_polygons(tmp_path / "far.gpkg", [box(UTM, 900, 900, 9, 9)])
+    areas = read_areas(path, frame(150, 170), "--ignore")
+    assert not areas.burnt(Window(0, 0, 150, 170)).any()
+
+
+def test_of_several_layers_the_first_is_read_with_a_note(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write_polygons(tmp_path / "a.gpkg", three_buildings(UTM))
+    pyogrio.write_dataframe(pyogrio.read_dataframe(path).iloc[:1], path, layer="roads", append=False)
+    with caplog.at_level("INFO"):
+        labels = read_labels(path, frame(150, 170), BUILDING)
+    assert len(labels.ids) == 3
+    assert "a.gpkg has the layers a, roads: a is read" in caplog.text

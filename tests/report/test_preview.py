@@ -1,0 +1,44 @@
+"""preview.png: any shape of map makes a picture, the same for the same map."""
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from geounet.report.preview import Panels, preview_picture
+
+
+def panels(height: int, width: int, *, footprints: bool = True, known: bool = True) -> Panels:
+    draw = np.random.default_rng(0)
+    ring = np.array([(1.0, 1.0), (width / 2, 1.0), (width / 2, height / 2), (1.0, 1.0)])
+    return Panels(
+        picture=draw.random((height, width, 3)),
+        probability=np.full((height, width), np.nan) if not known else draw.random((height, width)),
+        outlines=[(ring, 0.7)] if footprints else None,
+        shape=(height, width),
+        ground_resolution=0.3 if known else None,
+        north=30.0 if known else None,
+    )
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        pytest.param(panels(90, 120), id="usual"),
+        pytest.param(panels(1, 1), id="one pixel"),
+        pytest.param(panels(2, 900), id="wide"),
+        pytest.param(panels(900, 2), id="high"),
+        pytest.param(panels(40, 50, footprints=False, known=False), id="nothing known"),
+    ],
+)
+def test_a_map_of_any_shape_makes_a_picture(shown: Panels) -> None:
+    picture = imread(io.BytesIO(preview_picture(shown)))
+    height, width = picture.shape[:2]
+    assert 100 < height < 4000
+    assert 100 < width < 4000
+    assert picture.std() > 0.01
+
+
+def test_the_same_map_gives_the_same_bytes() -> None:
+    assert preview_picture(panels(30, 40)) == preview_picture(panels(30, 40))
