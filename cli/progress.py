@@ -50,13 +50,21 @@ def _tell_in_lines(
         if now - said >= _SECONDS_BETWEEN_LINES:
             said = now
             click.echo(_line(stage, done, total, unit, now - start, words), err=True)
-    click.echo(f"{stage}: {done:,.6g} {unit} in {_clock(time.monotonic() - start)}  {words}".rstrip(), err=True)
+    click.echo(f"{stage}: {_amount(done)} {unit} in {_clock(time.monotonic() - start)}  {words}".rstrip(), err=True)
 
 
 def _line(stage: str, done: float, total: float, unit: str, seconds: float, words: str) -> str:
     rate = done / seconds if seconds else 0.0
     left = f", {_clock((total - done) / rate)} left" if rate and total > done else ""
     return f"{stage}: {100 * done / total if total else 100:.0f} % at {rate:.3g} {unit}/s{left}  {words}".rstrip()
+
+
+def _amount(value: float) -> str:
+    """
+    >>> _amount(6400.0), _amount(1.499031)
+    ('6,400', '1.5')
+    """
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _clock(seconds: float) -> str:

@@ -111,7 +111,8 @@ def test_without_any_crs_labels_are_in_pixels_with_y_down(tmp_path: Path, caplog
     expected = np.zeros_like(TRUTH)
     expected[10:30, 12:42] = 1
     assert_array_equal(merged(card, known, (150, 170), IGNORE), expected)
-    assert "has no CRS: it is cut at its own pixels" in caplog.text
+    assert "has no CRS: windows are cut at its own pixels" in caplog.text
+    assert card.ground_resolution is None
 
 
 def test_statistics_are_those_of_the_valid_pixels_of_training_windows(tmp_path: Path, labels: Path) -> None:
