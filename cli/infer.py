@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .options import PATH, band_list, common, device, nodata_value, number_or_auto, whole_or_auto
+from .options import PATH, band_list, common, device, nodata_value, not_negative_or_auto, whole_or_auto
 from .progress import progress
 
 
@@ -25,7 +25,7 @@ from .progress import progress
 @click.option("--min-area", default=4.0, show_default=True, help="Smallest footprint in m².")
 @click.option("--fill-holes", default=4.0, show_default=True, help="Largest hole to fill, in m².")
 @click.option(
-    "--simplify", default="auto", show_default=True, callback=number_or_auto, help="Metres; auto is ¾ of a pixel."
+    "--simplify", default="auto", show_default=True, callback=not_negative_or_auto, help="Metres; auto is ¾ of a pixel."
 )
 @click.option("--compress", type=click.Choice(["deflate", "zstd"]), default="deflate", show_default=True)
 @click.option("--overwrite", is_flag=True, help="Replace another job's output in --out.")
@@ -33,11 +33,7 @@ from .progress import progress
 @common
 def command(
     scene: str,
-    no_resample: bool,
     no_vectors: bool,
-    min_area: float,
-    fill_holes: float,
-    simplify: Any,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -47,11 +43,10 @@ def command(
 
     A job that was stopped goes on where it was when the same command is given again.
     """
-    from geounet.jobs.infer import VectorSettings, infer
+    from geounet.jobs.infer import infer
 
-    vectors = None if no_vectors else VectorSettings(min_area, fill_holes, simplify)
     with progress(quiet=quiet or as_json) as track:
-        result = infer(scene, vectors=vectors, resample=not no_resample, track=track, **settings)
+        result = infer(scene, no_vectors=no_vectors, track=track, **settings)
     if as_json:
         click.echo(json.dumps(result.summary))
         return

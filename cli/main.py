@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; run the same command again to go on")
+        _fail("interrupted; infer goes on where it was when it is given again, train with --resume")
         sys.exit(130)
     except GeoUNetError as error:
         if verbose:

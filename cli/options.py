@@ -55,6 +55,11 @@ def number_or_word(*words: str) -> Callable[[click.Context, click.Parameter, str
 number_or_auto = number_or_word("auto")
 
 
+def not_negative_or_auto(ctx: click.Context, parameter: click.Parameter, value: str) -> float | str:
+    """A click callback: 'auto', or a number that is 0 or more."""
+    return 0.0 if _number(value) == 0 else number_or_auto(ctx, parameter, value)
+
+
 def whole_or_auto(ctx: click.Context, parameter: click.Parameter, value: str) -> int | str:
     """A click callback: 'auto', or a whole number above 0."""
     number = number_or_auto(ctx, parameter, value)

@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from .options import PATH, common, tiling
 from .progress import progress
+
+_FOR_INFERENCE = {"window", "halo"}
+_FOR_BOTH = {"scenes", "out", "inference", "bands", "gsd", "nodata", "overwrite", "as_json", "quiet", "verbose"}
 
 
 @click.command("tile")
@@ -16,7 +20,12 @@ from .progress import progress
 @click.option("--out", type=PATH, help="Folder to make.  [default: SCENE_chips]")
 @tiling
 @click.option("--seed", default=0, show_default=True, help="Of the split and the choice of empty windows.")
-@click.option("--inference", is_flag=True, help="Write padded windows as GeoTIFFs for any other tool, without labels.")
+@click.option(
+    "--inference",
+    is_flag=True,
+    help="Write padded windows as GeoTIFFs for any other tool, without labels; at the scene's own pixels, unless --gsd "
+    "is given.",
+)
 @click.option("--window", default=1536, show_default=True, help="With --inference: side of a padded window.")
 @click.option("--halo", default=96, show_default=True, help="With --inference: context on each side of a core.")
 @click.option("--overwrite", is_flag=True, help="Replace what is in --out.")
@@ -36,7 +45,11 @@ def command(
 
     With --inference, cut one SCENE into padded windows instead; `geounet stitch` merges predictions of them.
     """
+    ctx = click.get_current_context()
+    _refuse_meaningless(ctx, inference=inference)
     if inference:
+        if not _was_given(ctx, "gsd"):
+            settings["gsd"] = "native"
         _cut_windows(scenes, window=window, halo=halo, as_json=as_json, quiet=quiet, settings=settings)
         return
     if not labels:
@@ -59,6 +72,21 @@ def command(
     click.echo(f"{result.out}: {counts}{at}; next: geounet train {result.out}")
 
 
+def _refuse_meaningless(ctx: click.Context, *, inference: bool) -> None:
+    """A usage error where options were given that would change nothing."""
+    if inference:
+        meaningless = {parameter.name for parameter in ctx.command.params} - _FOR_BOTH - _FOR_INFERENCE
+    else:
+        meaningless = _FOR_INFERENCE
+    given = [p.opts[0] for p in ctx.command.params if p.name in meaningless and _was_given(ctx, p.name)]
+    if given:
+        raise click.UsageError(f"{', '.join(given)} mean nothing {'with' if inference else 'without'} --inference")
+
+
+def _was_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) not in (None, ParameterSource.DEFAULT)
+
+
 def _cut_windows(
     scenes: tuple[Path, ...], *, window: int, halo: int, as_json: bool, quiet: bool, settings: dict[str, Any]
 ) -> None:
@@ -74,6 +102,7 @@ def _cut_windows(
             halo=halo,
             bands=settings["bands"],
             nodata=settings["nodata"],
+            gsd=settings["gsd"],
             overwrite=settings["overwrite"],
             track=track,
         )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .options import PATH, common, number_or_auto
+from .options import PATH, common, not_negative_or_auto
 
 
 @click.command()
@@ -21,8 +21,8 @@ from .options import PATH, common, number_or_auto
     "--simplify",
     default="auto",
     show_default=True,
-    callback=number_or_auto,
-    help="Tolerance of the simplification in metres; auto is 3/4 of a pixel.",
+    callback=not_negative_or_auto,
+    help="Tolerance of the simplification in metres; 0 for none, auto is 3/4 of a pixel.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 @common

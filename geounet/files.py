@@ -34,50 +34,64 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
+def whole_folder(path: Path, *, overwrite: bool, marker: str) -> Iterator[Path]:
     """A temporary folder beside `path` that is renamed to it at the end.
+
+    Args:
+        marker: a file by which a folder of this kind is known: no other is ever replaced.
 
     Raises:
         OutputError: `path` exists and may not be overwritten, or its parent cannot be written.
     """
-    refuse_existing(path, overwrite=overwrite)
+    refuse_existing(path, overwrite=overwrite, marker=marker)
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
         unfinished.chmod(0o777 & ~_umask())
+    replaced = unfinished.with_name(unfinished.name + "-replaced")
     try:
         with translated(path):
             yield unfinished
-            if path.exists():
-                shutil.rmtree(path)
+            if path.exists():  # it stays whole until the new one is
+                path.replace(replaced)
             unfinished.replace(path)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
 
 
-def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """Nothing, or an OutputError where `path` is there and not to be overwritten."""
-    if overwrite or not path.exists() or (path.is_dir() and not any(path.iterdir())):
-        return
-    raise OutputError(f"{path} exists already; choose another --out, or give --overwrite")
+def refuse_existing(path: Path, *, overwrite: bool, marker: str | None = None) -> None:
+    """Nothing, or an OutputError where `path` is there and not to be overwritten.
+
+    Args:
+        marker: of a folder: a file without which it is not ours, and is left alone whatever was asked for.
+    """
+    with translated(path):
+        if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+            return
+        if not overwrite:
+            raise OutputError(f"{path} exists already; choose another --out, or give --overwrite")
+        if marker is not None and not (path / marker).exists():
+            raise OutputError(f"{path} holds other things (there is no {marker} in it); choose another --out")
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turns an operating system's error while writing `path` into an OutputError."""
+def translated(path: Path, doing: str = "written") -> Iterator[None]:
+    """Turns an operating system's error while `path` is written, or read, into an OutputError."""
     try:
         yield
     except OSError as error:
         words = error.strerror or str(error)
-        raise OutputError(f"{path} cannot be written ({words}); choose another --out or make room") from error
+        raise OutputError(f"{path} cannot be {doing} ({words}); choose another --out or make room") from error
 
 
 def identity(path: Path | str) -> dict[str, object]:
-    """What tells a file from another without reading it: its name, and size and time where it lies on disk."""
-    path = Path(path)
-    stat = path.stat() if path.is_file() else None
+    """What tells a file from another without reading it: its name, size and time; of no file, the whole text."""
+    file = Path(path)
+    with translated(file, "looked at"):
+        stat = file.stat() if file.is_file() else None
     return {
-        "name": path.name,
+        "name": file.name if stat else str(path),
         "bytes": stat.st_size if stat else None,
         "modified_ns": stat.st_mtime_ns if stat else None,
     }
@@ -85,7 +99,10 @@ def identity(path: Path | str) -> dict[str, object]:
 
 def sync(path: Path) -> None:
     """Bring a file or folder to the disk, so that a rename never outruns its contents."""
-    handle = os.open(path, os.O_RDONLY)
+    is_folder = path.is_dir()
+    if is_folder and os.name == "nt":  # Windows opens no folder
+        return
+    handle = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
     try:
         os.fsync(handle)
     finally:

@@ -9,7 +9,7 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
-from geounet.frame import crs_of
+from geounet.frame import crs_of, in_degrees
 
 Geometries = NDArray[np.object_]
 
@@ -100,8 +100,6 @@ def ground_size(geometry: Geometries, crs: str | None) -> tuple[NDArray[np.float
     than 10 km differ from geodesic ones by less than 0.01 m². Without CRS both are plain, in pixels; in a CRS that
     lies nowhere on Earth, in metres.
     """
-    from pyproj import Transformer
-
     whole = None if crs is None else crs_of(crs)
     if whole is None or whole.geodetic_crs is None:
         unit = whole.axis_info[0].unit_conversion_factor if whole is not None and whole.axis_info else 1.0
@@ -109,8 +107,7 @@ def ground_size(geometry: Geometries, crs: str | None) -> tuple[NDArray[np.float
     geod = whole.get_geod()
     assert geod is not None
     points, ring = shapely.get_coordinates(shapely.get_rings(geometry), return_index=True)
-    degrees = Transformer.from_crs(whole, whole.geodetic_crs, always_xy=True).transform(*points.T)
-    lon, lat = np.asarray(degrees[0]), np.asarray(degrees[1])
+    lon, lat = in_degrees(whole, *points.T)
     side = ring[1:] == ring[:-1]
     metres = np.zeros(len(points))
     metres[1:][side] = geod.inv(lon[:-1][side], lat[:-1][side], lon[1:][side], lat[1:][side])[2]

@@ -12,7 +12,11 @@ from geounet.errors import SceneError
 from geounet.grid import Window
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
     from pyproj import CRS
+
+    Floats = NDArray[np.float64]
 
 SAME = 0.10  # a scene within 10 % of the wanted ground resolution is used as it is
 COARSEST = 4.0  # times the wanted ground resolution: beyond it, pixels would be invented
@@ -104,11 +108,8 @@ class Frame:
         crs = crs_of(self.crs)
         if crs.geodetic_crs is None:
             return None
-        ends = [self.transform @ (self.width / 2, self.height / 2 + half) for half in (0.5, -0.5)]
-        (x0, y0), (x1, y1) = _in_degrees(crs, ends)
-        geod = crs.get_geod()
-        assert geod is not None
-        return -float(geod.inv(x0, y0, x1, y1)[0])
+        below, above = (self.transform @ (self.width / 2, self.height / 2 + half) for half in (0.5, -0.5))
+        return -_distance_azimuth(crs, below, above)[1]
 
     @property
     def absolute_origin(self) -> tuple[float, float]:
@@ -140,28 +141,41 @@ def _pixel_metres(height: int, width: int, transform: Affine, crs_text: str) -> 
     if crs.geodetic_crs is None:
         unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
         return math.hypot(transform.a, transform.d) * unit, math.hypot(transform.b, transform.e) * unit
-    geod = crs.get_geod()
-    assert geod is not None
     row, col = height / 2, width / 2
     sides = []
     for half_col, half_row in ((0.5, 0.0), (0.0, 0.5)):
-        ends = [transform @ (col + s * half_col, row + s * half_row) for s in (-1, 1)]
-        (x0, y0), (x1, y1) = _in_degrees(crs, ends)
-        sides.append(float(geod.inv(x0, y0, x1, y1)[2]))
+        start, end = (transform @ (col + s * half_col, row + s * half_row) for s in (-1, 1))
+        sides.append(_distance_azimuth(crs, start, end)[0])
     if min(sides) <= 0:
         raise SceneError("pixels of the scene have no size on the ground; check its georeference")
     return sides[0], sides[1]
 
 
-def _in_degrees(crs: "CRS", points: "list[tuple[float, float]]") -> "list[tuple[float, float]]":
-    """Longitude and latitude of map coordinates, on the CRS's own ellipsoid."""
+def in_degrees(crs: "CRS", xs: "ArrayLike", ys: "ArrayLike") -> "tuple[Floats, Floats]":
+    """Longitude and latitude of map coordinates in degrees, on the CRS's own ellipsoid and from its own meridian.
+
+    Some geodetic CRS count in grads, which a formula that expects degrees would take for them.
+    """
+    import numpy as np
     from pyproj import Transformer
 
-    to_degrees = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
-    degrees = [to_degrees.transform(x, y) for x, y in points]
-    if not all(math.isfinite(value) for point in degrees for value in point):
+    geodetic = crs.geodetic_crs
+    assert geodetic is not None, crs
+    degrees = math.degrees(geodetic.axis_info[0].unit_conversion_factor)
+    lon, lat = Transformer.from_crs(crs, geodetic, always_xy=True).transform(xs, ys)
+    return np.asarray(lon) * degrees, np.asarray(lat) * degrees
+
+
+def _distance_azimuth(crs: "CRS", start: tuple[float, float], end: tuple[float, float]) -> tuple[float, float]:
+    """Metres and azimuth in degrees from one place of the map to another, on the ellipsoid."""
+    (x0, x1), (y0, y1) = zip(start, end, strict=True)
+    lon, lat = in_degrees(crs, [x0, x1], [y0, y1])
+    geod = crs.get_geod()
+    assert geod is not None
+    azimuth, _, metres = geod.inv(lon[0], lat[0], lon[1], lat[1])
+    if not math.isfinite(metres):
         raise SceneError(f"the centre of the scene lies outside its CRS {crs.name}; check its georeference")
-    return degrees
+    return float(metres), float(azimuth)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ CONTACT = 254  # in training labels alone: the line between near neighbours
 IGNORE = 255  # in labels: not scored, not learned from
 NODATA = 255  # in maps: the scene has no pixel here
 
+_RESERVED = ("contact", "nodata", "layer_styles")
+
 # Okabe & Ito (2008), "Color Universal Design": told apart with any kind of colour vision.
 _PALETTE = ("#d55e00", "#0072b2", "#009e73", "#e69f00", "#cc79a7", "#56b4e9", "#f0e442")
 
@@ -37,6 +39,21 @@ class LegendClass:
         return int(self.colour[1:3], 16), int(self.colour[3:5], 16), int(self.colour[5:7], 16)
 
 
+def _check_name(name: str) -> None:
+    """Names become layers and fields of a GeoPackage, bands, and texts of styles.
+
+    Raises:
+        LegendError: a name that one of these cannot hold.
+    """
+    if name.casefold() in _RESERVED or name.casefold().startswith(("gpkg_", "rtree_", "sqlite_")):
+        raise LegendError(f"class name {name!r} is reserved; give the class another name")
+    if not re.fullmatch(r"[^\W_][\w .,+&()'-]{0,62}", name):
+        raise LegendError(
+            f"class name {name!r} must begin with a letter or digit and hold letters, digits, spaces and _.,+&()'- "
+            "alone, 63 at most"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Legend:
     """The classes of a map in the order of their ids: background is 0, the others 1, 2, ...
@@ -56,6 +73,10 @@ class Legend:
         names = [c.name for c in self.classes]
         if not all(names) or len(set(names)) < len(names):
             raise LegendError(f"class names {names} must be different and not empty")
+        for name in names:
+            _check_name(name)
+        if len({name.casefold() for name in names}) < len(names):
+            raise LegendError(f"class names {names} must differ in more than capitals: they become layers")
         for c in self.classes:
             if not re.fullmatch(r"#[0-9a-fA-F]{6}", c.colour):
                 raise LegendError(f"colour {c.colour!r} of class {c.name!r} must be written as #rrggbb")
@@ -92,8 +113,11 @@ class Legend:
         Raises:
             LegendError: anything else.
         """
+        if not isinstance(rows, list):
+            raise LegendError("a legend must be a list of id, name and colour")
         try:
-            assert isinstance(rows, list)
             return cls(tuple(LegendClass(int(row["id"]), str(row["name"]), str(row["colour"])) for row in rows))
-        except (AssertionError, KeyError, TypeError) as error:
+        except LegendError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
             raise LegendError("a legend must be a list of id, name and colour") from error

@@ -71,6 +71,19 @@ def test_ground_size_is_geodesic_in_any_crs(code: int, latitude: float) -> None:
     assert perimeter[0] == pytest.approx(sum(lengths), abs=0.005)
 
 
+@pytest.mark.parametrize("code", [27572, 4807], ids=["NTF (Paris) / Lambert zone II", "NTF (Paris)"])
+def test_ground_size_is_the_same_where_the_geodetic_crs_counts_in_grads(code: int) -> None:
+    paris, lambert = CRS(code), CRS(27572)
+    box = shapely.transform(
+        np.array([shapely.box(600_000, 2_428_000, 600_100, 2_428_050)], object),
+        lambda p: np.stack(Transformer.from_crs(lambert, paris, always_xy=True).transform(*p.T), axis=1),
+    )
+    area, perimeter = ground_size(box, paris.to_wkt())
+    # the map's scale here is within 1 in 1000 of the ground's
+    assert area[0] == pytest.approx(5000, rel=2e-3)
+    assert perimeter[0] == pytest.approx(300, rel=1e-3)
+
+
 def test_ground_size_does_not_mind_the_antimeridian() -> None:
     east = shapely.transform(shapely.box(179.999, 10, 180.001, 10.002), lambda p: p)
     wrapped = shapely.transform(east, lambda p: np.stack([(p[:, 0] + 180) % 360 - 180, p[:, 1]], axis=1))

@@ -91,7 +91,9 @@ def test_web_mercator_pixels_are_measured_on_the_ground(scene: Path, resolution:
 
 
 def test_a_declared_nodata_that_no_pixel_has_costs_nothing(tmp_path: Path, model: Path) -> None:
-    result = infer(one(MASS, "*.tif"), model=model, out=tmp_path / "map", resample=False, device="cpu", vectors=None)
+    result = infer(
+        one(MASS, "*.tif"), model=model, out=tmp_path / "map", no_resample=True, device="cpu", no_vectors=True
+    )
     with rasterio.open(tmp_path / "map" / "classes.tif") as classes:
         assert not (classes.read(1) == NODATA).any()
         assert classes.crs.to_epsg() == 26986

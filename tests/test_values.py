@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from geounet.card import Architecture, ModelCard, network_outputs
 from geounet.chips import ChipsCard, ChipWindow
 from geounet.errors import ChipsError, LegendError, ModelError, OutputError, SettingsError
-from geounet.files import whole_file, whole_folder
+from geounet.files import identity, whole_file, whole_folder
 from geounet.legend import Legend, LegendClass
 from geounet.rule import LEVELS, cut_level
 
@@ -158,10 +158,44 @@ def test_what_fails_half_way_leaves_what_was_there(
     (tmp_path / "folder" / "a").write_text("before")
     with pytest.raises(error, match=words), whole_file(tmp_path / "file") as unfinished:
         work(unfinished)
-    with pytest.raises(error, match=words), whole_folder(tmp_path / "folder", overwrite=True) as unfinished:
+    with pytest.raises(error, match=words), whole_folder(tmp_path / "folder", overwrite=True, marker="a") as unfinished:
         work(unfinished)
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == ["file", "folder", "folder/a"]
     assert (tmp_path / "file").read_text() == (tmp_path / "folder" / "a").read_text() == "before"
+
+
+def test_a_folder_of_other_things_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "scene.tif").write_text("precious")
+    with (
+        pytest.raises(OutputError, match=r"photos holds other things \(there is no chips.json in it\)"),
+        whole_folder(tmp_path / "photos", overwrite=True, marker="chips.json"),
+    ):
+        pass
+    assert (tmp_path / "photos" / "scene.tif").read_text() == "precious"
+
+
+def test_a_replaced_folder_leaves_nothing_of_the_old_one(tmp_path: Path) -> None:
+    for text in ("old", "new"):
+        with whole_folder(tmp_path / "chips", overwrite=True, marker="new") as unfinished:
+            (unfinished / "new").write_text(text)
+    assert [path.name for path in tmp_path.iterdir()] == ["chips"]
+    assert (tmp_path / "chips" / "new").read_text() == "new"
+
+
+@pytest.mark.parametrize("name", ["contact", "layer_styles", "a/b", '"; drop', "<b>", "", " x"])
+def test_class_names_that_a_geopackage_cannot_hold_are_refused(name: str) -> None:
+    with pytest.raises(LegendError, match="class name"):
+        Legend.of_names(name)
+
+
+def test_class_names_that_differ_in_capitals_alone_are_refused() -> None:
+    with pytest.raises(LegendError, match="differ in more than capitals"):
+        Legend.of_names("House", "house")
+
+
+def test_remote_files_of_one_name_are_told_apart() -> None:
+    assert identity("https://a.example/2019/ortho.tif") != identity("https://a.example/2023/ortho.tif")
 
 
 def test_a_whole_file_has_the_rights_that_any_new_file_has(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """How this project talks to GDAL: one environment, and its errors translated."""
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,13 +47,25 @@ def opened(
         what: it was meant to be, for the error's text.
         sidecars: whether files beside it (.aux.xml, .tfw, .ovr, .msk) are looked for: yes for what users give us.
     """
-    try:
-        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN=not sidecars and "EMPTY_DIR"):
-            dataset = rasterio.open(path)
-    except (RasterioError, OSError, TypeError, ValueError) as error:
-        raise refused(f"{path} cannot be opened as a {what} ({reason(error)}); check the path and the file") from error
-    with dataset:
-        yield dataset
+    # while it is open, too: a virtual raster opens its sources, and their masks, when they are first read
+    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN=not sidecars and "EMPTY_DIR"):
+        try:
+            dataset = rasterio.open(_restored(path))
+        except (RasterioError, OSError, TypeError, ValueError) as error:
+            raise refused(
+                f"{path} cannot be opened as a {what} ({reason(error)}); check the path and the file"
+            ) from error
+        with dataset:
+            yield dataset
+
+
+def _restored(path: str | Path) -> str:
+    """The text of a path; a URL that was made a Path has lost one of its slashes.
+
+    >>> _restored(Path("https://a.example/ortho.tif"))
+    'https://a.example/ortho.tif'
+    """
+    return re.sub(r"^([a-z][a-z0-9]+):/(?=[^/])", r"\1://", str(path))
 
 
 @contextmanager

@@ -19,8 +19,9 @@ from pyproj.exceptions import CRSError, ProjError
 from rasterio.features import rasterize
 
 from geounet.errors import LabelError
+from geounet.files import translated
 from geounet.footprints import affine_transformed
-from geounet.frame import Frame
+from geounet.frame import Frame, same_crs
 from geounet.grid import Window
 from geounet.legend import Legend
 
@@ -55,12 +56,6 @@ class PixelPolygons:
         burnt: NDArray[np.uint8] = rasterize(shapes, out_shape=window.shape, transform=placed, dtype="uint8")
         return burnt
 
-    @property
-    def extent(self) -> tuple[float, float, float, float]:
-        """First column, first row, last column, last row of all polygons; NaN where there are none."""
-        left, top, right, bottom = shapely.total_bounds(self.geometry)
-        return float(left), float(top), float(right), float(bottom)
-
 
 def class_names(paths: Sequence[Path], field: str | None) -> tuple[str, ...]:
     """Names of the classes in label files, sorted: the values of `field`, or 'building' where no field is named.
@@ -73,7 +68,7 @@ def class_names(paths: Sequence[Path], field: str | None) -> tuple[str, ...]:
     names: set[str] = set()
     for path in paths:
         _info(path)
-        values = _frame_of(path, columns=[field])
+        values = _frame_of(path, columns=[field], read_geometry=False)
         if field not in values.columns:
             fields = ", ".join(_info(path).fields)
             raise LabelError(f"{path} has no field {field!r}; it has {fields or 'none'}")
@@ -96,7 +91,7 @@ def read_labels(path: Path, frame: Frame, legend: Legend, field: str | None = No
         ids = np.ones(len(features), dtype="uint8")
     else:
         ids = np.array([legend.names.index(str(value)) for value in features[field]], dtype="uint8")
-    geometry = _polygons(path, features.geometry.to_numpy())
+    geometry = features.geometry.to_numpy()
     kept = ~shapely.is_empty(geometry) & shapely.intersects(geometry, _ground(frame))
     if not kept.any():
         raise LabelError(_miss(path, frame, "labels"))
@@ -110,21 +105,24 @@ def read_areas(path: Path, frame: Frame, what: str) -> PixelPolygons:
         what: the option's name, for notes and errors.
     """
     features = _near(path, frame, what, may_miss=True)
-    geometry = _polygons(path, features.geometry.to_numpy())
+    geometry = features.geometry.to_numpy()
     kept = ~shapely.is_empty(geometry)
     return PixelPolygons.of(_in_pixels(geometry[kept], frame), np.ones(int(kept.sum()), dtype="uint8"))
 
 
-def read_outlines(path: Path, frame: Frame, *, most: int) -> list[tuple["Array", float]]:
-    """Outer rings (n, 2) in pixels (column, row) and confidences of up to `most` footprints of a GeoPackage."""
-    drawn: list[tuple[Array, float]] = []
-    for name in pyogrio.list_layers(path)[:, 0]:
-        if name == "layer_styles":
-            continue
-        features = _frame_of(path, layer=name, max_features=most - len(drawn), columns=["confidence"])
-        rings = shapely.get_exterior_ring(shapely.get_parts(_in_pixels(features.geometry.to_numpy(), frame)))
-        confidences = features["confidence"].astype(float)
-        drawn += [(shapely.get_coordinates(ring), c) for ring, c in zip(rings, confidences, strict=True)]
+def count_features(path: Path) -> int:
+    """Polygons of all layers of a GeoPackage."""
+    return sum(int(pyogrio.read_info(path, layer=name)["features"]) for name in _layers(path))
+
+
+def read_outlines(path: Path, frame: Frame) -> list[tuple[list["Array"], float]]:
+    """Rings (n, 2) in pixels (column, row), the outer one first, and confidences of the footprints of a GeoPackage."""
+    drawn: list[tuple[list[Array], float]] = []
+    for name in _layers(path):
+        features = _frame_of(path, layer=name, columns=["confidence"])
+        polygons = _in_pixels(features.geometry.to_numpy(), frame)
+        for polygon, confidence in zip(polygons, features["confidence"].astype(float), strict=True):
+            drawn.append(([shapely.get_coordinates(ring) for ring in shapely.get_rings(polygon)], confidence))
     return drawn
 
 
@@ -136,13 +134,34 @@ def _near(path: Path, frame: Frame, what: str, *, may_miss: bool = False) -> geo
     if (info.crs is None) != (frame.crs is None):
         has, lacks = ("the scene", path.name) if info.crs is None else (path.name, "the scene")
         raise LabelError(f"{has} has a CRS and {lacks} has none: they cannot be laid over each other; assign one")
-    bounds = frame.bounds
-    if frame.crs is not None and not _crs(path, info.crs).equals(CRS(frame.crs)):
-        bounds = _bounds_in(frame, _crs(path, info.crs))
-    features = _frame_of(path, bbox=bounds) if all(map(math.isfinite, bounds)) else _frame_of(path)
+    _crs(path, info.crs)
+    is_other = not same_crs(info.crs, frame.crs)
+    bounds = _bounds_in(frame, _crs(path, info.crs)) if is_other else frame.bounds
+    is_known = all(map(math.isfinite, bounds))
+    features = _frame_of(path, bbox=bounds) if is_known else _frame_of(path)
     if not len(features) and not may_miss:
         raise LabelError(_miss(path, frame, what))
-    return features if frame.crs is None else features.to_crs(frame.crs)
+    geometry = _polygons(path, features.geometry.to_numpy())
+    if is_other and is_known:
+        geometry = _clipped(geometry, bounds)
+    features = features.set_geometry(geometry, crs=info.crs)
+    if not is_other:
+        return features
+    features = features.to_crs(frame.crs)
+    if not np.isfinite(shapely.get_coordinates(features.geometry.to_numpy())).all():
+        raise LabelError(f"{path} has polygons that reach beyond the scene's CRS; cut them to the scene's surroundings")
+    return features
+
+
+def _clipped(geometry: "Array", bounds: tuple[float, float, float, float]) -> "Array":
+    """The polygons without what lies far from the bounds, which another projection may not be able to show."""
+    left, bottom, right, top = bounds
+    width, height = right - left, top - bottom
+    around = shapely.box(left - width, bottom - height, right + width, top + height)
+    far = ~shapely.covered_by(geometry, around)
+    geometry[far] = shapely.intersection(geometry[far], around)
+    flat = np.isin(shapely.get_type_id(geometry), (3, 6))  # where one only touches, a point or a line is left
+    return np.where(flat, geometry, shapely.Polygon())
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +175,11 @@ class _Info:
 
 
 def _info(path: Path) -> _Info:
-    if not path.exists():
-        raise LabelError(f"{path} does not exist; check the path of the labels")
+    with translated(path, "looked at"):
+        if not path.exists():
+            raise LabelError(f"{path} does not exist; check the path of the labels")
+    if "!" in str(path):  # GDAL's Python side takes what follows for a file in an archive
+        raise LabelError(f"{path} has a '!' in its path, which cannot be read; rename it")
     try:
         info = pyogrio.read_info(path, layer=_layer(path), force_feature_count=True, force_total_bounds=True)
     except (DataSourceError, DataLayerError) as error:
@@ -166,9 +188,14 @@ def _info(path: Path) -> _Info:
     return _Info(info["features"], info["crs"], tuple(map(str, info["fields"])), tuple(map(float, bounds)))
 
 
+def _layers(path: Path) -> list[str]:
+    """Layers with geometry: a GeoPackage may hold tables of styles, too."""
+    return [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
+
+
 def _layer(path: Path) -> str | None:
-    """The first layer with geometry: a GeoPackage may hold others, and tables of styles."""
-    layers = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
+    """The first layer with geometry."""
+    layers = _layers(path)
     if len(layers) > 1:
         log.info("%s has the layers %s: %s is read", path, ", ".join(layers), layers[0])
     return layers[0] if layers else None

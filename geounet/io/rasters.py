@@ -1,11 +1,14 @@
-"""Plain GeoTIFFs: padded windows for other tools, and rasters that are written strip by strip."""
+"""Plain GeoTIFFs: padded windows for other tools, their predictions, and rasters that are written block by block."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 from rasterio.windows import Window as RasterioWindow
@@ -33,8 +36,27 @@ def write_window(path: Path, pixels: Block, valid: Block, frame: Frame) -> None:
         path.write_bytes(memory.getbuffer())
 
 
-def read_prediction(path: Path, height: int, width: int) -> tuple[Array, float | None]:
-    """All bands (bands, height, width) of a prediction of a window, and its nodata value.
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """A window's answer: all bands (bands, h, w), the nodata value, and the validity (h, w) that a mask tells."""
+
+    values: Array
+    nodata: float | None
+    valid: NDArray[np.bool_]
+
+
+def has_mask(path: Path) -> bool:
+    """Whether a prediction has a mask of its own, beside or instead of a nodata value.
+
+    Raises:
+        SceneError: a file that cannot be read.
+    """
+    with gdal(), opened(path, SceneError, "prediction") as dataset:
+        return _is_masked(dataset)
+
+
+def read_prediction(path: Path, height: int, width: int) -> Prediction:
+    """The prediction of a window.
 
     Raises:
         SceneError: a file that cannot be read, or of another size.
@@ -44,36 +66,45 @@ def read_prediction(path: Path, height: int, width: int) -> tuple[Array, float |
             found = f"{dataset.height} x {dataset.width}"
             raise SceneError(f"{path} is {found} pixels, its window {height} x {width}; predict the whole window")
         try:
-            values: Array = dataset.read()
+            values = dataset.read()
+            valid = dataset.read_masks(1) > 0 if _is_masked(dataset) else np.ones(dataset.shape, dtype=bool)
         except RasterioError as error:
             raise SceneError(f"{path} cannot be read ({reason(error)}); predict this window again") from error
-        return values, dataset.nodata
+        return Prediction(values, dataset.nodata, valid)
+
+
+def _is_masked(dataset: rasterio.DatasetReader) -> bool:
+    flags = dataset.mask_flag_enums[0]
+    return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
 
 
 @contextmanager
 def growing_raster(
     path: Path, frame: Frame, bands: int, dtype: np.dtype[np.generic], nodata: float | None
-) -> Iterator["StripWriter"]:
-    """A tiled GeoTIFF to be written strip by strip, from the top; it bears its name when it is whole.
+) -> Iterator["BlockWriter"]:
+    """A tiled GeoTIFF to be written block by block, best row by row; it bears its name when it is whole.
 
     Raises:
         OutputError: it cannot be written.
     """
     with whole_file(path) as unfinished, writing(path):
         with gdal(), rasterio.open(unfinished, "w", **_profile(frame, bands, dtype, nodata)) as dataset:
-            yield StripWriter(dataset)
+            yield BlockWriter(dataset)
         check_written(unfinished)
 
 
-class StripWriter:
-    """Strips (bands, h, full width) go in, one below the other."""
+class BlockWriter:
+    """Blocks (bands, h, w) go in, and (1, h, w) bool where they are valid, if the raster is to have a mask."""
 
     def __init__(self, dataset: rasterio.io.DatasetWriter):
         self._dataset = dataset
 
-    def write(self, strip: Block) -> None:
-        w = strip.window
-        self._dataset.write(strip.values, window=RasterioWindow(w.col, w.row, w.width, w.height))
+    def write(self, block: Block, valid: Block | None = None) -> None:
+        w = block.window
+        place = RasterioWindow(w.col, w.row, w.width, w.height)
+        self._dataset.write(block.values, window=place)
+        if valid is not None:
+            self._dataset.write_mask(valid.values[0], window=place)
 
 
 def _profile(frame: Frame, bands: int, dtype: np.dtype[np.generic], nodata: float | None) -> dict[str, object]:

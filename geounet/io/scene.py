@@ -75,17 +75,20 @@ class Scene:
     @property
     def identity(self) -> dict[str, object]:
         """What tells this scene from another: name, shape, transform, CRS, and size and time of the file on disk."""
+        others = [file for file in self._dataset.files if file != self.path]  # of a VRT, its sources
         return identity(self.path) | {
+            "files": [identity(file) for file in others],
             "shape": list(self._dataset.shape),
             "transform": list(self._dataset.transform)[:6],
             "crs": self.native.crs,
         }
 
     @property
-    def block_rows(self) -> int:
-        """Rows of the working grid that one block of the file is high, rounded up."""
-        height: int = self._dataset.block_shapes[0][0]
-        return height if self._grid.rows is None else -(-height // self._grid.rows.ratio)
+    def block_shape(self) -> tuple[int, int]:
+        """Rows and columns of the working grid that one block of the file covers, rounded up."""
+        height, width = self._dataset.block_shapes[0]
+        rows, cols = self._grid.rows, self._grid.cols
+        return height if rows is None else -(-height // rows.ratio), width if cols is None else -(-width // cols.ratio)
 
     def read(self, window: Window) -> tuple[Block, Block]:
         """Pixels (bands, height, width) and where they are valid (1, height, width), from one decoding.

@@ -1,6 +1,5 @@
 """A finished raster read by strips of whole rows, for tracing."""
 
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +25,8 @@ from geounet.rule import LEVELS
 
 log = logging.getLogger(__name__)
 
-LEGEND_TAG = "GEOUNET_LEGEND"  # JSON of Legend.to_json, as a tag of a raster
+_OWN = (1 / LEVELS, 0.0)  # scale and offset
+_SLACK = 1e-3  # by which rounding takes a probability beyond 0 and 1
 _STRIP_BYTES = 16 << 20
 
 
@@ -36,8 +36,9 @@ class Strips:
 
     Attributes:
         names: of the bands, as the file describes them; empty where it does not.
-        legend: where a tag or category names carry one.
+        legend: where category names carry one.
         is_probability: whether bands hold the probability of a class each; else band 1 holds class ids.
+        has_own_levels: whether they are stored as geounet stores them.
         declares_nodata: whether the file itself says which pixels it does not have.
     """
 
@@ -46,6 +47,7 @@ class Strips:
     names: tuple[str, ...]
     legend: Legend | None
     is_probability: bool
+    has_own_levels: bool
     declares_nodata: bool
     _dataset: rasterio.DatasetReader
     _has_mask: bool
@@ -83,7 +85,7 @@ class Strips:
             ) from error
         if self.is_probability:
             scale, offset = self._dataset.scales[band - 1], self._dataset.offsets[band - 1]
-            if values.dtype != np.uint8 or (scale, offset) != (1 / LEVELS, 0.0):
+            if not self.has_own_levels:
                 values = _quantised(values, scale, offset, missing, f"{self.path}, row {window.row}")
         if missing is not None:
             values[missing] = NODATA
@@ -112,16 +114,18 @@ def open_strips(path: str | Path) -> Iterator[Strips]:
         if not is_probability and len(colours) > 1:
             raise SceneError(f"{path} has {len(colours)} bands without a scale; give one band of class ids")
         names = tuple(text or "" for text in dataset.descriptions[: len(colours)])
+        own = dtype == "uint8" and {*zip(dataset.scales, dataset.offsets, strict=True)} == {_OWN}
         all_valid = dataset.mask_flag_enums[0] == [MaskFlags.all_valid]
         yield Strips(
             path=str(path),
             frame=frame_of(dataset),
             names=names,
-            legend=_legend(dataset, Path(path)),
+            legend=_legend(Path(path)),
             is_probability=is_probability,
+            has_own_levels=own,
             declares_nodata=not all_valid,
             _dataset=dataset,
-            _has_mask=not all_valid and not (dtype == "uint8" and dataset.nodata == NODATA),
+            _has_mask=not all_valid and not ((own or not is_probability) and dataset.nodata == NODATA),
         )
 
 
@@ -136,19 +140,16 @@ def _quantised(
     p = values.astype(np.float32) * np.float32(scale) + np.float32(offset)
     unknown = np.isnan(p) if missing is None else np.isnan(p) | missing
     p[unknown] = 0
-    if p.size and not (p.min() >= 0 and p.max() <= 1):
+    if p.size and not (p.min() >= -_SLACK and p.max() <= 1 + _SLACK):
         raise SceneError(f"{where}: values {p.min():g} to {p.max():g} are no probabilities; give 0 to 1")
-    levels: NDArray[np.uint8] = np.rint(LEVELS * p).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint(LEVELS * p.clip(0, 1)).astype(np.uint8)
     levels[unknown] = NODATA
     return levels
 
 
-def _legend(dataset: rasterio.DatasetReader, path: Path) -> Legend | None:
-    """The legend in a tag of the raster, or in the category names beside it."""
-    text = dataset.tags().get(LEGEND_TAG)
+def _legend(path: Path) -> Legend | None:
+    """The legend in the category names beside the raster."""
     try:
-        if text is not None:
-            return Legend.from_json(json.loads(text))
         return _categories(path.with_name(path.name + ".aux.xml"))
     except (LegendError, ValueError) as error:
         log.warning("%s: its legend is not used (%s)", path, error)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from geounet.errors import OutputError
 from geounet.files import refuse_existing, whole_file
 from geounet.footprints import Footprints, ground_size
+from geounet.io.gdal import reason
 from geounet.io.style import EPOCH, footprint_style
 from geounet.legend import LegendClass
 
@@ -81,6 +82,7 @@ def write_geopackage(
             for layer in layers:
                 written.append(_write_layer(target, layer, is_first=not written))
             with _translated(path):
+                _check_indexed(unfinished, written)
                 _write_styles(unfinished, written)
         finally:
             for ending in ("-journal", "-wal", "-shm"):
@@ -123,8 +125,7 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, sqlite3.Error) as error:  # all of pyogrio's errors are RuntimeErrors
-        words = " ".join(str(error).split())[:200] or type(error).__name__
-        raise OutputError(f"{path} cannot be written ({words}); make room or choose another --out") from error
+        raise OutputError(f"{path} cannot be written ({reason(error)}); make room or choose another --out") from error
 
 
 def _columns(batch: Footprints, name: str, crs: str | None) -> list[NDArray[Any]]:
@@ -161,6 +162,20 @@ def _fixed_date() -> Iterator[None]:
         yield
     finally:
         pyogrio.set_gdal_config_options({name: before})
+
+
+def _check_indexed(path: Path, layers: Iterable[Written]) -> None:
+    """Look for every footprint in its layer's spatial index: on a full disk GDAL leaves it out without a word.
+
+    Raises:
+        sqlite3.Error: a layer or an index that is missing or not whole.
+    """
+    with closing(sqlite3.connect(path)) as database:
+        for layer in layers:
+            quoted = f"rtree_{layer.cls.name}_geom".replace('"', '""')
+            ((count,),) = database.execute(f'SELECT count(*) FROM "{quoted}"')  # noqa: S608
+            if count != layer.count:
+                raise sqlite3.DataError(f"the spatial index of {layer.cls.name} holds {count} of {layer.count}")
 
 
 def _write_styles(path: Path, layers: Iterable[Written]) -> None:

@@ -9,13 +9,14 @@ import numpy as np
 import shapely
 
 from geounet.frame import Frame
-from geounet.grid import Window
+from geounet.grid import Window, hull
 from geounet.io.chips import outlines
 from geounet.jobs.truth import AREA_SPLITS, Truth
 from geounet.legend import IGNORE, Legend
 from geounet.split import block_splits
 
 _FEWEST_BLOCKS = 24  # fewer make validation a matter of luck
+_RUN_PIXELS = 4 << 20  # of labels held at once, a byte each
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +94,25 @@ def _scored(
 ) -> Iterator[PlannedChip]:
     """Every window with at least one scored pixel; `split` is that of the kept area at its centre, else train."""
     for row in starts(frame.height, size, stride):
-        strip = Window(row, 0, size, frame.width).within(frame.window)
-        classes, areas = truth.classes(strip), truth.kept_areas(strip)
-        for col in starts(frame.width, size, stride):
-            window = Window(row, col, size, size)
-            inside = window.within(strip).seen_from(strip)
-            area = int(areas[min(size // 2, strip.height - 1), min(col + size // 2, frame.width - 1)])
-            own = areas[inside.rows, inside.cols] == area
-            scored = classes[inside.rows, inside.cols][own]
-            counts = np.bincount(scored[scored != IGNORE], minlength=len(legend.classes))
-            if counts.sum():
-                yield PlannedChip(number, window, AREA_SPLITS[area], area, tuple(int(n) for n in counts))
+        for cols in _runs(starts(frame.width, size, stride), size, stride):
+            run = hull([Window(row, col, size, size) for col in (cols[0], cols[-1])]).within(frame.window)
+            classes, areas = truth.classes(run), truth.kept_areas(run)
+            for col in cols:
+                window = Window(row, col, size, size)
+                inside = window.within(run).seen_from(run)
+                area = int(areas[min(size // 2, run.height - 1), min(inside.col + size // 2, run.width - 1)])
+                own = areas[inside.rows, inside.cols] == area
+                scored = classes[inside.rows, inside.cols][own]
+                counts = np.bincount(scored[scored != IGNORE], minlength=len(legend.classes))
+                if counts.sum():
+                    yield PlannedChip(number, window, AREA_SPLITS[area], area, tuple(int(n) for n in counts))
+
+
+def _runs(cols: range, size: int, stride: int) -> Iterator[range]:
+    """Neighbouring windows whose labels are burnt at once: at most _RUN_PIXELS of them, but at least one window."""
+    count = max(1, (_RUN_PIXELS // size - size) // stride + 1)
+    for first in range(0, len(cols), count):
+        yield cols[first : first + count]
 
 
 def _share(chips: Sequence[PlannedChip]) -> float:

@@ -1,9 +1,9 @@
-"""Cutting planned windows out of their scenes: one reading from top to bottom, arrays that grow on disk."""
+"""Cutting planned windows out of their scenes: read run by run, arrays that grow on disk."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from geounet.block import Array, Block
 from geounet.chips import ChipWindow
 from geounet.files import translated
-from geounet.grid import Window
+from geounet.grid import Window, hull
 from geounet.io.chips import GrowingArray, growing_array
 from geounet.io.scene import Scene
-from geounet.jobs.chip_plan import PlannedChip
+from geounet.jobs.chip_plan import PlannedChip, starts
 from geounet.jobs.truth import Truth
 from geounet.legend import IGNORE, Legend
 
-_OVERLAP = 0.12  # of a strip may be read again with the next one
-_BLOCKS_DOWN = 6  # blocks of the file that a strip is high at least, for the same reason
+_RUN_BYTES = 64 << 20  # what is read at once
+_AGAIN = 1.35  # times that a block of the file may be decoded on average
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,16 +64,16 @@ class Chip:
 
 
 def cut_chips(scene: Scene, truth: Truth, plans: Sequence[PlannedChip], size: int, stride: int) -> Iterator[Chip]:
-    """The planned windows of one scene that have data, top to bottom.
+    """The planned windows of one scene that have data, run by run.
 
     Pixels that the scene does not have, and those of an area kept for another split, are invalid and ignored.
     """
-    for strip, group in _strips(plans, scene, size, stride):
-        pixels, valid = scene.read(strip)
-        classes, areas = truth.classes(strip), truth.kept_areas(strip)
+    for run, group in _runs(plans, scene, size, stride):
+        pixels, valid = scene.read(run)
+        classes, areas = truth.classes(run), truth.kept_areas(run)
         for plan in group:
-            inside = plan.window.within(strip)
-            here = inside.seen_from(strip)
+            inside = plan.window.within(run)
+            here = inside.seen_from(run)
             own = areas[here.rows, here.cols]
             seen = valid.cut(inside).values[0] & (own == plan.area)
             labels = np.where(seen, classes[here.rows, here.cols], np.uint8(IGNORE))
@@ -81,17 +81,75 @@ def cut_chips(scene: Scene, truth: Truth, plans: Sequence[PlannedChip], size: in
                 yield _padded(plan, pixels.cut(inside), seen, labels)
 
 
-def _strips(
+def _runs(
     plans: Sequence[PlannedChip], scene: Scene, size: int, stride: int
 ) -> Iterator[tuple[Window, list[PlannedChip]]]:
-    """Strips of whole rows, each with the windows that lie in it."""
+    """Windows that are read at once and the pixels they need: from the top, and from the left."""
     frame = scene.frame
-    rows = max(1, -(-round((size - stride) / _OVERLAP) // stride), -(-scene.block_rows * _BLOCKS_DOWN // stride))
-    for number, group in groupby(plans, key=lambda plan: plan.window.row // stride // rows):
-        windows = list(group)
-        bottom = max(plan.window.row for plan in windows) + size
-        first = min(number * rows * stride, *(plan.window.row for plan in windows))
-        yield Window(first, 0, bottom - first, frame.width).within(frame.window), windows
+    block_rows, block_cols = scene.block_shape
+    down = _Axis(frame.height, block_rows, size, stride)
+    across = _Axis(frame.width, block_cols, size, stride)
+    rows, cols = _run_shape(down, across, _RUN_BYTES // _pixel_bytes(scene))
+    runs: dict[tuple[int, int], list[PlannedChip]] = defaultdict(list)
+    for plan in plans:
+        runs[plan.window.row // stride // rows, plan.window.col // stride // cols].append(plan)
+    for _, group in sorted(runs.items(), key=lambda run: run[0]):
+        yield hull([plan.window for plan in group]).within(frame.window), group
+
+
+def _pixel_bytes(scene: Scene) -> int:
+    """What a pixel takes while it is read: its bands, validity, class and area; in float64 where it is resampled."""
+    bands = len(scene.bands.numbers)
+    return (8 * (bands + 2) if scene.is_resampled else bands * scene.dtype.itemsize) + 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """Windows and blocks of the file along one axis of a scene, in pixels of the working grid."""
+
+    length: int
+    block: int
+    size: int
+    stride: int
+
+    @property
+    def count(self) -> int:
+        """How many windows there are."""
+        return len(starts(self.length, self.size, self.stride))
+
+    def span(self, windows: int) -> int:
+        """Pixels that so many neighbouring windows need."""
+        return min(self.length, (windows - 1) * self.stride + self.size)
+
+    def windows_in(self, pixels: int) -> int:
+        """How many neighbouring windows so many pixels hold."""
+        return self.count if pixels >= self.length else min(self.count, (pixels - self.size) // self.stride + 1)
+
+    def decoded(self, windows: int) -> float:
+        """How often a pixel is decoded on average, where so many neighbouring windows are read at once."""
+        again = self.size - self.stride + min(self.block, self.length)  # at each cut: the overlap, and a block
+        return 1 + (-(-self.count // windows) - 1) * again / self.length
+
+
+def _run_shape(down: _Axis, across: _Axis, pixels: int) -> tuple[int, int]:
+    """Rows and columns of windows to read at once: within so many pixels, those that decode the fewest blocks again.
+
+    Where even they decode too many, as of a file whose blocks are as wide as the scene, more pixels are allowed.
+
+    >>> side, lines, whole = (_Axis(10_000, block, size=256, stride=256) for block in (512, 1, 10_000))
+    >>> _run_shape(side, side, 16_000_000)  # of tiles
+    (10, 24)
+    >>> _run_shape(lines, whole, 16_000_000)  # of lines
+    (6, 40)
+    """
+    while True:
+        shapes = [(rows, across.windows_in(pixels // down.span(rows))) for rows in range(1, down.count + 1)]
+        fitting = [shape for shape in shapes if shape[1] > 0]
+        if fitting:
+            again, shape = min((down.decoded(rows) * across.decoded(cols), (rows, cols)) for rows, cols in fitting)
+            if again <= _AGAIN:
+                return shape
+        pixels += pixels // 4
 
 
 def _padded(plan: PlannedChip, pixels: Block, valid: NDArray[np.bool_], labels: NDArray[np.uint8]) -> Chip:

@@ -69,7 +69,7 @@ def evaluate(
             amount=lambda window: window.area / 1e6,
         )
         for strip in strips:
-            predicted = _at(classes, scored, strip) if grid else classes.read(strip)[0].values[0]
+            predicted = _at(classes, scored, strip) if grid else _classes(classes, strip)
             _check_ids(raster, predicted, legend)
             confusion += Confusion.of(truth.classes(strip), predicted, len(legend.classes))
         metrics = _metrics(confusion, frame.ground_resolution)
@@ -83,6 +83,13 @@ def _strips(height: int, width: int) -> Iterator[Window]:
     rows = max(1, _STRIP // width)
     for row in range(0, height, rows):
         yield Window(row, 0, min(rows, height - row), width)
+
+
+def _classes(classes: Scene, strip: Window) -> NDArray[np.uint8]:
+    """Class ids of a strip, 255 where the raster has no data."""
+    values, valid = classes.read(strip)
+    known: NDArray[np.uint8] = np.where(valid.values[0], values.values[0], np.uint8(NODATA))
+    return known
 
 
 def _at(classes: Scene, grid: Scene, strip: Window) -> NDArray[np.uint8]:
@@ -102,7 +109,7 @@ def _at(classes: Scene, grid: Scene, strip: Window) -> NDArray[np.uint8]:
     across = np.flatnonzero((cols >= 0) & (cols < classes.frame.width))
     if down.size and across.size:
         first, last = rows[down].min(), rows[down].max()
-        read = classes.read(Window(int(first), 0, int(last - first) + 1, classes.frame.width))[0].values[0]
+        read = _classes(classes, Window(int(first), 0, int(last - first) + 1, classes.frame.width))
         sampled[np.ix_(down, across)] = read[np.ix_(rows[down] - first, cols[across])]
     return sampled
 

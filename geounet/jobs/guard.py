@@ -27,14 +27,16 @@ class Guard:
         Raises:
             OutputError: the folder holds something else and may not be overwritten.
         """
-        if not self.folder.exists():
-            return "new"
-        if not self.folder.is_dir():
-            raise OutputError(f"{self.folder} is a file; choose another --out")
+        with translated(self.folder, "looked at"):
+            if not self.folder.exists():
+                return "new"
+            if not self.folder.is_dir():
+                raise OutputError(f"{self.folder} is a file; choose another --out")
+            is_empty, is_done = not any(self.folder.iterdir()), (self.folder / self.last).exists()
         there = self._there()
         if there == self._wanted():
-            return "finished" if (self.folder / self.last).exists() and not overwrite else "unfinished"
-        if overwrite or not any(self.folder.iterdir()):
+            return "finished" if is_done and not overwrite else "unfinished"
+        if overwrite or is_empty:
             return "new"
         if there is None:
             raise OutputError(f"{self.folder} exists already; choose another --out, or give --overwrite")

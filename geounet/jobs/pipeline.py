@@ -1,5 +1,6 @@
 """Stages of a job in threads of their own, joined by queues of one."""
 
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -68,6 +69,16 @@ def ahead(items: Iterable[T]) -> Generator[T, None, None]:
     finally:
         unwanted.set()
         thread.join()
+
+
+def peak_memory_mb() -> int | None:
+    """Most memory that this process has held so far; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10))  # macOS counts bytes, Linux kB
 
 
 class Clock:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from geounet.files import whole_file
-from geounet.io.labels import read_outlines
+from geounet.io.labels import count_features, read_outlines
 from geounet.io.scene import Scene, open_scene
 from geounet.jobs.outputs import FOOTPRINTS, PREVIEW, PROBABILITY
 from geounet.legend import NODATA
@@ -14,7 +14,7 @@ from geounet.report.samples import stretched
 from geounet.rule import LEVELS
 
 _SIDE = 900  # pixels of a panel at most
-_FOOTPRINTS = 20_000  # drawn at most: more are a blur
+_FOOTPRINTS = 20_000  # drawn at most: more are a blur, and take long
 
 
 def write_preview(folder: Path, scene: Scene) -> None:
@@ -25,10 +25,11 @@ def write_preview(folder: Path, scene: Scene) -> None:
         probability = np.where(known, levels.max(axis=0) / LEVELS, np.nan)
         frame = raster.frame
     vectors = folder / FOOTPRINTS
+    drawn = vectors.exists() and count_features(vectors) <= _FOOTPRINTS
     panels = Panels(
         picture=stretched(pixels, valid, scene.bands.colours),
         probability=probability,
-        outlines=read_outlines(vectors, frame, most=_FOOTPRINTS) if vectors.exists() else None,
+        outlines=read_outlines(vectors, frame) if drawn else None,
         shape=frame.shape,
         ground_resolution=frame.ground_resolution,
         north=frame.north,

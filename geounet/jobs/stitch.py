@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from geounet.assemble import part_core
 from geounet.block import Array, Block
 from geounet.errors import SceneError
 from geounet.files import refuse_existing
 from geounet.grid import PlannedWindow
-from geounet.io.rasters import growing_raster, read_prediction
+from geounet.io.rasters import Prediction, growing_raster, has_mask, read_prediction
 from geounet.jobs.windows import NAME, WindowSet, window_name
 from geounet.track import Track, untracked
 
@@ -30,13 +29,30 @@ class _Kind:
 
     bands: int
     dtype: np.dtype[np.generic]
-    nodata: float
+    nodata: float | None
+
+    @classmethod
+    def of(cls, prediction: Prediction) -> "_Kind":
+        return cls(len(prediction.values), prediction.values.dtype, prediction.nodata)
+
+    @property
+    def missing(self) -> float:
+        """What a pixel without a prediction holds."""
+        if self.nodata is not None:
+            return self.nodata
+        return float("nan") if self.dtype.kind in "fc" else 0
+
+    def __str__(self) -> str:
+        nodata = "no nodata value" if self.nodata is None else f"nodata {self.nodata:g}"
+        return f"{self.bands} bands of {self.dtype} with {nodata}"
 
 
 def stitch(
     folder: Path, *, out: Path, windows: Path | None = None, overwrite: bool = False, track: Track = untracked
 ) -> StitchResult:
     """Merge predictions of the windows that `cut_windows` wrote; each pixel comes from the window whose core it is in.
+
+    Pixels that no window has are nodata where the predictions declare a nodata value; else a mask tells them.
 
     Args:
         folder: rasters named as their windows, with any ending, of the windows' rows and columns, any bands.
@@ -50,12 +66,12 @@ def stitch(
     refuse_existing(out, overwrite=overwrite)
     plan = WindowSet.read(windows or folder)
     files = _predictions(folder, plan.names)
-    kind = _kind(files[plan.names[0]], plan)
-    strips = _strips(plan, files, kind)
+    kind = _Kind.of(read_prediction(files[plan.names[0]], *plan.grid.window_shape))
+    masked = kind.nodata is None and _has_gaps(plan, files)
     with growing_raster(out, plan.frame, kind.bands, kind.dtype, kind.nodata) as raster:
-        total = len(plan.grid.row_starts)
-        for strip in track(strips, "stitching", total=total, unit="rows of windows"):
-            raster.write(strip)
+        cores = track(_cores(plan, files, kind), "stitching", total=len(plan.grid), unit="windows")
+        for core, valid in cores:
+            raster.write(core, valid if masked else None)
     return StitchResult(out, len(plan.names))
 
 
@@ -76,32 +92,30 @@ def _predictions(folder: Path, names: Sequence[str]) -> Mapping[str, Path]:
     return found
 
 
-def _kind(path: Path, plan: WindowSet) -> _Kind:
-    values, nodata = read_prediction(path, *plan.grid.window_shape)
-    if nodata is None:
-        nodata = float("nan") if values.dtype.kind == "f" else float(np.iinfo(values.dtype).max)
-    return _Kind(len(values), values.dtype, nodata)
+def _has_gaps(plan: WindowSet, files: Mapping[str, Path]) -> bool:
+    """Whether there are pixels without a prediction: windows that were not cut, or what predictions mask out."""
+    return len(plan.names) < len(plan.grid) or any(has_mask(files[name]) for name in plan.names)
 
 
-def _strips(plan: WindowSet, files: Mapping[str, Path], kind: _Kind) -> Iterator[Block]:
+def _cores(plan: WindowSet, files: Mapping[str, Path], kind: _Kind) -> Iterator[tuple[Block, Block]]:
+    """The core of each window (bands, h, w) and where it is predicted (1, h, w), row by row."""
     names = set(plan.names)
-    for row in plan.grid.rows():
-        core = part_core(row)
-        strip: Array = np.full((kind.bands, *core.shape), kind.nodata, dtype=kind.dtype)
-        for planned in row:
-            name = window_name(planned.window)
-            if name in names:
-                answer = _core(files[name], planned, kind)
-                inside = planned.core.seen_from(core)
-                strip[:, inside.rows, inside.cols] = answer
-        yield Block(core, strip)
+    for planned in plan.grid:
+        name = window_name(planned.window)
+        if name in names:
+            yield _core(files[name], planned, kind)
+        else:
+            shape = planned.core.shape
+            values: Array = np.full((kind.bands, *shape), kind.missing, dtype=kind.dtype)
+            yield Block(planned.core, values), Block(planned.core, np.zeros((1, *shape), dtype=bool))
 
 
-def _core(path: Path, planned: PlannedWindow, kind: _Kind) -> Array:
-    values, _ = read_prediction(path, *planned.window.shape)
-    if (len(values), values.dtype) != (kind.bands, kind.dtype):
+def _core(path: Path, planned: PlannedWindow, kind: _Kind) -> tuple[Block, Block]:
+    prediction = read_prediction(path, *planned.window.shape)
+    found = _Kind.of(prediction)
+    if str(found) != str(kind):  # NaN is not equal to itself
         raise SceneError(
-            f"{path} has {len(values)} bands of {values.dtype}, the first prediction {kind.bands} of {kind.dtype}; "
-            f"predict all windows alike ({NAME} names them)"
+            f"{path} has {found}, the first prediction {kind}; predict all windows alike ({NAME} names them)"
         )
-    return Block(planned.window, values).cut(planned.core).values
+    values, valid = Block(planned.window, prediction.values), Block(planned.window, prediction.valid[None])
+    return values.cut(planned.core), valid.cut(planned.core)

@@ -4,30 +4,31 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Literal
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from geounet import __version__
 from geounet.chips import SPLITS, ChipsCard
 from geounet.errors import LabelError, SceneError, SettingsError
 from geounet.files import identity, refuse_existing, translated, whole_folder
+from geounet.frame import Frame
 from geounet.io.chips import write_index
 from geounet.io.labels import class_names
 from geounet.io.scene import Nodata, Scene, open_scene
 from geounet.jobs.chip_plan import PlannedChip, SplitSettings, plan_chips
 from geounet.jobs.chip_write import Chip, ChipWriter, Statistics, cut_chips, write_chips
-from geounet.jobs.truth import Areas, Truth, one_for_each
+from geounet.jobs.resolution import GroundResolution, wanted_resolution
+from geounet.jobs.truth import AREA_SPLITS, Areas, Truth, one_for_each
 from geounet.legend import Legend
 from geounet.track import Track, untracked
 
 log = logging.getLogger(__name__)
-
-GroundResolution = float | Literal["auto", "native"]
-_FINE, _ENOUGH = 0.25, 0.3  # metres: finer than the one is taken to the other, where a window sees a whole house
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,46 +122,75 @@ def tile(
     settings = SplitSettings(keep_empty, val, test, split_block, seed)
     areas = Areas(label_area, ignore, val_area, test_area)
     folder = out or default_chips(scenes[0])
-    job = _job(
-        scenes, files, areas, settings, size=size, stride=stride, bands=bands, gsd=gsd, field=class_field, nodata=nodata
-    )
+    cutting = {"size": size, "stride": stride, "bands": bands, "gsd": gsd, "field": class_field, "nodata": str(nodata)}
+    job = _job(scenes, files, areas, settings, **cutting)
     if not overwrite and (finished := _finished(folder, job)) is not None:
         return finished
-    refuse_existing(folder, overwrite=overwrite)
+    refuse_existing(folder, overwrite=overwrite, marker="chips.json")
+    resolution = wanted_resolution(scenes, gsd, bands)
     with ExitStack() as stack:
-        resolution = _resolution(scenes, gsd)
         opened = [
             stack.enter_context(open_scene(path, bands=bands, nodata=nodata, resolution=resolution)) for path in scenes
         ]
-        _check_alike(opened)
-        truths = [
-            Truth.read(file, scene.frame, legend, field=class_field, areas=areas)
-            for file, scene in zip(files, opened, strict=True)
-        ]
-        plans = plan_chips(
-            [scene.frame for scene in opened], truths, legend, size=size, stride=stride, settings=settings
-        )
-        unfinished = stack.enter_context(whole_folder(folder, overwrite=overwrite))
-        chips = _cut(opened, truths, plans, size, stride)
-        chips = track(chips, "tiling", total=len(plans), unit="windows")
-        written = write_chips(
-            unfinished,
-            chips,
-            size=size,
-            bands=len(opened[0].bands.numbers),
-            dtype=opened[0].dtype,
-            legend=legend,
-            fill_of=lambda statistics: _fill(statistics, opened[0].dtype),
-        )
-        card = _card(opened, written, legend, size=size, stride=stride, resolution=resolution)
-        card = replace(card, origin={"geounet": __version__, "job": job})
-        with translated(folder):
-            (unfinished / "chips.json").write_text(card.to_json(), encoding="utf-8")
-        write_index(unfinished / "index.gpkg", card, [scene.frame for scene in opened], [s.path for s in opened])
-        decoded = sum(s.decoded for s in opened) / sum(s.native.height * s.native.width for s in opened)
-    if not card.of_split("val"):
-        log.info("no windows for validation: the scene is too small to divide; give --val-area or more scenes")
+        sources = _Sources.read(opened, files, legend, field=class_field, areas=areas)
+        plans = plan_chips(sources.frames, sources.truths, legend, size=size, stride=stride, settings=settings)
+        unfinished = stack.enter_context(whole_folder(folder, overwrite=overwrite, marker="chips.json"))
+        chips = track(sources.chips(plans, size, stride), "tiling", total=len(plans), unit="windows")
+        card = _write(unfinished, chips, sources, size=size, stride=stride, job=job)
+        decoded = sources.decoded
+    _tell_of_empty_splits(card, sources, areas, settings)
     return _result(folder, card, decoded)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sources:
+    """Open scenes that go together, and what is known of the pixels of each."""
+
+    scenes: Sequence[Scene]
+    truths: Sequence[Truth]
+    legend: Legend
+
+    @classmethod
+    def read(
+        cls, scenes: Sequence[Scene], labels: Sequence[Path], legend: Legend, *, field: str | None, areas: Areas
+    ) -> "_Sources":
+        """Scenes with the label file of each.
+
+        Raises:
+            SceneError, LabelError: scenes that do not go together, labels or areas that do not fit their scene.
+        """
+        _check_alike(scenes)
+        truths = [
+            Truth.read(file, scene.frame, legend, field=field, areas=areas)
+            for file, scene in zip(labels, scenes, strict=True)
+        ]
+        return cls(scenes, truths, legend)
+
+    @property
+    def frames(self) -> list[Frame]:
+        return [scene.frame for scene in self.scenes]
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        dtype: np.dtype[np.generic] = self.scenes[0].dtype
+        return dtype
+
+    @property
+    def ground_resolution(self) -> float | None:
+        """Metres a pixel of the windows truly has, on average over the scenes; None without CRS."""
+        own = [resolution for frame in self.frames if (resolution := frame.ground_resolution) is not None]
+        return fmean(own) if own else None
+
+    @property
+    def decoded(self) -> float:
+        """How often a pixel of the files was decoded on average."""
+        pixels = sum(scene.native.height * scene.native.width for scene in self.scenes)
+        return sum(scene.decoded for scene in self.scenes) / pixels
+
+    def chips(self, plans: Sequence[PlannedChip], size: int, stride: int) -> Iterator[Chip]:
+        """The planned windows that have data, scene by scene."""
+        for number, (scene, truth) in enumerate(zip(self.scenes, self.truths, strict=True)):
+            yield from cut_chips(scene, truth, [plan for plan in plans if plan.scene == number], size, stride)
 
 
 def default_chips(scene: Path) -> Path:
@@ -206,61 +236,83 @@ def _check_alike(scenes: Sequence[Scene]) -> None:
             raise SceneError(f"of {scene.path} and {first.path} one has no CRS; assign it, or tile them apart")
 
 
-def _resolution(scenes: Sequence[Path], gsd: GroundResolution) -> float | None:
-    """Ground resolution of the training windows in metres; None for the scenes' own, where there is no CRS.
-
-    Several scenes share one: auto and native take that of the coarsest.
-    """
-    if isinstance(gsd, float | int) and not 0 < gsd < 1e5:
-        raise SettingsError(f"ground resolution {gsd} m must be above 0")
-    own = [resolution for path in scenes if (resolution := _native_resolution(path)) is not None]
-    if not own:
-        log.info("%s has no CRS: windows are cut at its own pixels", scenes[0])
-        return None
-    if isinstance(gsd, float | int):
-        return float(gsd)
-    coarsest = max(own)
-    if gsd == "auto" and coarsest < _FINE:
-        log.info("pixels of %.3g m are averaged to %g m (--gsd native keeps them)", coarsest, _ENOUGH)
-        return _ENOUGH
-    return coarsest
-
-
-def _native_resolution(path: Path) -> float | None:
-    with open_scene(path) as scene:
-        return scene.native.ground_resolution
-
-
-def _cut(
-    scenes: Sequence[Scene], truths: Sequence[Truth], plans: Sequence[PlannedChip], size: int, stride: int
-) -> Iterator[Chip]:
-    for number, (scene, truth) in enumerate(zip(scenes, truths, strict=True)):
-        yield from cut_chips(scene, truth, [plan for plan in plans if plan.scene == number], size, stride)
-
-
 def _fill(statistics: Statistics, dtype: np.dtype[np.generic]) -> NDArray[np.float64]:
     """What stands for a missing pixel: the mean of each band, rounded where the dtype is whole numbers."""
     return np.rint(statistics.mean) if dtype.kind in "iu" else statistics.mean.astype(dtype).astype("float64")
 
 
-def _card(
-    scenes: Sequence[Scene], written: ChipWriter, legend: Legend, *, size: int, stride: int, resolution: float | None
+def _write(
+    folder: Path,
+    chips: Iterator[Chip],
+    sources: _Sources,
+    *,
+    size: int,
+    stride: int,
+    job: Mapping[str, object],
 ) -> ChipsCard:
+    """Write the windows, their index and their card into a folder."""
+    dtype = sources.dtype
+    written = write_chips(
+        folder,
+        chips,
+        size=size,
+        bands=len(sources.scenes[0].bands.numbers),
+        dtype=dtype,
+        legend=sources.legend,
+        fill_of=lambda statistics: _fill(statistics, dtype),
+    )
+    card = _card(sources, written, size=size, stride=stride, job=job)
+    with translated(folder):
+        (folder / "chips.json").write_text(card.to_json(), encoding="utf-8")
+    write_index(folder / "index.gpkg", card, sources.frames, [scene.path for scene in sources.scenes])
+    return card
+
+
+def _card(sources: _Sources, written: ChipWriter, *, size: int, stride: int, job: Mapping[str, object]) -> ChipsCard:
     if not any(window.split == "train" for window in written.windows):
-        names = ", ".join(scene.path for scene in scenes)
+        names = ", ".join(scene.path for scene in sources.scenes)
         raise LabelError(f"no training window of {names} has both data and labels; check nodata and the label area")
     statistics = written.statistics
     return ChipsCard(
         size=size,
         stride=stride,
-        dtype=scenes[0].dtype.name,
-        colours=scenes[0].bands.colours,
+        dtype=sources.dtype.name,
+        colours=sources.scenes[0].bands.colours,
         mean=tuple(float(value) for value in statistics.mean),
         std=tuple(float(value) for value in statistics.std),
-        fill=tuple(float(value) for value in _fill(statistics, scenes[0].dtype)),
-        ground_resolution=resolution,
-        legend=legend,
+        fill=tuple(float(value) for value in _fill(statistics, sources.dtype)),
+        ground_resolution=sources.ground_resolution,
+        legend=sources.legend,
         windows=tuple(written.windows),
+        origin={"geounet": __version__, "job": job},
+    )
+
+
+def _tell_of_empty_splits(card: ChipsCard, sources: _Sources, areas: Areas, settings: SplitSettings) -> None:
+    """Say why there are no windows for validation or test where some were asked for."""
+    for split, area, share, purpose in (
+        ("val", areas.val, settings.val, "validation"),
+        ("test", areas.test, settings.test, "testing"),
+    ):
+        if card.of_split(split):
+            continue
+        if area is not None and not _meets(sources, split):
+            log.info("no windows for %s: %s (--%s-area) misses the scene; draw it there", purpose, area, split)
+        elif area is not None:
+            log.info("no window for %s has its centre in %s (--%s-area); draw it larger", purpose, area, split)
+        elif share > 0:
+            log.info(
+                "no windows for %s: the scene is too small to divide; give --%s-area or more scenes", purpose, split
+            )
+
+
+def _meets(sources: _Sources, split: str) -> bool:
+    """Whether an area kept for a split has ground in common with any scene."""
+    return any(
+        polygons.tree.query(shapely.box(0, 0, frame.width, frame.height), predicate="intersects").size
+        for frame, truth in zip(sources.frames, sources.truths, strict=True)
+        for id_, polygons in truth.kept
+        if AREA_SPLITS[id_] == split
     )
 
 

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Literal
 
 from geounet.card import Architecture, ModelCard
-from geounet.errors import OutputError, SettingsError
+from geounet.errors import SettingsError
 from geounet.files import whole_file
 from geounet.jobs.tile import Tiling, default_chips, tile
 from geounet.jobs.train_report import judged, pictured
+from geounet.jobs.train_run import CURVES, HISTORY, METRICS, SAMPLES, Run, TrainResult
 from geounet.nn.augment import Augmentation
-from geounet.nn.checkpoint import NAME as CHECKPOINT
 from geounet.nn.checkpoint import load_checkpoint, save_checkpoint
 from geounet.nn.chip_set import ChipSet
 from geounet.nn.device import Runtime, chosen_runtime, keep_freed_memory
 from geounet.nn.loop import Checked, Entrance, Exam, Plan, Step, Training, begun, fit
 from geounet.nn.model_file import NAME as MODEL
-from geounet.nn.model_file import adapted, load_model, save_model
+from geounet.nn.model_file import adapted, load_model, model_hash, model_path, save_model
 from geounet.nn.samples import Samples, batches, usual_workers
 from geounet.nn.segmenter import load_segmenter
 from geounet.nn.settings import Auto, TrainingSettings, steps_within
@@ -32,49 +32,18 @@ from geounet.track import Track, untracked
 
 log = logging.getLogger(__name__)
 
-METRICS = "metrics.json"  # written last: a run that has it is finished
-HISTORY = "history.csv"
-CURVES = "curves.png"
-SAMPLES = "samples.png"
-
-
-@dataclass(frozen=True, slots=True)
-class TrainResult:
-    """A finished training.
-
-    Args:
-        run: folder of all it wrote; `model`: the file that `infer` takes.
-        steps: done in all; `best_step`: after which the kept weights were.
-        iou: mean IoU of the foreground classes over all validation pixels; None without validation windows.
-        class_iou: IoU of each class by name; None where neither truth nor answer has it.
-        repeated: whether the identical job was finished before, and nothing was done.
-    """
-
-    run: Path
-    model: Path
-    steps: int
-    best_step: int
-    iou: float | None
-    class_iou: dict[str, float | None]
-    seconds: float
-    repeated: bool = False
-
 
 @dataclass(frozen=True)
 class _Job:
     """What all stages of one training need."""
 
-    run: Path
+    run: Run
     data: ChipSet
     settings: TrainingSettings
     runtime: Runtime
     workers: int
     entrance: Entrance
-
-    @property
-    def identity(self) -> str:
-        """What must be the same for a finished or unfinished run to be this job."""
-        return json.dumps({**asdict(self.settings), "chips": self.data.fingerprint}, sort_keys=True)
+    init: Path | None
 
 
 def train(
@@ -125,35 +94,27 @@ def train(
 
     Raises:
         ChipsError: a folder that is missing or damaged, or folders that do not go together.
-        SettingsError: a setting out of its range, or other ones than the run began with.
+        SettingsError: a setting out of its range, or a run to resume that began otherwise.
         OutputError: another run in `out`, without `overwrite`.
-        TrainingError: a loss that is no longer a number.
+        TrainingError: a loss that is no longer a number, or too little memory.
         ModelError: an `init` that is no model or of another shape.
     """
     begin = time.perf_counter()
     settings = TrainingSettings(
         steps, epochs, minutes, batch_size, lr, width, depth, skips, loss, augment, patience, seed
     )
-    if init is not None:
-        settings = _shaped_like(settings, init)
+    settings = _shaped_like(settings, init) if init else settings
+    runtime = chosen_runtime(device, precision)
     folders = _listed(sources)
     if labels is not None:
-        folders = [
-            _tiled(folders, _listed(labels), out, tiling or Tiling(), seed=seed, overwrite=overwrite, track=track)
-        ]
-    data = ChipSet.open(folders)
-    runtime = chosen_runtime(device, precision)
-    keep_freed_memory()
-    entrance = Entrance(runtime, data.mean, data.std)
-    threads = usual_workers(runtime) if workers == "auto" else workers
-    job = _Job(out or default_run(folders[0]), data, settings, runtime, threads, entrance)
-    _check_window(settings, data)
-    finished = _finished(job, overwrite=overwrite)
-    if finished is not None:
+        folders = [_tiled(folders, labels, out, tiling or Tiling(), seed=seed, overwrite=overwrite, track=track)]
+    job = _job(folders, out or default_run(folders[0]), settings, runtime=runtime, workers=workers, init=init)
+    if (finished := job.run.finished(overwrite=overwrite)) is not None:
         return finished
-    _clear(job, resume=resume, overwrite=overwrite)
-    samples = Samples(data.folders, _augmentation(settings, data), seed)
-    training, plan = _resumed(job) if (job.run / CHECKPOINT).exists() else _started(job, samples, init)
+    samples = Samples(job.data.folders, _augmentation(job), seed)
+    job.run.clear(resume=resume, overwrite=overwrite)
+    keep_freed_memory()
+    training, plan = _resumed(job) if job.run.checkpoint.exists() else _started(job, samples)
     _run(job, samples, training, plan, track)
     return _concluded(job, training, plan, begin)
 
@@ -164,7 +125,7 @@ def _listed(paths: Path | Sequence[Path]) -> list[Path]:
 
 def _tiled(
     scenes: Sequence[Path],
-    labels: Sequence[Path],
+    labels: Path | Sequence[Path],
     out: Path | None,
     tiling: Tiling,
     *,
@@ -174,7 +135,9 @@ def _tiled(
 ) -> Path:
     """The folder of training windows of the scenes; made, unless the same ones are there already."""
     chips = out / "chips" if out else default_chips(scenes[0])
-    return tile(scenes, labels=labels, out=chips, seed=seed, overwrite=overwrite, track=track, **tiling.options()).out
+    return tile(
+        scenes, labels=_listed(labels), out=chips, seed=seed, overwrite=overwrite, track=track, **tiling.options()
+    ).out
 
 
 def default_run(chips: Path) -> Path:
@@ -189,6 +152,31 @@ def _shaped_like(settings: TrainingSettings, init: Path) -> TrainingSettings:
     if settings.width not in ("auto", shape.width):
         raise SettingsError(f"width {settings.width} contradicts --init, whose width is {shape.width}; leave it out")
     return replace(settings, width=shape.width, depth=shape.depth, skips=shape.skips)
+
+
+def _job(
+    chips: Sequence[Path],
+    out: Path,
+    settings: TrainingSettings,
+    *,
+    runtime: Runtime,
+    workers: int | Literal["auto"],
+    init: Path | None,
+) -> _Job:
+    """The training windows opened, and the run that is theirs."""
+    if init is not None and model_path(init).resolve() == (out / MODEL).resolve():
+        raise SettingsError(f"{init} is the model that the training would replace; choose another --out")
+    data = ChipSet.open(chips)
+    _check_window(settings, data)
+    identity = {
+        **asdict(settings),
+        "chips": data.fingerprint,
+        "init": model_hash(init) if init else None,
+        "device": runtime.device.type,
+        "precision": runtime.precision,
+    }
+    threads = usual_workers(runtime) if workers == "auto" else workers
+    return _Job(Run(out, identity), data, settings, runtime, threads, Entrance(runtime, data.mean, data.std), init)
 
 
 def _architecture(job: _Job) -> Architecture:
@@ -207,57 +195,24 @@ def _check_window(settings: TrainingSettings, data: ChipSet) -> None:
         )
 
 
-def _augmentation(settings: TrainingSettings, data: ChipSet) -> Augmentation:
-    return Augmentation(settings.augment, data.card.colours, data.card.dtype, data.mean, data.std)
-
-
-def _finished(job: _Job, *, overwrite: bool) -> TrainResult | None:
-    """The result of the same job if it was finished before."""
-    path = job.run / METRICS
-    if overwrite or not path.exists():
-        return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        same = content["job"] == json.loads(job.identity) and (job.run / MODEL).is_file()
-        if same:
-            log.info("%s holds this training, finished; nothing to do", job.run)
-            iou, steps, best = content["iou"], content["steps"], content["best_step"]
-            seconds = content["seconds"]
-            return TrainResult(job.run, job.run / MODEL, steps, best, iou, content["class_iou"], seconds, repeated=True)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OutputError(f"{path} cannot be read ({error}); choose another --out, or --overwrite") from error
-    raise OutputError(f"{job.run} holds another finished training; choose another --out, or --overwrite")
-
-
-def _clear(job: _Job, *, resume: bool, overwrite: bool) -> None:
-    """Make room for the run: what an earlier one left goes only if that was asked for."""
-    left = [job.run / name for name in (METRICS, CHECKPOINT, MODEL, HISTORY, CURVES, SAMPLES)]
-    if resume and (job.run / CHECKPOINT).exists() and not (job.run / METRICS).exists():
-        return
-    if not overwrite and any(path.exists() for path in left):
-        raise OutputError(
-            f"{job.run} holds an unfinished training; go on with --resume, or begin again with --overwrite"
-        )
-    for path in left:
-        path.unlink(missing_ok=True)
+def _augmentation(job: _Job) -> Augmentation:
+    data = job.data
+    return Augmentation(job.settings.augment, data.card.colours, data.card.dtype, data.mean, data.std)
 
 
 def _resumed(job: _Job) -> tuple[Training, Plan]:
     """The training as its last checkpoint left it."""
-    training, plan, identity = load_checkpoint(job.run / CHECKPOINT, job.runtime)
-    if json.loads(identity).pop("chips") != job.data.fingerprint:
-        raise SettingsError(f"{job.run} began on other training windows; give the same ones, or --overwrite")
-    job.settings.check_same(identity)
+    training, plan = load_checkpoint(job.run.checkpoint, job.runtime, job.run.check_same)
     log.info("going on after step %d of %d", training.step, plan.steps)
     return training, plan
 
 
-def _started(job: _Job, samples: Samples, init: Path | None) -> tuple[Training, Plan]:
+def _started(job: _Job, samples: Samples) -> tuple[Training, Plan]:
     """A new training, and its plan; with minutes given, after measuring what a step takes."""
     settings, runtime = job.settings, job.runtime
     network = initialised(_architecture(job), settings.seed)
-    if init is not None:
-        network = adapted(init, network)
+    if job.init is not None:
+        network = adapted(job.init, network)
     contact = job.data.card.contact_width is not None
     width = network.architecture.width
     plan = settings.plan(samples.pass_length, width, runtime, contact=contact)
@@ -315,9 +270,9 @@ def _kept(job: _Job, training: Training, plan: Plan, record: Checked) -> None:
     """Write what a validation brought; the checkpoint last, so that going on from it writes the rest again."""
     if record.best:
         card = _recorded(job.data.model_card(training.average.architecture), job, plan, record)
-        save_model(job.run / MODEL, training.average.state_dict(), card)
-    _write(job.run / HISTORY, _table(training.history))
-    save_checkpoint(job.run / CHECKPOINT, training, plan, job.identity)
+        save_model(job.run.model, training.average.state_dict(), card)
+    _write(job.run.folder / HISTORY, _table(training.history))
+    save_checkpoint(job.run.checkpoint, training, plan, json.dumps(job.run.identity))
     log.info("step %d: loss %.4f, IoU %s", record.number, record.loss, record.score)
 
 
@@ -345,16 +300,16 @@ def _write(path: Path, content: bytes) -> None:
 def _concluded(job: _Job, training: Training, plan: Plan, begin: float) -> TrainResult:
     """Score the kept model on all validation windows, draw, and write metrics.json last."""
     device, precision = str(job.runtime.device), job.runtime.precision
-    segmenter = load_segmenter(job.run / MODEL, device, precision, batch_size=plan.batch_size)
+    segmenter = load_segmenter(job.run.model, device, precision, batch_size=plan.batch_size)
     judgement = judged(segmenter, job.data.windows("val"))
     shown = job.data.windows("val") if judgement.scores else job.data.windows("train").thinned(6)
-    _write(job.run / CURVES, curves_picture(training.history, best_step=training.best_step))
-    _write(job.run / SAMPLES, pictured(segmenter, shown, judgement))
+    _write(job.run.folder / CURVES, curves_picture(training.history, best_step=training.best_step))
+    _write(job.run.folder / SAMPLES, pictured(segmenter, shown, judgement))
     names = job.data.card.legend.names
     class_iou = dict(zip(names, judgement.confusion.iou, strict=True))
     seconds = round(time.perf_counter() - begin, 1)
     result = TrainResult(
-        job.run, job.run / MODEL, training.step, training.best_step, judgement.confusion.score, class_iou, seconds
+        job.run.folder, job.run.model, training.step, training.best_step, judgement.confusion.score, class_iou, seconds
     )
     content = {
         "iou": result.iou,
@@ -368,7 +323,7 @@ def _concluded(job: _Job, training: Training, plan: Plan, begin: float) -> Train
         "device": device,
         "precision": precision,
         "plan": asdict(plan),
-        "job": json.loads(job.identity),
+        "job": job.run.identity,
     }
-    _write(job.run / METRICS, (json.dumps(content, indent=2) + "\n").encode())
+    _write(job.run.folder / METRICS, (json.dumps(content, indent=2) + "\n").encode())
     return result

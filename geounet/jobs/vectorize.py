@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from geounet.block import Block
-from geounet.errors import OutputError, SceneError
+from geounet.errors import LegendError, OutputError, SceneError
 from geounet.files import refuse_existing
 from geounet.io.strips import Strips, open_strips
 from geounet.io.vectors import Layer, write_geopackage
@@ -22,6 +22,7 @@ from geounet.track import Track, untracked
 
 log = logging.getLogger(__name__)
 
+_MOST_UNNAMED = 32  # classes; a raster of more is an image
 _CONTACT = "contact"  # the band of lines between near neighbours, which is no class of a map
 
 
@@ -88,10 +89,17 @@ def vectorize(
 
 
 def _of_probabilities(strips: Strips, k: int, tidying: Tidying, track: Track) -> Iterator[Layer]:
-    bands = [number for number, name in enumerate(strips.names, 1) if name != _CONTACT]
+    bands = _class_bands(strips)
     for band, cls in zip(bands, _band_classes(strips, bands), strict=True):
         levels = _tracked(strips.read(band), strips, f"tracing {cls.name}", track)
         yield Layer(cls, footprints_of(levels, strips.frame, k=k, class_id=cls.id, tidying=tidying))
+
+
+def _class_bands(strips: Strips) -> list[int]:
+    """Numbers of the bands that hold a class: all but geounet's own last one of contact."""
+    bands = list(range(1, len(strips.names) + 1))
+    has_contact = len(bands) > 1 and strips.names[-1] == _CONTACT and strips.has_own_levels
+    return bands[:-1] if has_contact else bands
 
 
 def _band_classes(strips: Strips, bands: list[int]) -> tuple[LegendClass, ...]:
@@ -99,11 +107,14 @@ def _band_classes(strips: Strips, bands: list[int]) -> tuple[LegendClass, ...]:
     if strips.legend is not None and len(strips.legend.foreground) == len(bands):
         return strips.legend.foreground
     names = [strips.names[band - 1] for band in bands]
-    if all(names) and len(set(names)) == len(names) and "background" not in names:
+    numbered = ["building"] if len(bands) == 1 else [f"class_{number}" for number in range(1, len(bands) + 1)]
+    if not all(names):
+        return Legend.of_names(*numbered).foreground
+    try:
         return Legend.of_names(*names).foreground
-    if len(bands) == 1:
-        return Legend.of_names("building").foreground
-    return Legend.of_names(*(f"class_{number}" for number in range(1, len(bands) + 1))).foreground
+    except LegendError as error:
+        log.warning("%s: its bands become layers %s (%s)", strips.path, ", ".join(numbered), error)
+        return Legend.of_names(*numbered).foreground
 
 
 @contextmanager
@@ -141,13 +152,23 @@ def _joined(upper: Iterable[Block], lower: Iterable[Block]) -> Iterator[Block]:
 
 
 def _classes(strips: Strips, track: Track) -> tuple[LegendClass, ...]:
-    """The legend's classes, then those found in the raster that it does not name."""
+    """The legend's classes, then those found in the raster that it does not name.
+
+    Raises:
+        SceneError: an image, by the number of its values without a name.
+    """
     found = _ids(_tracked(strips.read(), strips, "looking for classes", track))
     if NODATA in found and not strips.declares_nodata:
         if found <= {BACKGROUND, NODATA}:
             return (LegendClass(NODATA, "class_255", colour_of(1)),)  # a mask of 0 and 255
         log.warning("%s does not declare its nodata value: 255 is taken for it", strips.path)
     named = {cls.id: cls for cls in strips.legend.foreground} if strips.legend is not None else {}
+    unnamed = found - {BACKGROUND, NODATA} - named.keys()
+    if len(unnamed) > _MOST_UNNAMED:
+        raise SceneError(
+            f"{strips.path} holds {len(unnamed)} values without a name, as images do; give class ids, or probabilities "
+            f"with a scale"
+        )
     ids = sorted(found - {BACKGROUND, NODATA} | set(named)) or [1]
     return tuple(named.get(number) or LegendClass(number, f"class_{number}", colour_of(number)) for number in ids)
 

@@ -16,6 +16,7 @@ from geounet.grid import PlannedWindow, Window, WindowGrid
 from geounet.io.rasters import write_window
 from geounet.io.scene import Nodata, Scene, open_scene
 from geounet.jobs.predict import PART_BYTES
+from geounet.jobs.resolution import GroundResolution, wanted_resolution
 from geounet.track import Track, untracked
 
 NAME = "windows.json"
@@ -79,6 +80,7 @@ def cut_windows(
     halo: int = 96,
     bands: Sequence[int] | Literal["auto"] = "auto",
     nodata: Nodata = "auto",
+    gsd: GroundResolution = "native",
     overwrite: bool = False,
     track: Track = untracked,
 ) -> int:
@@ -89,14 +91,17 @@ def cut_windows(
     Args:
         window: side of the largest window allowed.
         halo: context on each side of a window's core, which `stitch` crops; a multiple of 16.
+        gsd: metres a pixel on the ground; native cuts the scene's pixels as they are; auto takes scenes finer than
+            0.25 m to 0.3 m, as `tile` does.
 
     Raises:
         SceneError, GridError, OutputError: a scene that cannot be read, windows without a core, a folder in the way.
     """
-    with open_scene(path, bands=bands, nodata=nodata) as scene:
+    resolution = None if gsd == "native" else wanted_resolution([path], gsd, bands)
+    with open_scene(path, bands=bands, nodata=nodata, resolution=resolution) as scene:
         row, col = scene.frame.phase(_ALIGNMENT)
         grid = WindowGrid(scene.frame.height, scene.frame.width, window, halo, _ALIGNMENT, row, col)
-        with whole_folder(out, overwrite=overwrite) as unfinished:
+        with whole_folder(out, overwrite=overwrite, marker=NAME) as unfinished:
             written = _written(scene, grid, unfinished)
             names = tuple(track(written, "cutting", total=len(grid), unit="windows"))
             WindowSet(scene.frame, grid, names).write(unfinished)

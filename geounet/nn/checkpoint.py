@@ -1,5 +1,7 @@
 """last.ckpt: everything that going on with a training needs; read without unpickling code."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
@@ -9,8 +11,8 @@ import torch
 from geounet.card import Architecture
 from geounet.errors import TrainingError
 from geounet.files import whole_file
-from geounet.nn.device import Runtime
-from geounet.nn.loop import Plan, Training, begun
+from geounet.nn.device import Runtime, enough_memory
+from geounet.nn.loop import ROOM, Plan, Training, begun
 from geounet.nn.unet import UNet
 
 FORMAT = 1
@@ -38,16 +40,22 @@ def save_checkpoint(path: Path, training: Training, plan: Plan, settings: str) -
         torch.save(content, temporary)
 
 
-def load_checkpoint(path: Path, runtime: Runtime) -> tuple[Training, Plan, str]:
-    """The training as it was saved, its plan, and its settings.
+def load_checkpoint(path: Path, runtime: Runtime, check: Callable[[str], None]) -> tuple[Training, Plan]:
+    """The training as it was saved, and its plan.
+
+    Args:
+        check: refuses the settings that it was saved with, if they are others; before anything is made of it.
 
     Raises:
         TrainingError: no checkpoint at `path`, or one that is damaged or of a later format.
     """
-    try:
+    with _readable(path):
         content = torch.load(path, map_location=runtime.device, weights_only=True)
         if content["format"] != FORMAT:
             raise TrainingError(f"{path} has a later format than {FORMAT}; update geounet")
+        settings = str(content["settings"])
+    check(settings)
+    with _readable(path):
         plan = Plan(**content["plan"])
         training = begun(UNet(Architecture(**content["architecture"])), plan, runtime)
         training.network.load_state_dict(content["network"])
@@ -56,7 +64,15 @@ def load_checkpoint(path: Path, runtime: Runtime) -> tuple[Training, Plan, str]:
         training.scaler.load_state_dict(content["scaler"])
         for key in ("step", "best_step", "best_score", "stale", "history"):
             setattr(training, key, content[key])
-        return training, plan, str(content["settings"])
+    return training, plan
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turns the errors of reading a checkpoint into a TrainingError."""
+    try:
+        with enough_memory(TrainingError, ROOM):
+            yield
     except FileNotFoundError as error:
         raise TrainingError(f"{path} is not there; start the training without --resume") from error
     except (OSError, UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError) as error:

@@ -1,20 +1,24 @@
 """Several folders of training windows as one: what they agree on, and their statistics pooled."""
 
 import hashlib
+import json
+import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from geounet.block import Array
 from geounet.card import Architecture, ModelCard, network_outputs
 from geounet.chips import ChipsCard
 from geounet.errors import ChipsError
+from geounet.frame import SAME
 from geounet.nn.chip_store import ChipFolder
 from geounet.nn.samples import Batch, collated
 from geounet.nn.unet import alignment, halo
 
-SAME_RESOLUTION = 0.10
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class ChipSet:
                 raise ChipsError(
                     f"{other.path} has {name} {b} and {first.path} has {a}; tile both alike to train on them together"
                 )
+        _warn_of_mixed_splits(folders)
         for folder in folders:
             folder.check_labels()
         return cls(folders)
@@ -163,6 +168,40 @@ def _difference(a: ChipsCard, b: ChipsCard) -> tuple[str, object, object] | None
     near, far = a.ground_resolution, b.ground_resolution
     if (near is None) != (far is None):
         return "ground resolution", near, far
-    if near is not None and far is not None and not 1 / (1 + SAME_RESOLUTION) <= near / far <= 1 + SAME_RESOLUTION:
+    if near is not None and far is not None and not 1 / (1 + SAME) <= near / far <= 1 + SAME:
         return "ground resolution", f"{near:.3g} m", f"{far:.3g} m"
     return None
+
+
+def _warn_of_mixed_splits(folders: Sequence[ChipFolder]) -> None:
+    """Say where two folders of one scene are divided differently, so that one may train on what the other validates."""
+    for a, b in combinations(folders, 2):
+        one, other = _job(a.card), _job(b.card)
+        shared = _scenes(one).keys() & _scenes(other).keys()
+        if shared and one != other and not _same_val_area(one, other):
+            log.warning(
+                "%s and %s hold the same scene %s, divided differently: training may see what validation scores, and "
+                "the IoU be too high; tile both with one --val-area",
+                a.path,
+                b.path,
+                _scenes(one)[min(shared)],
+            )
+
+
+def _job(card: ChipsCard) -> Mapping[str, object]:
+    """What the folder was tiled from and how; empty where it does not say."""
+    job = card.origin.get("job")
+    return job if isinstance(job, Mapping) else {}
+
+
+def _scenes(job: Mapping[str, object]) -> dict[str, object]:
+    """Names of the scenes by all that tells them from others."""
+    scenes = job.get("scenes")
+    found = [scene for scene in scenes if isinstance(scene, Mapping)] if isinstance(scenes, list) else []
+    return {json.dumps(scene, sort_keys=True): scene.get("name") for scene in found}
+
+
+def _same_val_area(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    areas = [job.get("areas") for job in (one, other)]
+    a, b = (area.get("val_area") if isinstance(area, Mapping) else None for area in areas)
+    return a is not None and a == b

@@ -1,17 +1,20 @@
 """Where a network runs, and how precisely."""
 
 import ctypes
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from geounet.errors import SettingsError
+from geounet.errors import GeoUNetError, SettingsError
 from geounet.nn.unet import UNet
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # mallopt(3)
+# torch's allocators, CUDA's and cuDNN's own words: only some of them raise torch.OutOfMemoryError
+_OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator", "STATUS_ALLOC_FAILED")
 _AMPERE = 8  # compute capability from which a GPU multiplies bfloat16 at full speed
 
 
@@ -84,6 +87,23 @@ def placed(network: UNet, runtime: Runtime, dtype: torch.dtype = torch.float32) 
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return network.to(runtime.device, dtype)
+
+
+@contextmanager
+def enough_memory(refused: type[GeoUNetError], advice: str) -> Iterator[None]:
+    """Turns the error of a device, or of this machine, that has no memory left into one of ours that says what to do.
+
+    Raises:
+        GeoUNetError: of the class `refused`.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        words = " ".join(str(error).split())
+        if not isinstance(error, MemoryError) and not any(word in words for word in _OUT_OF_MEMORY):
+            raise
+        where = "the GPU" if "CUDA" in words or "CUBLAS" in words or "CUDNN" in words else "this machine"
+        raise refused(f"{where} has not enough memory; {advice}") from error
 
 
 def keep_freed_memory() -> None:

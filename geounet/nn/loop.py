@@ -15,7 +15,7 @@ from geounet.errors import TrainingError
 from geounet.metrics import Confusion
 from geounet.nn.answer import strips
 from geounet.nn.chip_store import VOID
-from geounet.nn.device import Runtime, normalised, placed
+from geounet.nn.device import Runtime, enough_memory, normalised, placed
 from geounet.nn.losses import Loss, learned, loss_named
 from geounet.nn.samples import Batch
 from geounet.nn.score import scored
@@ -24,6 +24,7 @@ from geounet.rule import cut_level
 
 CLIP = 1.0  # largest norm of a gradient
 GPU_BEAT = 10  # steps between two looks at the loss on a GPU, where every look waits for the device
+ROOM = "use a smaller --batch-size or --width"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class Training:
     history: list[dict[str, float | int | None]] = field(default_factory=list)
 
 
+@enough_memory(TrainingError, ROOM)
 def begun(network: UNet, plan: Plan, runtime: Runtime) -> Training:
     """A training at step 0, on its device."""
     network = placed(network, runtime).train()
@@ -147,6 +149,11 @@ class Exam:
     classes: int
 
 
+def beat(runtime: Runtime) -> int:
+    """Steps between two looks at the loss."""
+    return GPU_BEAT if runtime.on_gpu else 1
+
+
 def fit(
     training: Training, plan: Plan, batches: Iterable[Batch], exam: Exam, entrance: Entrance
 ) -> Iterator[Step | Checked]:
@@ -156,17 +163,16 @@ def fit(
         batches: from the training's step on.
 
     Raises:
-        TrainingError: a loss or weights that are no longer finite.
+        TrainingError: a loss or weights that are no longer finite, or a device without the memory for a step.
     """
     loss = loss_named(plan.loss)
-    beat = GPU_BEAT if entrance.runtime.on_gpu else 1
     since: list[float] = []  # losses since the last validation
     unread: list[Tensor] = []
     for batch in batches:
         unread.append(_stepped(training, plan, loss, batch, entrance))
         training.step += 1
         due = training.step % plan.validate_every == 0 or training.step == plan.steps
-        if len(unread) == beat or due:
+        if len(unread) == beat(entrance.runtime) or due:
             losses = torch.stack(unread).tolist()
             count, since, unread = len(unread), since + losses, []
             _check_finite(losses, training)
@@ -186,6 +192,7 @@ def _check_finite(losses: Sequence[float], training: Training) -> None:
         )
 
 
+@enough_memory(TrainingError, ROOM)
 def _stepped(training: Training, plan: Plan, loss: Loss, batch: Batch, entrance: Entrance) -> Tensor:
     """One step of the optimizer; the loss, still on the device."""
     x_BCHW, labels_BHW = entrance(batch)
@@ -225,6 +232,7 @@ class Validation:
     loss: float | None
 
 
+@enough_memory(TrainingError, ROOM)
 @torch.inference_mode()
 def validated(network: UNet, plan: Plan, exam: Exam, entrance: Entrance) -> Validation:
     """Answers of the network, in eval mode, scored by the rule that makes the maps."""

@@ -14,11 +14,12 @@ from geounet.block import Array, Block, Piece
 from geounet.card import ModelCard
 from geounet.errors import SettingsError
 from geounet.nn.answer import probabilities, strips
-from geounet.nn.device import Runtime, chosen_runtime, normalised, placed
+from geounet.nn.device import Runtime, chosen_runtime, enough_memory, normalised, placed
 from geounet.nn.model_file import load_model
 from geounet.nn.unet import UNet, folded
 from geounet.rule import cut_level
 
+_ROOM = "use a smaller --window or --batch-size"
 GPU_BATCH = 4  # padded windows of 1536 px: enough to fill a GPU, few enough for its memory
 
 
@@ -30,9 +31,13 @@ class TorchSegmenter:
         batch_size: windows of one shape that are computed together. It does not change the answer: in float32 by
             less than 1e-5, through the order of summation.
         threshold: probability from which a pixel is building.
+
+    Raises:
+        SettingsError: settings out of their range; from the answers, windows or batches too large for the memory.
     """
 
     backend = "torch"
+    backend_version = torch.__version__
 
     def __init__(
         self, network: UNet, card: ModelCard, runtime: Runtime, *, batch_size: int = 1, threshold: float = 0.5
@@ -42,6 +47,8 @@ class TorchSegmenter:
         self._card = card
         self.runtime = runtime
         self.batch_size = batch_size
+        self.threshold = threshold
+        self.threads = torch.get_num_threads()  # sums come out differently in the last digit with another number
         self._cut = cut_level(threshold)
         self._network = placed(folded(network), runtime, runtime.dtype)
         self._mean_C11 = torch.tensor(card.mean, device=runtime.device)[:, None, None]
@@ -54,7 +61,9 @@ class TorchSegmenter:
     def scores(self, pieces: Iterable[Piece]) -> Iterator[Block]:
         """Probability of each class over each whole window: (classes [+ contact], height, width) float32."""
         for batch, logits_BKHW in self._answers(pieces):
-            for piece, values in zip(batch, _fetched(probabilities(logits_BKHW)), strict=True):
+            with enough_memory(SettingsError, _ROOM):
+                chances = _fetched(probabilities(logits_BKHW))
+            for piece, values in zip(batch, chances, strict=True):
                 yield Block(piece.pixels.window, values)
 
     def predict(self, pieces: Iterable[Piece]) -> Iterator[Block]:
@@ -64,7 +73,9 @@ class TorchSegmenter:
             for piece, logits_KHW in zip(batch, logits_BKHW, strict=True):
                 inside = piece.core.seen_from(piece.pixels.window)
                 core_BKHW = logits_KHW[None, :, inside.rows, inside.cols]
-                yield Block(piece.core, _fetched(strips(core_BKHW, classes, cut=self._cut))[0])
+                with enough_memory(SettingsError, _ROOM):
+                    strip = _fetched(strips(core_BKHW, classes, cut=self._cut))[0]
+                yield Block(piece.core, strip)
 
     def _answers(self, pieces: Iterable[Piece]) -> Iterator[tuple[list[Piece], Tensor]]:
         """Each batch with its logits; on a GPU the next batch is on its way before the last answer is waited for."""
@@ -80,6 +91,7 @@ class TorchSegmenter:
         if ahead is not None:
             yield ahead
 
+    @enough_memory(SettingsError, _ROOM)
     @torch.inference_mode()
     def _logits(self, batch: list[Piece]) -> Tensor:
         x_BCHW = self._sent([piece.pixels.values for piece in batch])

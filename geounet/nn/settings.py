@@ -1,16 +1,15 @@
 """What a user asks of a training, and the plan that makes of it, with every `auto` resolved."""
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from geounet.errors import SettingsError
 from geounet.nn.device import Runtime
-from geounet.nn.loop import Entrance, Exam, Plan, Step, begun, fit, validated
+from geounet.nn.loop import Entrance, Exam, Plan, beat, begun, fit
 from geounet.nn.losses import loss_named
 from geounet.nn.samples import Batch
 from geounet.nn.unet import UNet
@@ -22,7 +21,7 @@ MOST_STEPS = 20_000
 PASSES = 40  # over the training windows, between the two
 VALIDATIONS = 20  # in a run
 AVERAGED = 0.05  # share of the run that the running average of the weights reaches back
-MEASURED = 12  # steps timed for --minutes, after a few that warm the machine up
+MEASURED = 12  # steps timed for --minutes, after a few that warm the machine up; both filled up to whole beats
 UNTIMED = 4
 
 
@@ -60,22 +59,6 @@ class TrainingSettings:
         if self.seed < 0:
             raise SettingsError(f"seed {self.seed} must be 0 or more")
         loss_named(self.loss)
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-    def check_same(self, before: str) -> None:
-        """Compare with the settings that a checkpoint was written with.
-
-        Raises:
-            SettingsError: naming the first one that differs.
-        """
-        for name, value in json.loads(before).items():
-            if getattr(self, name, value) != value:
-                raise SettingsError(
-                    f"{name} was {value} when this training began and is {getattr(self, name)} now; "
-                    f"resume with the same settings, or begin again with --overwrite"
-                )
 
     def chosen_width(self, runtime: Runtime) -> int:
         """Channels of the first level: 64 on a GPU, 16 on a processor."""
@@ -141,16 +124,14 @@ def steps_within(
         batches: makes as many batches as it is asked for.
     """
     begin = time.perf_counter()
-    training = begun(deepcopy(network), plan, entrance.runtime)
-    marks = []
-    endless = Plan(**{**asdict(plan), "steps": 10**9, "validate_every": 10**9, "patience": None})
-    for record in fit(training, endless, batches(UNTIMED + MEASURED), exam, entrance):
-        assert isinstance(record, Step)
-        marks.append((record.number, time.perf_counter()))
-    late = [mark for mark in marks if mark[0] >= UNTIMED]
-    a_step = (late[-1][1] - late[0][1]) / max(1, late[-1][0] - late[0][0])
-    before = time.perf_counter()
-    validated(training.average, plan, exam, entrance)
-    a_validation = time.perf_counter() - before
-    left = 0.95 * minutes * 60 - (time.perf_counter() - begin) - VALIDATIONS * a_validation
+    untimed, measured = (-(-count // beat(entrance.runtime)) * beat(entrance.runtime) for count in (UNTIMED, MEASURED))
+    tried = replace(plan, steps=untimed + measured, validate_every=untimed + measured, patience=None)
+    training = begun(deepcopy(network), tried, entrance.runtime)
+    marks = [
+        (record.number, time.perf_counter()) for record in fit(training, tried, batches(tried.steps), exam, entrance)
+    ]
+    *looks, (_, checked) = marks  # the validation comes last
+    first, last = next(mark for mark in looks if mark[0] == untimed), looks[-1]
+    a_step, a_validation = (last[1] - first[1]) / measured, checked - last[1]
+    left = 0.95 * minutes * 60 - (checked - begin) - VALIDATIONS * a_validation
     return max(VALIDATIONS, int(left / a_step))

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
+from matplotlib.path import Path
 from numpy.typing import NDArray
 
 from geounet.block import Array
@@ -23,7 +24,8 @@ class Panels:
     Args:
         picture: (h, w, 3) float 0..1 of the scene, made small.
         probability: (h, w) float, NaN where there is no data; of any size.
-        outlines: rings (n, 2) in pixels (column, row) of the map, and the confidence 0..1 of each; None: not made.
+        outlines: of each footprint its rings (n, 2) in pixels (column, row) of the map, the outer one first, and its
+            confidence 0..1 (NaN: unknown); None: not drawn.
         shape: rows and columns of the map.
         ground_resolution: metres a pixel of the map; None without a CRS.
         north: direction of north in the picture in degrees clockwise from up; None without a CRS.
@@ -31,7 +33,7 @@ class Panels:
 
     picture: Array
     probability: NDArray[np.float64]
-    outlines: Sequence[tuple[Array, float]] | None
+    outlines: Sequence[tuple[Sequence[Array], float]] | None
     shape: tuple[int, int]
     ground_resolution: float | None
     north: float | None
@@ -73,10 +75,11 @@ def _sheet(ratio: float, count: int) -> tuple[Figure, list[Axes]]:
     return figure, list(grid.ravel())
 
 
-def _footprints(axes: Axes, outlines: Sequence[tuple[Array, float]]) -> None:
-    rings = [ring for ring, _ in outlines]
-    colours = [(0.0, 0.9, 1.0, 0.05 + 0.25 * confidence) for _, confidence in outlines]
-    axes.add_collection(PolyCollection(rings, facecolors=colours, edgecolors=_OUTLINE, linewidths=0.9))
+def _footprints(axes: Axes, outlines: Sequence[tuple[Sequence[Array], float]]) -> None:
+    # holes are wound against their shell, and so stay empty
+    shapes = [Path.make_compound_path(*(Path(ring, closed=True) for ring in rings)) for rings, _ in outlines]
+    colours = [(0.0, 0.9, 1.0, 0.05 + 0.3 * float(np.nan_to_num(confidence))) for _, confidence in outlines]
+    axes.add_collection(PathCollection(shapes, facecolors=colours, edgecolors=_OUTLINE, linewidths=0.9))
     axes.set_title(f"{len(outlines):,} footprints, fuller where surer", loc="left", fontsize=11)
 
 

@@ -31,17 +31,18 @@ class Sample:
 def stretched(pixels: Array, valid: Array, colours: Sequence[str]) -> Array:
     """An image to look at, (h, w, 3) float32 0..1: red, green, blue where known, else the first bands.
 
-    Each band runs from its 2nd to its 98th percentile over the valid pixels; invalid ones are grey.
+    The range shown is from the 1st to the 99th percentile of the valid pixels: of all bands together where they are
+    8-bit red, green and blue, whose balance is known, else of each band by itself. Invalid pixels are grey.
     """
     places = [colours.index(name) for name in ("red", "green", "blue") if name in colours]
     if len(places) < 3:
         places = [0, 1, 2] if len(pixels) >= 3 else [0, 0, 0]
     image = np.full((*valid.shape, 3), 0.7, dtype=np.float32)
     if valid.any():
-        for channel, band in enumerate(places):
-            values = pixels[band].astype(np.float32)
-            low, high = np.percentile(values[valid], (2, 98))
-            image[valid, channel] = np.clip((values[valid] - low) / max(high - low, 1e-6), 0, 1)
+        shown = np.stack([pixels[band][valid].astype(np.float32) for band in places], axis=1)
+        is_photograph = pixels.dtype == np.uint8 and len(set(places)) == 3
+        low, high = np.percentile(shown, (1, 99), axis=None if is_photograph else 0)
+        image[valid] = np.clip((shown - low) / np.maximum(high - low, 1e-6), 0, 1)
     return image
 
 

@@ -144,7 +144,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
         write(tmp_path / "file" / "a.gpkg", Layer(BUILDING, [squares(1)]))
 
 
-@pytest.mark.parametrize("room", [1_000, 60_000, 150_000], ids="{} bytes".format)
+@pytest.mark.parametrize("room", [1_000, 60_000, 150_000, 550_000], ids="{} bytes".format)
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, room: int) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))

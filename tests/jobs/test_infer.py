@@ -17,7 +17,7 @@ from numpy.testing import assert_array_equal
 
 from geounet.block import Array
 from geounet.errors import GridError, ModelError, OutputError, SceneError, SettingsError
-from geounet.jobs.infer import VectorSettings, default_out, infer
+from geounet.jobs.infer import default_out, infer
 from geounet.legend import NODATA
 from geounet.rule import cut_level
 from tests.models import tiny_model
@@ -138,7 +138,7 @@ def test_another_job_on_the_folder_is_refused_and_names_the_difference(
 def test_a_nodata_value_of_nan_is_the_same_job_when_given_again(tmp_path: Path) -> None:
     model = tiny_model(tmp_path / "m.safetensors", dtype="float32", mean=0.0, std=50.0)
     scene = write_scene(tmp_path / "a.tif", noise(40, 50, dtype="float32"))
-    results = [mapped(scene, model=model, nodata=float("nan"), vectors=None) for _ in range(2)]
+    results = [mapped(scene, model=model, nodata=float("nan"), no_vectors=True) for _ in range(2)]
     assert [result.was_finished for result in results] == [False, True]
 
 
@@ -146,7 +146,7 @@ def test_overwrite_replaces_the_map_and_leaves_other_files(scene: Path, model: P
     out = tmp_path / "map"
     mapped(scene, model=model, out=out)
     (out / "notes.txt").write_text("mine")
-    result = mapped(scene, model=model, out=out, vectors=None, overwrite=True)
+    result = mapped(scene, model=model, out=out, no_vectors=True, overwrite=True)
     assert not result.was_finished
     assert not (out / "footprints.gpkg").exists()
     assert (out / "notes.txt").read_text() == "mine"
@@ -217,7 +217,7 @@ def test_a_scene_at_another_resolution_is_brought_to_the_model_s(
     pixel = MERCATOR_60N.transform @ MERCATOR_60N.transform.scale(0.5)
     path = write_scene(tmp_path / "a.tif", noise(200, 240), type(UTM)(pixel, MERCATOR_60N.crs))
     with caplog.at_level("INFO"):
-        result = mapped(path, model=model, vectors=None)
+        result = mapped(path, model=model, no_vectors=True)
     assert result.summary["ground_resolution"] == pytest.approx(0.3, rel=0.01)
     assert result.summary["size"] == pytest.approx([100, 120], abs=2)
     assert "pixels of 0.15 m are brought to the model's 0.3 m" in caplog.text
@@ -228,7 +228,7 @@ def test_no_resample_keeps_the_pixels_with_a_warning(
 ) -> None:
     path = write_scene(tmp_path / "a.tif", noise(60, 70), type(UTM)(UTM.transform @ UTM.transform.scale(2), UTM.crs))
     with caplog.at_level("INFO"):
-        result = mapped(path, model=model, resample=False, vectors=None)
+        result = mapped(path, model=model, no_resample=True, no_vectors=True)
     assert result.summary["size"] == [60, 70]
     assert "has pixels of 0.6 m, the model was trained at 0.3 m: expect errors" in caplog.text
 
@@ -238,6 +238,7 @@ def test_no_resample_keeps_the_pixels_with_a_warning(
     [
         pytest.param({"window": 16}, GridError, "window 16 leaves no core", id="window all halo"),
         pytest.param({"threshold": 0.0}, SettingsError, r"threshold 0\.0 must be above 0", id="threshold"),
+        pytest.param({"min_area": -1.0}, SettingsError, "--min-area -1 must be 0 or more", id="areas"),
         pytest.param({"device": "tpu"}, SettingsError, "device 'tpu' is unknown", id="device"),
         pytest.param({"bands": (1, 2)}, SceneError, "2 bands asked for, 3 wanted", id="bands"),
     ],
@@ -248,11 +249,6 @@ def test_settings_out_of_range_are_refused_before_anything_is_written(
     with pytest.raises(error, match=words):
         infer(scene, model=model, **options)  # type: ignore[arg-type]
     assert not default_out(scene).exists()
-
-
-def test_settings_of_vectors_are_checked_where_they_are_made() -> None:
-    with pytest.raises(SettingsError, match="--min-area -1 must be 0 or more"):
-        VectorSettings(min_area=-1)
 
 
 @pytest.mark.parametrize("room", [3_000, 40_000, 120_000], ids="{} bytes".format)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -9,15 +10,18 @@ from pathlib import Path
 import numpy as np
 import pyogrio
 import pytest
+import rasterio
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from geounet.block import Array
+from geounet.block import Array, Block
 from geounet.chips import ChipsCard
 from geounet.errors import LabelError, OutputError, SceneError, SettingsError
 from geounet.grid import Window
+from geounet.io.scene import Scene
+from geounet.jobs import chip_plan, chip_write
 from geounet.jobs.tile import TileResult, tile
 from geounet.legend import IGNORE
 from tests.scenes import (
@@ -277,6 +281,141 @@ def test_pixels_beyond_a_kept_area_s_border_belong_to_nobody_s_window_twice(
         assert (cols >= 110).all() if window.split == "val" else (cols < 110).all()
 
 
+@pytest.mark.parametrize("nodata", [float("nan"), float("inf")], ids=str)
+def test_a_nodata_value_that_json_cannot_hold_is_taken_and_the_same_job_is_known_again(
+    tmp_path: Path, labels: Path, nodata: float
+) -> None:
+    pixels = noise(150, 170, dtype="float32")
+    pixels[:, :40, 90:] = nodata
+    scene = write_scene(tmp_path / "a.tif", pixels)
+    cut([scene], [labels], tmp_path / "chips", nodata=nodata)
+    card, _, known = loaded(tmp_path / "chips")
+    assert_array_equal(merged(card, known, (150, 170), IGNORE) == IGNORE, ~np.isfinite(pixels[0]))
+    assert cut([scene], [labels], tmp_path / "chips", nodata=nodata).was_finished
+
+
+def test_the_card_states_the_ground_resolution_that_the_windows_have_not_the_one_asked_for(
+    tmp_path: Path, scene: Path, labels: Path
+) -> None:
+    result = cut([scene], [labels], tmp_path / "chips", gsd=0.329)  # within 10 %: nothing is resampled
+    card, _, _ = loaded(tmp_path / "chips")
+    assert result.ground_resolution == card.ground_resolution == pytest.approx(0.3, rel=0.003)
+
+
+def test_of_scenes_that_differ_a_little_the_card_states_the_mean_ground_resolution(
+    tmp_path: Path, labels: Path
+) -> None:
+    places = [UTM, Place(UTM.transform @ UTM.transform.scale(0.93), UTM.crs)]
+    scenes = [write_scene(tmp_path / f"{i}.tif", noise(150, 170, seed=i), place) for i, place in enumerate(places)]
+    result = cut(scenes, [labels], tmp_path / "chips")
+    assert result.ground_resolution == pytest.approx(0.3 * (1 + 0.93) / 2, rel=0.003)
+
+
+def test_a_band_that_is_not_used_may_be_of_another_type(tmp_path: Path, labels: Path) -> None:
+    rgb = write_scene(tmp_path / "rgb.tif", noise(150, 170))
+    write_scene(tmp_path / "height.tif", noise(150, 170, bands=1, dtype="float32"))
+    with rasterio.open(rgb) as dataset:
+        place = f"<SRS>EPSG:32633</SRS><GeoTransform>{','.join(map(str, dataset.transform.to_gdal()))}</GeoTransform>"
+    bands = "".join(
+        f'<VRTRasterBand dataType="{dtype}" band="{number}"><SimpleSource><SourceFilename relativeToVRT="1">{file}'
+        f"</SourceFilename><SourceBand>{source}</SourceBand></SimpleSource></VRTRasterBand>"
+        for number, (dtype, file, source) in enumerate(
+            [("Byte", "rgb.tif", 1), ("Byte", "rgb.tif", 2), ("Float32", "height.tif", 1)], 1
+        )
+    )
+    both = tmp_path / "both.vrt"
+    both.write_text(f'<VRTDataset rasterXSize="170" rasterYSize="150">{place}{bands}</VRTDataset>')
+    cut([both], [labels], tmp_path / "chips", bands=(1, 2))
+    card, images, _ = loaded(tmp_path / "chips")
+    assert_array_equal(merged(card, images, (150, 170), 0), noise(150, 170)[:2])
+
+
+@pytest.mark.parametrize(
+    ("area", "words"),
+    [
+        pytest.param(box(UTM, 1000, 1000, 50, 50), r"no windows for validation: .*\(--val-area\) misses", id="misses"),
+        pytest.param(box(UTM, 2, 2, 5, 5), r"no window for validation has its centre in .* draw it larger", id="small"),
+    ],
+)
+def test_a_validation_area_without_windows_is_told_with_its_reason(
+    tmp_path: Path, labels: Path, caplog: pytest.LogCaptureFixture, area: shapely.Polygon, words: str
+) -> None:
+    scene = write_scene(tmp_path / "a.tif", noise(150, 170))
+    path = write_polygons(tmp_path / "val.gpkg", [area])
+    with caplog.at_level(logging.INFO):
+        assert cut([scene], [labels], tmp_path / "chips", val_area=path).windows["val"] == 0
+    assert re.search(words, caplog.text)
+    assert "too small" not in caplog.text
+
+
+def test_a_scene_too_small_to_divide_is_told(
+    tmp_path: Path, scene: Path, labels: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        cut([scene], [labels], tmp_path / "chips", size=256, stride=256)
+    assert "no windows for validation: the scene is too small to divide; give --val-area" in caplog.text
+
+
+@pytest.fixture
+def pixels_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Pixels of each reading of a scene, as they come."""
+    read: list[int] = []
+    plain = Scene.read
+
+    def counted(scene: Scene, window: Window) -> tuple[Block, Block]:
+        read.append(window.area)
+        return plain(scene, window)
+
+    monkeypatch.setattr(Scene, "read", counted)
+    return read
+
+
+@pytest.mark.parametrize("stride", [32, 24], ids="stride {}".format)
+@pytest.mark.parametrize("shape", [(160, 1500), (1500, 160), (500, 500)], ids="{0[0]} x {0[1]}".format)
+def test_what_is_read_at_once_does_not_grow_with_the_scene_and_blocks_are_decoded_at_most_1_4_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pixels_read: list[int], shape: tuple[int, int], stride: int
+) -> None:
+    monkeypatch.setattr(chip_write, "_RUN_BYTES", 6 * 200 * 200)
+    scene = write_scene(tmp_path / "a.tif", noise(*shape), block=16)
+    labels = write_polygons(tmp_path / "l.gpkg", [box(UTM, 10, 10, 100, 30)])
+    result = cut([scene], [labels], tmp_path / "chips", stride=stride, val=0.0)
+    assert len(pixels_read) > 4
+    assert max(pixels_read) <= 200 * 200
+    assert 0.9 < result.decoded <= 1.4
+    card, images, _ = loaded(tmp_path / "chips")
+    assert_array_equal(merged(card, images, shape, 0), noise(*shape))
+
+
+def test_blocks_as_wide_as_the_scene_are_not_decoded_again_for_each_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pixels_read: list[int]
+) -> None:
+    monkeypatch.setattr(chip_write, "_RUN_BYTES", 6 * 200 * 200)
+    scene = write_scene(tmp_path / "a.tif", noise(300, 1500))
+    labels = write_polygons(tmp_path / "l.gpkg", [box(UTM, 10, 10, 100, 30)])
+    assert cut([scene], [labels], tmp_path / "chips").decoded <= 1.4
+    assert max(pixels_read) < 300 * 1500
+
+
+def test_how_many_pixels_are_read_or_burnt_at_once_changes_no_window(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scene: Path, labels: Path
+) -> None:
+    area = write_polygons(tmp_path / "v.gpkg", [box(UTM, 30, 110, 80, 60)])
+    options: dict[str, object] = {"stride": 20, "keep_empty": 0.3, "val_area": area}
+    cut([scene], [labels], tmp_path / "whole", **options)
+    monkeypatch.setattr(chip_write, "_RUN_BYTES", 6 * 70 * 70)
+    monkeypatch.setattr(chip_plan, "_RUN_PIXELS", 32 * 60)
+    cut([scene], [labels], tmp_path / "runs", **options)
+    by_place = []
+    for name in ("whole", "runs"):
+        card, images, known = loaded(tmp_path / name)
+        places = [(window.row, window.col) for window in card.windows]
+        order = sorted(range(len(places)), key=places.__getitem__)
+        by_place.append(([card.windows[i] for i in order], images[order], known[order]))
+    assert by_place[0][0] == by_place[1][0]
+    assert_array_equal(by_place[0][1], by_place[1][1])
+    assert_array_equal(by_place[0][2], by_place[1][2])
+
+
 @pytest.mark.parametrize("resolution", ["native", 0.7])
 @pytest.mark.parametrize(
     ("size", "stride"), [pytest.param(64, 64, id="side by side"), pytest.param(64, 48, id="overlapping")]
@@ -364,17 +503,25 @@ def test_scenes_that_do_not_go_together_are_refused(tmp_path: Path, scene: Path,
         cut([scene, scene], [labels] * 3, tmp_path / "chips")
 
 
-def test_a_folder_with_something_in_it_is_left_alone_unless_it_may_go(
-    tmp_path: Path, scene: Path, labels: Path
-) -> None:
+def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path, scene: Path, labels: Path) -> None:
     out = tmp_path / "chips"
     out.mkdir()
     (out / "diary.txt").write_text("mine")
     with pytest.raises(OutputError, match="chips exists already; choose another --out, or give --overwrite"):
         cut([scene], [labels], out)
+    with pytest.raises(OutputError, match=r"chips holds other things \(there is no chips\.json in it\)"):
+        cut([scene], [labels], out, overwrite=True)
+    assert [path.name for path in out.iterdir()] == ["diary.txt"]
     assert (out / "diary.txt").read_text() == "mine"
-    cut([scene], [labels], out, overwrite=True)
-    assert ChipsCard.read(out).windows
+
+
+def test_a_folder_of_other_training_windows_goes_when_it_may(tmp_path: Path, scene: Path, labels: Path) -> None:
+    cut([scene], [labels], tmp_path / "chips")
+    with pytest.raises(OutputError, match="chips exists already"):
+        cut([scene], [labels], tmp_path / "chips", size=64, stride=64)
+    assert ChipsCard.read(tmp_path / "chips").size == 32
+    cut([scene], [labels], tmp_path / "chips", size=64, stride=64, overwrite=True)
+    assert ChipsCard.read(tmp_path / "chips").size == 64
 
 
 def test_a_label_area_beside_the_scene_leaves_nothing_to_learn(tmp_path: Path, scene: Path, labels: Path) -> None:

@@ -14,7 +14,8 @@ from geounet.block import Block, Piece
 from geounet.card import Architecture
 from geounet.errors import ChipsError, ModelError, OutputError, SettingsError
 from geounet.grid import Window
-from geounet.jobs.train import TrainResult, train
+from geounet.jobs.train import train
+from geounet.jobs.train_run import TrainResult
 from geounet.legend import CONTACT
 from geounet.nn.segmenter import load_segmenter
 from geounet.track import Track
@@ -125,7 +126,7 @@ def test_a_finished_training_is_not_done_again_and_another_not_overwritten(
     assert again.repeated
     assert again.iou == straight.iou
     assert (run / "last.ckpt").stat().st_mtime_ns == before
-    with pytest.raises(OutputError, match="holds another finished training; choose another --out, or --overwrite"):
+    with pytest.raises(OutputError, match=r"another finished training \(seed was 0 and is 9 now\); choose"):
         quick(chips, run, seed=9)
     assert not quick(chips, run, seed=9, overwrite=True).repeated
 
@@ -137,12 +138,71 @@ def test_an_unfinished_training_is_resumed_only_when_asked_and_only_with_its_set
         quick(chips, tmp_path / "run", track=killing(4))
     with pytest.raises(OutputError, match="holds an unfinished training; go on with --resume"):
         quick(chips, tmp_path / "run")
-    with pytest.raises(SettingsError, match=r"lr was auto when this training began and is 0.5 now"):
+    with pytest.raises(
+        SettingsError, match=r"began otherwise \(lr was auto and is 0.5 now\); resume it as it began, or"
+    ):
         quick(chips, tmp_path / "run", resume=True, lr=0.5)
     other = tmp_path / "other_chips"
     write_chips(other, town(64, 256, seed=77), size=32)
-    with pytest.raises(SettingsError, match="began on other training windows"):
+    with pytest.raises(SettingsError, match=r"began otherwise \(the training windows were others\)"):
         quick(other, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param({"precision": "bf16"}, "precision was fp32 and is bf16 now", id="precision"),
+        pytest.param({"init": "straight"}, "--init was another model, or none", id="init"),
+    ],
+)
+@pytest.mark.parametrize("state", ["finished", "unfinished"])
+def test_what_the_answer_depends_on_is_compared_and_named(
+    state: str, *, changes: dict[str, object], words: str, chips: Path, straight: TrainResult, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(straight.run, run)
+    if state == "unfinished":
+        (run / "metrics.json").unlink()
+    if "init" in changes:
+        changes = {"init": straight.run}
+    error = OutputError if state == "finished" else SettingsError
+    with pytest.raises(error, match=words):
+        quick(chips, run, resume=True, **changes)
+
+
+def test_another_model_to_start_from_makes_another_training(chips: Path, straight: TrainResult, tmp_path: Path) -> None:
+    first, second = straight.run, quick(chips, tmp_path / "second", seed=5).run
+    run = tmp_path / "run"
+    quick(chips, run, init=first)
+    assert quick(chips, run, init=first).repeated
+    with pytest.raises(OutputError, match=r"another finished training \(--init was another model, or none\)"):
+        quick(chips, run, init=second)
+
+
+def test_a_training_does_not_replace_the_model_it_starts_from(
+    chips: Path, straight: TrainResult, tmp_path: Path
+) -> None:
+    shutil.copytree(straight.run, tmp_path / "run")
+    with pytest.raises(SettingsError, match="is the model that the training would replace; choose another --out"):
+        quick(chips, tmp_path / "run", init=tmp_path / "run", overwrite=True)
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == straight.model.read_bytes()
+
+
+def test_resuming_what_has_no_checkpoint_yet_begins_again(chips: Path, straight: TrainResult, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "model.safetensors").write_bytes(b"left behind")
+    with pytest.raises(OutputError, match="holds an unfinished training; go on with --resume"):
+        quick(chips, run)
+    quick(chips, run, resume=True)
+    assert (run / "model.safetensors").read_bytes() == straight.model.read_bytes()
+
+
+def test_a_finished_training_without_its_model_says_so(chips: Path, straight: TrainResult, tmp_path: Path) -> None:
+    shutil.copytree(straight.run, tmp_path / "run")
+    (tmp_path / "run" / "model.safetensors").unlink()
+    with pytest.raises(OutputError, match="has lost its model"):
+        quick(chips, tmp_path / "run")
 
 
 def test_several_folders_train_one_model(chips: Path, tmp_path: Path) -> None:

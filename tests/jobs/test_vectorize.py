@@ -9,7 +9,10 @@ import numpy as np
 import pyogrio
 import pytest
 import rasterio
+import shapely
 from affine import Affine
+from click.testing import CliRunner
+from geounet_cli.vectorize import command
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 from scipy import ndimage
@@ -85,6 +88,68 @@ def test_a_tiled_raster_of_many_strips_gives_the_same_file(raster: Make, monkeyp
 def test_a_contact_band_is_no_class(raster: Make) -> None:
     path = raster(np.stack([town(), town(1)]), names=("building", "contact"), scale=1 / 254, nodata=255)
     assert list(vectorize(path).polygons) == ["building"]
+
+
+def test_the_last_of_more_bands_is_contact_in_a_raster_of_geounet(raster: Make) -> None:
+    path = raster(np.stack([town(), town(1), town(2)]), names=("road", "roof", "contact"), scale=1 / 254, nodata=255)
+    assert list(vectorize(path).polygons) == ["road", "roof"]
+
+
+@pytest.mark.parametrize(
+    ("names", "layers"),
+    [
+        pytest.param(("road", "contact"), ["class_1", "class_2"], id="contact"),
+        pytest.param(("contact", "road"), ["class_1", "class_2"], id="contact first"),
+        pytest.param(("p < 1", "road"), ["class_1", "class_2"], id="no name of a layer"),
+        pytest.param(("road", "water"), ["road", "water"], id="others"),
+    ],
+)
+def test_no_class_of_another_tool_is_left_out_for_its_name(
+    names: tuple[str, ...], layers: list[str], raster: Make
+) -> None:
+    path = raster(np.stack([town(), town(1)]) / np.float32(255), names=names)
+    result = vectorize(path)
+    assert list(result.polygons) == layers
+    assert all(result.polygons.values())
+
+
+def test_probabilities_that_rounding_took_beyond_1_are_1(raster: Make) -> None:
+    p = np.zeros((20, 20), np.float32)
+    p[5:15, 5:15], p[0, 0] = 1.0000001, -1e-7
+    found = pyogrio.read_dataframe(vectorize(raster(p)).out, layer="building")
+    assert found["confidence"].tolist() == [1.0]
+
+
+def test_nodata_is_known_at_any_scale(raster: Make) -> None:
+    percent = np.full((20, 20), 255, np.uint8)
+    percent[5:15, 5:15] = 80
+    found = pyogrio.read_dataframe(vectorize(raster(percent, scale=0.01, nodata=255)).out, layer="building")
+    assert found["confidence"].tolist() == pytest.approx([0.8], abs=0.002)
+    assert found["flags"].tolist() == ["nodata"]
+
+
+def test_a_simplification_of_0_keeps_every_corner_of_the_pixels(raster: Make) -> None:
+    ids = np.zeros((30, 30), np.uint8)
+    for row in range(4, 24):
+        ids[row, 4 : row + 1] = 1
+    exact = pyogrio.read_dataframe(vectorize(raster(ids), simplify=0, min_area=0).out, layer="class_1")
+    tidy = pyogrio.read_dataframe(vectorize(raster(ids), overwrite=True, min_area=0).out, layer="class_1")
+    assert shapely.get_num_coordinates(exact.geometry[0]) > 40
+    assert shapely.get_num_coordinates(tidy.geometry[0]) < 12
+
+
+@pytest.mark.parametrize(("simplify", "code"), [("0", 0), ("auto", 0), ("1.5", 0), ("-1", 2)])
+def test_the_command_takes_a_simplification_of_0(simplify: str, code: int, raster: Make) -> None:
+    path = raster(town(), scale=1 / 254, nodata=255)
+    assert CliRunner().invoke(command, [str(path), "--simplify", simplify]).exit_code == code
+
+
+def test_a_grey_image_is_no_map_of_classes(raster: Make) -> None:
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    path = raster(grey)
+    with pytest.raises(SceneError, match=r"map\.tif holds 254 values without a name, as images do; give class ids"):
+        vectorize(path)
+    assert [file.name for file in path.parent.iterdir()] == ["map.tif"]
 
 
 def test_floats_are_probabilities_and_not_a_number_is_nodata(raster: Make) -> None:

@@ -1,6 +1,7 @@
 """Folders of training windows: damaged ones are refused, several are pooled."""
 
 import json
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,3 +95,40 @@ def test_thinned_windows_are_spread_over_all(tmp_path: Path) -> None:
     assert len(thinned) == 4
     assert thinned.places[0] == windows.places[0]
     assert thinned.places[-1][1] > windows.places[len(windows) // 2][1]
+
+
+SCENE = {"name": "town.tif", "bytes": 9, "modified_ns": 5}
+JOB = {
+    "scenes": [SCENE],
+    "split": {"val": 0.15, "seed": 0},
+    "gsd": 0.3,
+    "areas": {"val_area": None},
+}
+KEPT = {"val_area": {"name": "val.gpkg", "bytes": 3, "modified_ns": 4}}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_noted"),
+    [
+        pytest.param(JOB, JOB, False, id="the same division"),
+        pytest.param(JOB, {**JOB, "gsd": 0.5}, True, id="another resolution"),
+        pytest.param(JOB, {**JOB, "split": {"val": 0.15, "seed": 1}}, True, id="another seed"),
+        pytest.param(JOB, {**JOB, "scenes": [{**SCENE, "name": "next.tif"}], "gsd": 0.5}, False, id="another scene"),
+        pytest.param({**JOB, "areas": KEPT}, {**JOB, "areas": KEPT, "gsd": 0.5}, False, id="one validation area"),
+        pytest.param(JOB, {}, False, id="unknown"),
+    ],
+)
+def test_folders_that_divide_one_scene_differently_are_used_with_a_note(
+    one: dict[str, object],
+    other: dict[str, object],
+    is_noted: bool,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for name, job in (("a", one), ("b", other)):
+        card = write_chips(tmp_path / name, town(64, 128))
+        card = replace(card, origin={"job": job})
+        (tmp_path / name / "chips.json").write_text(card.to_json(), encoding="utf-8")
+    with caplog.at_level(logging.WARNING):
+        ChipSet.open([tmp_path / "a", tmp_path / "b"])
+    assert ("hold the same scene town.tif, divided differently" in caplog.text) == is_noted

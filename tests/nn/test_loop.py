@@ -23,6 +23,7 @@ from geounet.nn.score import scored
 from geounet.nn.settings import TrainingSettings, steps_within, usual_rate
 from geounet.nn.unet import initialised
 from tests.nn.chips_folder import town, write_chips
+from tests.nn.greed import greedy
 
 SHAPE = Architecture(bands=3, outputs=1, width=4, depth=1)
 PLAN = Plan(
@@ -61,6 +62,10 @@ def begin(runtime: Runtime = FLOAT32, plan: Plan = PLAN) -> Training:
     return begun(initialised(SHAPE, seed=0), plan, runtime)
 
 
+def anything(settings: str) -> None:
+    """No settings are refused."""
+
+
 def same(a: Training, b: Training) -> bool:
     pairs = zip(a.average.state_dict().values(), b.average.state_dict().values(), strict=True)
     return all(torch.equal(x, y) for x, y in pairs) and a.history == b.history
@@ -88,7 +93,7 @@ def test_a_resumed_training_ends_with_the_same_weights_as_one_left_alone(
             save_checkpoint(tmp_path / "last.ckpt", broken, PLAN, "{}")
             if record.number == 8:
                 break
-    resumed, plan, _ = load_checkpoint(tmp_path / "last.ckpt", runtime)
+    resumed, plan = load_checkpoint(tmp_path / "last.ckpt", runtime, anything)
     assert plan == PLAN
     assert seen + list(records(data, resumed, runtime=runtime)) == straight
     assert same(alone, resumed)
@@ -166,13 +171,13 @@ def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
 def test_a_damaged_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "last.ckpt").write_bytes(content)
     with pytest.raises(TrainingError, match=r"last.ckpt cannot be read .*train again with --overwrite"):
-        load_checkpoint(tmp_path / "last.ckpt", FLOAT32)
+        load_checkpoint(tmp_path / "last.ckpt", FLOAT32, anything)
 
 
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
     torch.save({"format": 1, "plan": Path("/tmp")}, tmp_path / "last.ckpt")  # noqa: S108 - never opened
     with pytest.raises(TrainingError, match="cannot be read"):
-        load_checkpoint(tmp_path / "last.ckpt", FLOAT32)
+        load_checkpoint(tmp_path / "last.ckpt", FLOAT32, anything)
 
 
 def test_scores_are_pooled_so_that_empty_windows_are_worth_nothing() -> None:
@@ -210,6 +215,45 @@ def test_minutes_become_a_number_of_steps_that_leaves_the_network_alone(data: Ch
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
 
 
+def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the processor be looked at as seldom as a GPU is."""
+    monkeypatch.setattr(Runtime, "on_gpu", True)
+
+
+def test_minutes_become_a_number_of_steps_on_a_gpu_too(data: ChipSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_gpu(monkeypatch)
+    samples = Samples(data.folders, Augmentation("none", RGB, "uint8", data.mean, data.std), 0)
+    steps = steps_within(
+        5,
+        initialised(SHAPE, seed=0),
+        PLAN,
+        batches=lambda count: batches(samples, 0, count, 4, workers=0),
+        exam=exam(data),
+        entrance=Entrance(FLOAT32, data.mean, data.std),
+    )
+    assert steps > 100
+
+
+def test_on_a_gpu_the_loss_is_looked_at_every_ten_steps_and_before_a_validation(
+    data: ChipSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_gpu(monkeypatch)
+    plan = replace(PLAN, steps=14, validate_every=12)
+    found = [record for record in records(data, begin(plan=plan), plan) if isinstance(record, Step)]
+    assert [(record.number, record.count) for record in found] == [(10, 10), (12, 2), (14, 2)]
+
+
+@pytest.mark.parametrize("where", ["step", "validation"])
+def test_a_step_without_the_memory_for_it_says_what_to_do(
+    where: str, data: ChipSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = begin()
+    network = training.network if where == "step" else training.average
+    monkeypatch.setattr(network, "forward", greedy)
+    with pytest.raises(TrainingError, match="not enough memory; use a smaller --batch-size or --width"):
+        list(records(data, training))
+
+
 RGB = ("red", "green", "blue")
 
 
@@ -239,10 +283,3 @@ def test_automatic_settings_follow_the_device_and_the_data() -> None:
 def test_settings_out_of_their_range_are_refused(settings: dict[str, int | float | str], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         TrainingSettings(**settings)  # type: ignore[arg-type]
-
-
-def test_resuming_with_other_settings_is_refused_by_name() -> None:
-    before = TrainingSettings(lr=0.001).to_json()
-    TrainingSettings(lr=0.001).check_same(before)
-    with pytest.raises(SettingsError, match=r"lr was 0.001 when this training began and is 0.002 now"):
-        TrainingSettings(lr=0.002).check_same(before)

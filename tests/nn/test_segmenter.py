@@ -12,11 +12,12 @@ from geounet.block import Array, Block, Piece
 from geounet.card import Architecture
 from geounet.errors import SettingsError
 from geounet.grid import PlannedWindow, Window, WindowGrid
-from geounet.nn.device import Runtime, chosen_runtime
+from geounet.nn.device import Runtime, chosen_runtime, enough_memory
 from geounet.nn.model_file import save_model
 from geounet.nn.segmenter import TorchSegmenter, load_segmenter
 from geounet.nn.unet import UNet, initialised
 from tests.nn.cards import card_of
+from tests.nn.greed import greedy
 
 DEPTH_2 = Architecture(bands=3, outputs=1, width=4, depth=2)
 
@@ -214,3 +215,33 @@ def test_devices_and_precisions_that_are_not_there_are_refused(device: str, prec
 def test_a_batch_of_nothing_is_refused() -> None:
     with pytest.raises(SettingsError, match="batch size 0 must be at least 1"):
         segmenter_of(batch_size=0)
+
+
+@pytest.mark.parametrize("answer", ["scores", "predict"])
+def test_windows_too_large_for_the_memory_are_refused_with_what_to_do(
+    answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmenter = segmenter_of()
+    monkeypatch.setattr(UNet, "forward", staticmethod(greedy))
+    plans = [PlannedWindow(Window(0, 0, 64, 64), Window(0, 0, 64, 64))]
+    with pytest.raises(SettingsError, match="this machine has not enough memory; use a smaller --window or --batch"):
+        list(getattr(segmenter, answer)(pieces(picture(64, 64), plans)))
+
+
+@pytest.mark.parametrize(
+    ("error", "where"),
+    [
+        pytest.param(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."), "the GPU", id="torch"),
+        pytest.param(RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), "the GPU", id="cudnn"),
+        pytest.param(MemoryError("Unable to allocate 2 GiB for an array"), "this machine", id="numpy"),
+    ],
+)
+def test_every_way_of_running_out_of_memory_is_one_error(error: Exception, where: str) -> None:
+    words = f"^{where} has not enough memory; ask for less$"
+    with pytest.raises(SettingsError, match=words), enough_memory(SettingsError, "ask for less"):
+        raise error
+
+
+def test_other_errors_of_a_device_stay_what_they_are() -> None:
+    with pytest.raises(RuntimeError, match="shapes"), enough_memory(SettingsError, "ask for less"):
+        raise RuntimeError("shapes do not match")

@@ -15,7 +15,7 @@ def panels(height: int, width: int, *, footprints: bool = True, known: bool = Tr
     return Panels(
         picture=draw.random((height, width, 3)),
         probability=np.full((height, width), np.nan) if not known else draw.random((height, width)),
-        outlines=[(ring, 0.7)] if footprints else None,
+        outlines=[([ring], 0.7)] if footprints else None,
         shape=(height, width),
         ground_resolution=0.3 if known else None,
         north=30.0 if known else None,
