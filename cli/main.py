@@ -21,6 +21,12 @@ _COMMANDS = {
     "demo": "Do all of it on the sample town: tile, train, infer, score.",
 }
 
+# how a command that was interrupted is continued; the others begin anew
+_GO_ON = {
+    "infer": "run the same command again to go on",
+    "train": "run the same command with --resume to go on",
+}
+
 
 class _LazyGroup(click.Group):
     """A group that knows its commands' names and imports the one that runs."""
@@ -63,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; infer goes on where it was when it is given again, train with --resume")
+        _fail("interrupted; " + _GO_ON.get(words[0] if words else "", "run the same command again to begin anew"))
         sys.exit(130)
     except GeoUNetError as error:
         if verbose:

@@ -1,6 +1,7 @@
 """Files and folders that bear their final name only when they are whole."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -83,6 +84,17 @@ def translated(path: Path, doing: str = "written") -> Iterator[None]:
     except OSError as error:
         words = error.strerror or str(error)
         raise OutputError(f"{path} cannot be {doing} ({words}); choose another --out or make room") from error
+
+
+def beside(source: Path | str, ending: str) -> Path:
+    """A name made from a file's and an ending: in its folder, or in the working folder for one read from elsewhere.
+
+    >>> str(beside("/maps/ortho.tif", "_map")), str(beside("https://a.example/ortho.tif", "_map"))
+    ('/maps/ortho_map', 'ortho_map')
+    """
+    path = Path(source)
+    is_remote = re.match(r"[a-z][a-z0-9]+:/|/vsi", str(source)) is not None
+    return Path(path.stem + ending) if is_remote else path.with_name(path.stem + ending)
 
 
 def identity(path: Path | str) -> dict[str, object]:

@@ -134,7 +134,8 @@ def _near(path: Path, frame: Frame, what: str, *, may_miss: bool = False) -> geo
     if (info.crs is None) != (frame.crs is None):
         has, lacks = ("the scene", path.name) if info.crs is None else (path.name, "the scene")
         raise LabelError(f"{has} has a CRS and {lacks} has none: they cannot be laid over each other; assign one")
-    _crs(path, info.crs)
+    if info.crs is not None:
+        _crs(path, info.crs)
     is_other = not same_crs(info.crs, frame.crs)
     bounds = _bounds_in(frame, _crs(path, info.crs)) if is_other else frame.bounds
     is_known = all(map(math.isfinite, bounds))

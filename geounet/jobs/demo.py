@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 # In minutes on two cores context is worth more than sharp pixels: at 0.6 m a window shows whole blocks of houses, and
 # the same number of steps goes over the town four times as often as at its own 0.3 m.
 GROUND_RESOLUTION = 0.6
-BATCH, STEPS = 4, 1000
+BATCH, STEPS = 4, 900
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Literal
 from geounet import __version__
 from geounet.card import ModelCard
 from geounet.errors import OutputError, SceneError
-from geounet.files import translated, whole_file
+from geounet.files import beside, translated, whole_file
 from geounet.frame import SAME
 from geounet.grid import WindowGrid
 from geounet.io.parts import CogOptions, Layer, Parts, probability_layers, write_category_names
@@ -154,9 +154,7 @@ def infer(
 
 def default_out(scene: Path | str) -> Path:
     """SCENE_map beside a scene on disk; in the working folder for one read from a URL."""
-    text = str(scene)
-    path = Path(text)
-    return Path(f"{path.stem}_map") if "://" in text or text.startswith("/vsi") else path.with_name(f"{path.stem}_map")
+    return beside(scene, "_map")
 
 
 def _check_fits(scene: Scene, card: ModelCard, *, no_resample: bool) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from geounet import __version__
 from geounet.chips import SPLITS, ChipsCard
 from geounet.errors import LabelError, SceneError, SettingsError
-from geounet.files import identity, refuse_existing, translated, whole_folder
+from geounet.files import beside, identity, refuse_existing, translated, whole_folder
 from geounet.frame import Frame
 from geounet.io.chips import write_index
 from geounet.io.labels import class_names
@@ -194,8 +194,8 @@ class _Sources:
 
 
 def default_chips(scene: Path) -> Path:
-    """SCENE_chips beside a scene."""
-    return scene.with_name(f"{scene.stem}_chips")
+    """SCENE_chips beside a scene; in the working folder for one read from a URL."""
+    return beside(scene, "_chips")
 
 
 def _result(folder: Path, card: ChipsCard, decoded: float, *, was_finished: bool = False) -> TileResult:
