@@ -13,7 +13,7 @@ from .progress import progress
 @click.command("demo")
 @click.option("--samples", type=PATH, default=Path("sample_tiles"), show_default=True, help="Folder of the towns.")
 @click.option("--out", type=PATH, default=Path("demo"), show_default=True, help="Folder to write.")
-@click.option("--steps", type=click.IntRange(1), help="Of training.  [default: some three minutes' worth]")
+@click.option("--steps", type=click.IntRange(1), help="Of training.  [default: 900, some five minutes]")
 @click.option("--overwrite", is_flag=True, help="Replace what an earlier demo wrote.")
 @common
 def command(
