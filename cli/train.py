@@ -19,7 +19,7 @@ from .progress import progress
     "--steps", default="auto", show_default=True, callback=whole_or_auto, help="Steps of the optimizer; 2,000 or more."
 )
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the training windows, in place of --steps.")
-@click.option("--minutes", type=float, help="How long it may take, in place of --steps.")
+@click.option("--minutes", type=float, help="About how long it may take, in place of --steps.")
 @click.option("--batch-size", default="auto", show_default=True, callback=whole_or_auto, help="Windows in a step.")
 @click.option("--lr", default="auto", show_default=True, callback=number_or_auto, help="Highest learning rate.")
 @click.option(

@@ -1,5 +1,6 @@
 """From an open scene to parts on disk: read, predict and write in three threads, one part at a time in each."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from geounet.io.parts import Parts
 from geounet.io.scene import Scene
 from geounet.jobs.pipeline import Clock, ahead
 from geounet.track import Track, untracked
+
+log = logging.getLogger(__name__)
 
 PART_BYTES = 32 << 20
 
@@ -53,6 +56,8 @@ def predict_parts(
     plans = list(grid.parts(PART_BYTES, size))
     done = parts.finished()
     missing = [plan for plan in plans if part_core(plan) not in done]
+    if len(missing) < len(plans):
+        log.info("going on: %d of %d parts are there already", len(plans) - len(missing), len(plans))
     total = sum(part_core(plan).area for plan in missing) / 1e6
     computed: list[int] = []
 

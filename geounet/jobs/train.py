@@ -222,7 +222,13 @@ def _started(job: _Job, samples: Samples) -> tuple[Training, Plan]:
         )
     if not len(job.data.windows("val")):
         log.warning("no validation window has a label; the last weights are kept, unscored")
-    log.info("%s", plan)
+    log.info(
+        "%d steps of %d windows, validation every %d, learning rate %.2g",
+        plan.steps,
+        plan.batch_size,
+        plan.validate_every,
+        plan.learning_rate,
+    )
     return begun(network, plan, runtime), plan
 
 
@@ -273,7 +279,8 @@ def _kept(job: _Job, training: Training, plan: Plan, record: Checked) -> None:
         save_model(job.run.model, training.average.state_dict(), card)
     _write(job.run.folder / HISTORY, _table(training.history))
     save_checkpoint(job.run.checkpoint, training, plan, json.dumps(job.run.identity))
-    log.info("step %d: loss %.4f, IoU %s", record.number, record.loss, record.score)
+    score = "not scored" if record.score is None else f"IoU {record.score:.3f}"
+    log.info("step %d: loss %.4f, %s", record.number, record.loss, score)
 
 
 def _recorded(card: ModelCard, job: _Job, plan: Plan, record: Checked) -> ModelCard:
