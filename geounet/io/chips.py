@@ -17,6 +17,8 @@ from geounet.errors import OutputError
 from geounet.files import translated
 from geounet.frame import Frame
 from geounet.grid import Window
+from geounet.io.gdal import reason
+from geounet.io.vectors import fixed_date
 
 
 class GrowingArray:
@@ -100,11 +102,10 @@ def write_index(path: Path, card: ChipsCard, frames: Sequence[Frame], scenes: Se
     """index.gpkg: layer `windows`, one polygon for each window with its split and class shares."""
     table = index_table(card, frames, scenes)
     try:
-        with translated(path), warnings.catch_warnings():
+        with translated(path), fixed_date(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*'crs' was not provided.*")  # the job says so, in its own words
             table.to_file(path, layer="windows", driver="GPKG", engine="pyogrio", VERSION="1.2")
             with closing(sqlite3.connect(path)) as database:  # on a full disk GDAL leaves it out without a word
                 database.execute("SELECT count(*) FROM rtree_windows_geom")
     except (RuntimeError, sqlite3.Error) as error:  # all of pyogrio's errors are RuntimeErrors
-        words = " ".join(str(error).split())[:200]
-        raise OutputError(f"{path} cannot be written ({words}); choose another --out or make room") from error
+        raise OutputError(f"{path} cannot be written ({reason(error)}); choose another --out or make room") from error

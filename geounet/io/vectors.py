@@ -74,7 +74,7 @@ def write_geopackage(
         OutputError: `path` exists, or it cannot be written. Nothing half-written is left behind.
     """
     refuse_existing(path, overwrite=overwrite)
-    with whole_file(path) as unfinished, _fixed_date():
+    with whole_file(path) as unfinished, fixed_date():
         unfinished.unlink()  # GDAL makes it anew
         target = _Target(path, unfinished, crs, dict(provenance))
         try:
@@ -153,7 +153,7 @@ def _batches(footprints: Iterable[Footprints]) -> Iterator[Footprints]:
 
 
 @contextmanager
-def _fixed_date() -> Iterator[None]:
+def fixed_date() -> Iterator[None]:
     """GDAL writes one fixed date instead of today's."""
     name = "OGR_CURRENT_DATE"
     before = pyogrio.get_gdal_config_option(name)

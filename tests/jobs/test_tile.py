@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import time
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -554,3 +555,12 @@ def test_the_place_of_a_window_is_counted_on_the_working_grid(tmp_path: Path) ->
     buildings = [(window, values) for window, values in zip(card.windows, known, strict=True) if (values == 1).any()]
     assert all(Window(w.row, w.col, 32, 32).within(Window(29, 29, 34, 34)).area for w, _ in buildings)
     assert sum((values == 1).sum() for _, values in buildings) == pytest.approx(32 * 32, rel=0.07)
+
+
+def test_the_same_job_writes_the_same_bytes(tmp_path: Path, labels: Path) -> None:
+    path = write_scene(tmp_path / "a.tif", noise(150, 170))
+    for name in ("one", "two"):
+        cut([path], [labels], tmp_path / name)
+        time.sleep(0.01)  # a time in a file would differ
+    for file in ("images.npy", "labels.npy", "chips.json", "index.gpkg"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
