@@ -63,3 +63,7 @@ class Segmenter(Protocol):
         and of contact where the model has it. Nodata is not looked at here: the job masks.
         """
         ...
+
+    def strip(self, scores: Block) -> Block:
+        """Strip of scores that were put together from several windows: what `predict` makes of those of a core."""
+        ...

@@ -14,6 +14,7 @@ from geounet.nn.device import Runtime
 from geounet.nn.model_file import load_model, save_model
 from geounet.nn.segmenter import TorchSegmenter
 from geounet.nn.unet import alignment, halo, initialised
+from geounet.nn.views import Tta
 from geounet.rule import LEVELS
 
 torch.set_num_threads(1)  # tiny networks are slower on more, and answer with other last digits
@@ -65,10 +66,10 @@ def tiny_model(path: Path, *, depth: int = 1, width: int = 3, **about: object) -
     return write_model(path, card_for(architecture, **about))  # type: ignore[arg-type]
 
 
-def segmenter_of(path: Path, *, batch_size: int = 1) -> TorchSegmenter:
+def segmenter_of(path: Path, *, batch_size: int = 1, tta: Tta = "none") -> TorchSegmenter:
     """The model in float32 on the processor."""
     network, card = load_model(path)
-    return TorchSegmenter(network, card, Runtime(torch.device("cpu"), "fp32"), batch_size=batch_size)
+    return TorchSegmenter(network, card, Runtime(torch.device("cpu"), "fp32"), batch_size=batch_size, tta=tta)
 
 
 @dataclass
@@ -95,9 +96,11 @@ class BrightIsBuilding:
                 if self.pieces_left == 0:
                     raise PowerCutError
                 self.pieces_left -= 1
-            core = scores.cut(piece.core).values[1]
-            levels = np.rint(LEVELS * core).astype("uint8")
-            yield Block(piece.core, np.stack([(levels >= LEVELS // 2).astype("uint8"), levels]))
+            yield self.strip(scores.cut(piece.core))
+
+    def strip(self, scores: Block) -> Block:
+        levels = np.rint(LEVELS * scores.values[1]).astype("uint8")
+        return Block(scores.window, np.stack([(levels >= LEVELS // 2).astype("uint8"), levels]))
 
 
 class PowerCutError(Exception):

@@ -3,6 +3,8 @@
 Tensors are suffixed by shape: B batch, K outputs, F bands of a strip, H rows, W columns.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -18,16 +20,24 @@ def probabilities(logits_BKHW: Tensor) -> Tensor:
     return logits_BKHW.softmax(1)
 
 
-def strips(logits_BKHW: Tensor, classes: int, *, cut: int) -> Tensor:
+def averaged(views: Sequence[Tensor]) -> Tensor:
+    """Mean of the probabilities that several views' logits (B, K, H, W) give."""
+    total_BKHW = probabilities(views[0])
+    for logits_BKHW in views[1:]:
+        total_BKHW += probabilities(logits_BKHW)
+    return total_BKHW.div_(len(views))
+
+
+def strips(chance_BKHW: Tensor, classes: int, *, cut: int) -> Tensor:
     """Class, then the level round(254 p) of each foreground class and of contact: (B, F, H, W) uint8.
 
     Between background and building the level decides: building where it is at least `cut`, and the building's
     probability takes in its contact. Among more classes the likeliest wins, contact left out.
 
     Args:
+        chance_BKHW: probability of each class, contact last, float32.
         classes: of the legend; one output more than that is contact.
     """
-    chance_BKHW = probabilities(logits_BKHW)
     contact_BKHW = chance_BKHW[:, classes:]
     if classes == 2:
         # 1 - background keeps building + contact at most 1

@@ -4,13 +4,14 @@ import ctypes
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from geounet.errors import GeoUNetError, SettingsError
-from geounet.nn.unet import UNet
 
+N = TypeVar("N", bound=nn.Module)
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # mallopt(3)
 # torch's allocators, CUDA's and cuDNN's own words: only some of them raise torch.OutOfMemoryError
@@ -81,7 +82,18 @@ def _fast_precision(device: torch.device) -> str:
     return "bf16" if cpu_multiplies_bfloat16() else "fp32"
 
 
-def placed(network: UNet, runtime: Runtime, dtype: torch.dtype = torch.float32) -> UNet:
+def use_threads(count: int) -> None:
+    """Have PyTorch compute in that many threads of the processor, in whichever thread asks it to.
+
+    Raises:
+        SettingsError: none at all.
+    """
+    if count < 1:
+        raise SettingsError(f"threads {count} must be at least 1")
+    torch.set_num_threads(count)
+
+
+def placed(network: N, runtime: Runtime, dtype: torch.dtype = torch.float32) -> N:
     """The network on its device, with weights laid out channels last, which is the faster way round everywhere."""
     for parameter in network.parameters():
         if parameter.ndim == 4:

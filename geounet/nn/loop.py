@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from geounet.block import Array
 from geounet.errors import TrainingError
 from geounet.metrics import Confusion
-from geounet.nn.answer import strips
+from geounet.nn.answer import probabilities, strips
 from geounet.nn.chip_store import VOID
 from geounet.nn.device import Runtime, enough_memory, normalised, placed
 from geounet.nn.losses import Loss, learned, loss_named
@@ -244,7 +244,8 @@ def validated(network: UNet, plan: Plan, exam: Exam, entrance: Entrance) -> Vali
             logits_BKHW = network(x_BCHW)
         targets_BHW, counts_BHW = learned(labels_BHW, logits_BKHW.shape[1], contact=plan.contact)
         losses.append(float(loss(logits_BKHW.float(), targets_BHW, counts_BHW)))
-        answer: Array = strips(logits_BKHW, exam.classes, cut=cut_level(0.5))[:, 0].cpu().numpy()
+        strips_BFHW = strips(probabilities(logits_BKHW), exam.classes, cut=cut_level(0.5))
+        answer: Array = strips_BFHW[:, 0].cpu().numpy()
         confusion += scored(batch.labels_BHW.numpy(), answer, exam.classes)
     return Validation(confusion, sum(losses) / len(losses) if losses else None)
 

@@ -6,6 +6,7 @@ Source: Ronneberger, Fischer & Brox (2015), "U-Net", with padded convolutions an
 """
 
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from geounet.card import Architecture
 
+N = TypeVar("N", bound=nn.Module)
 CONVOLUTIONS = 2  # a level, 3x3 each: every one sees a pixel further to each side
 
 
@@ -120,7 +122,7 @@ def _fused(convolution: nn.Module, norm: nn.Module) -> nn.Module:
     return fuse_conv_bn_eval(convolution, norm)
 
 
-def folded(network: UNet) -> UNet:
+def folded(network: N) -> N:
     """The same network in eval mode with each normalisation folded into the convolution before it."""
     network.eval()
     for level in network.modules():

@@ -19,6 +19,7 @@ from geounet.io.parts import CogOptions, Layer, Parts
 from geounet.io.scene import Scene, open_scene
 from geounet.jobs.predict import Predicted, predict_parts
 from geounet.legend import NODATA
+from geounet.nn.views import VIEWS
 from tests.models import BrightIsBuilding, PowerCutError, segmenter_of, tiny_model
 from tests.scenes import UTM, noise, write_scene
 
@@ -34,6 +35,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def network(folder: Path) -> Segmenter:
     """A real network that sees 32 pixels far, on a pooling grid of 4."""
     return segmenter_of(tiny_model(folder / "model.safetensors", depth=2, width=3))
+
+
+@pytest.fixture(scope="session")
+def networks(folder: Path, network: Segmenter) -> dict[str, Segmenter]:
+    """The same one by its test-time augmentations."""
+    return {tta: segmenter_of(folder / "model.safetensors", tta=tta) for tta in VIEWS}  # type: ignore[arg-type]
 
 
 def grid_of(scene: Scene, segmenter: Segmenter, window: int = 10_000) -> WindowGrid:
@@ -66,21 +73,29 @@ def scores_of(scene: Scene, segmenter: Segmenter, window: int) -> Array:
     return found
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=20)
 @given(
     shape=st.tuples(st.integers(1, 120), st.integers(1, 120)),
     window=st.integers(68, 150),
     origin=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    tta=st.sampled_from(sorted(VIEWS)),
     seed=st.integers(0, 99),
 )
 def test_tiled_prediction_equals_that_of_the_whole_scene(
-    *, folder: Path, network: Segmenter, shape: tuple[int, int], window: int, origin: tuple[int, int], seed: int
+    *,
+    folder: Path,
+    networks: dict[str, Segmenter],
+    shape: tuple[int, int],
+    window: int,
+    origin: tuple[int, int],
+    tta: str,
+    seed: int,
 ) -> None:
     seen = np.random.default_rng(seed).random(shape) < 0.9
     seen[0, 0] = True
     path = write_scene(folder / "any.tif", noise(*shape, seed=seed), UTM.cropped(*origin), mask=seen)
     with open_scene(path) as scene:
-        whole, tiled = (scores_of(scene, network, side) for side in (10_000, window))
+        whole, tiled = (scores_of(scene, networks[tta], side) for side in (10_000, window))
     both = ~np.isnan(whole) & ~np.isnan(tiled)
     assert both[seen].all()
     assert np.abs(whole - tiled)[both].max() <= 1e-5

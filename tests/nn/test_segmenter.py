@@ -1,6 +1,6 @@
 """The torch segmenter: tiled it is the whole, invalid pixels are nothing to it, one rule decides."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from geounet.nn.device import Runtime, chosen_runtime, enough_memory
 from geounet.nn.model_file import save_model
 from geounet.nn.segmenter import TorchSegmenter, load_segmenter
 from geounet.nn.unet import UNet, initialised
+from geounet.nn.views import VIEWS, Tta
 from tests.nn.cards import card_of
 from tests.nn.greed import greedy
 
@@ -34,7 +35,7 @@ def seasoned(architecture: Architecture, seed: int = 0) -> UNet:
 
 def segmenter_of(
     architecture: Architecture = DEPTH_2, *names: str, precision: str = "fp32", batch_size: int = 1,
-    threshold: float = 0.5, contact_width: float | None = None,
+    threshold: float = 0.5, contact_width: float | None = None, tta: Tta = "none", threads: int | None = None,
 ) -> TorchSegmenter:  # fmt: skip
     return TorchSegmenter(
         seasoned(architecture),
@@ -42,6 +43,8 @@ def segmenter_of(
         chosen_runtime("cpu", precision),
         batch_size=batch_size,
         threshold=threshold,
+        tta=tta,
+        threads=threads,
     )
 
 
@@ -79,9 +82,10 @@ def assembled(blocks: Iterator[Block], grid: WindowGrid, *, cores: bool) -> Arra
     return out
 
 
+@pytest.mark.parametrize("tta", VIEWS)
 @pytest.mark.parametrize("largest", [64, 80, 112])
-def test_scores_of_tiles_are_those_of_the_whole_scene(largest: int) -> None:
-    segmenter, pixels = segmenter_of(), picture(90, 110)
+def test_scores_of_tiles_are_those_of_the_whole_scene(largest: int, tta: Tta) -> None:
+    segmenter, pixels = segmenter_of(tta=tta), picture(90, 110)
     grid = WindowGrid(90, 110, largest=largest, halo=segmenter.card.halo, alignment=segmenter.card.alignment)
     tiled = assembled(segmenter.scores(pieces(pixels, list(grid))), grid, cores=False)
     (whole,) = segmenter.scores(pieces(pixels, whole_plan(grid)))
@@ -90,14 +94,41 @@ def test_scores_of_tiles_are_those_of_the_whole_scene(largest: int) -> None:
     assert tiled.dtype == np.float32
 
 
-def test_strips_of_tiles_are_those_of_the_whole_scene_but_for_a_level() -> None:
-    segmenter, pixels = segmenter_of(), picture(90, 110)
+@pytest.mark.parametrize("tta", VIEWS)
+def test_strips_of_tiles_are_those_of_the_whole_scene_but_for_a_level(tta: Tta) -> None:
+    segmenter, pixels = segmenter_of(tta=tta), picture(90, 110)
     grid = WindowGrid(90, 110, largest=72, halo=segmenter.card.halo, alignment=segmenter.card.alignment)
     tiled = assembled(segmenter.predict(pieces(pixels, list(grid))), grid, cores=True)
     (whole,) = segmenter.predict(pieces(pixels, whole_plan(grid)))
     assert np.abs(tiled[1].astype(int) - whole.values[1]).max() <= 1
     assert (tiled[0] != whole.values[0]).mean() < 1e-3
     assert tiled.dtype == np.uint8
+
+
+TURNED: dict[Tta, list[Callable[[Array], Array]]] = {
+    "flips": [lambda a: a, lambda a: a[:, ::-1], lambda a: a[:, :, ::-1], lambda a: a[:, ::-1, ::-1]],
+    "d4": [
+        lambda a, mirrored=mirrored, k=k: np.rot90(a[:, :, ::-1] if mirrored else a, k, (1, 2))  # type: ignore[misc]
+        for mirrored in (False, True)
+        for k in range(4)
+    ],
+}
+
+
+@pytest.mark.parametrize("tta", TURNED)
+def test_probabilities_are_the_mean_of_those_of_all_views(tta: Tta) -> None:
+    pixels, place = picture(48, 48), Window(0, 0, 48, 48)
+    valid = np.random.default_rng(1).random((1, 48, 48)) < 0.9
+    plain, told = segmenter_of(), []
+    # a mark of each pixel's own, to turn an answer back by
+    marks = np.arange(48 * 48).reshape(1, 48, 48)
+    for turn in TURNED[tta]:
+        piece = Piece(Block(place, turn(pixels).copy()), Block(place, turn(valid).copy()), place)
+        (scores,) = plain.scores([piece])
+        told.append(scores.values.reshape(2, -1)[:, np.argsort(turn(marks).ravel())].reshape(2, 48, 48))
+    (found,) = segmenter_of(tta=tta).scores([Piece(Block(place, pixels), Block(place, valid), place)])
+    assert len({other.tobytes() for other in told}) == len(told)
+    assert_allclose(found.values, np.mean(told, axis=0), rtol=0, atol=1e-6)
 
 
 def test_the_batch_size_does_not_change_the_answer() -> None:
@@ -166,6 +197,27 @@ def test_among_more_classes_the_likeliest_wins_and_each_has_a_band() -> None:
     assert_array_equal(strip.values[1:], np.rint(254 * scores.values[1:]))
 
 
+@pytest.mark.parametrize("tta", VIEWS)
+@pytest.mark.parametrize(
+    ("outputs", "names", "contact_width"),
+    [
+        pytest.param(1, ("building",), None, id="building"),
+        pytest.param(3, ("building",), 1.0, id="building and contact"),
+        pytest.param(4, ("building", "road"), 1.0, id="two classes and contact"),
+    ],
+)
+def test_the_strip_of_scores_is_what_predict_makes(
+    outputs: int, names: tuple[str, ...], contact_width: float | None, tta: Tta
+) -> None:
+    segmenter = segmenter_of(Architecture(3, outputs, 4, 2), *names, contact_width=contact_width, tta=tta)
+    plans = [PlannedWindow(Window(0, 0, 64, 48), Window(8, 4, 40, 32))]
+    (scores,) = segmenter.scores(pieces(picture(64, 64), plans))
+    (strip,) = segmenter.predict(pieces(picture(64, 64), plans))
+    again = segmenter.strip(scores.cut(plans[0].core))
+    assert again.window == strip.window
+    assert_array_equal(again.values, strip.values)
+
+
 def test_bfloat16_stays_close_to_float32() -> None:
     plans = [PlannedWindow(Window(0, 0, 64, 64), Window(0, 0, 64, 64))]
     exact, rounded = (
@@ -215,6 +267,25 @@ def test_devices_and_precisions_that_are_not_there_are_refused(device: str, prec
 def test_a_batch_of_nothing_is_refused() -> None:
     with pytest.raises(SettingsError, match="batch size 0 must be at least 1"):
         segmenter_of(batch_size=0)
+
+
+def test_an_unknown_augmentation_is_refused() -> None:
+    with pytest.raises(SettingsError, match="tta 'all' is unknown; use none, flips, d4"):
+        segmenter_of(tta="all")  # type: ignore[arg-type]
+
+
+def test_the_threads_asked_for_are_used_and_told() -> None:
+    before = torch.get_num_threads()
+    try:
+        assert segmenter_of(threads=2).threads == torch.get_num_threads() == 2
+        assert segmenter_of().threads == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_no_threads_at_all_are_refused() -> None:
+    with pytest.raises(SettingsError, match="threads 0 must be at least 1"):
+        segmenter_of(threads=0)
 
 
 @pytest.mark.parametrize("answer", ["scores", "predict"])
