@@ -70,6 +70,16 @@ def whole_or_auto(ctx: click.Context, parameter: click.Parameter, value: str) ->
     return int(number)
 
 
+def two_numbers_or_none(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, float] | None:
+    """A click callback: 'none', or two numbers with a comma between them."""
+    if value == "none":
+        return None
+    numbers = [_number(text) for text in value.split(",")]
+    if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
+        raise click.BadParameter(f"{value!r} is neither 'none' nor two numbers as in 0,3000")
+    return numbers[0], numbers[1]
+
+
 def band_list(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...] | str:
     """A click callback: 'auto', or band numbers from 1 with commas between them."""
     if value == "auto":

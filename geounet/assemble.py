@@ -9,10 +9,14 @@ from geounet.grid import PlannedWindow, Window, hull
 from geounet.legend import NODATA
 
 
-def cut(pixels: Block, valid: Block, plans: Iterable[PlannedWindow]) -> Iterator[Piece]:
-    """The planned windows out of one reading; those with no valid pixel in their core are left out."""
+def cut(pixels: Block, valid: Block, plans: Iterable[PlannedWindow], kept: Block | None = None) -> Iterator[Piece]:
+    """The planned windows out of one reading; those whose core has no pixel that is kept are left out.
+
+    Args:
+        kept: pixels whose answer is wanted, all valid; None for all that are valid.
+    """
     for plan in plans:
-        if valid.cut(plan.core).values.any():
+        if (kept or valid).cut(plan.core).values.any():
             yield Piece(pixels.cut(plan.window), valid.cut(plan.window), plan.core)
 
 

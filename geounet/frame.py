@@ -1,4 +1,4 @@
-"""Frame: where a raster lies; and the working grid, on which a network sees scenes of any resolution."""
+"""Frame: where a raster lies."""
 
 import math
 from dataclasses import dataclass, replace
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-SAME = 0.10  # a scene within 10 % of the wanted ground resolution is used as it is
-COARSEST = 4.0  # times the wanted ground resolution: beyond it, pixels would be invented
 STEPS = 64  # the ratio of two pixel sizes and the offset of two grids are kept in whole 64ths of a pixel
 
 
@@ -176,63 +174,3 @@ def _distance_azimuth(crs: "CRS", start: tuple[float, float], end: tuple[float, 
     if not math.isfinite(metres):
         raise SceneError(f"the centre of the scene lies outside its CRS {crs.name}; check its georeference")
     return float(metres), float(azimuth)
-
-
-@dataclass(frozen=True, slots=True)
-class Resampling:
-    """How one axis of the working grid lies on the scene's pixels, in whole STEPS-ths of a scene pixel.
-
-    Working pixel i covers [start + i * ratio, start + (i + 1) * ratio) of the scene's axis.
-    """
-
-    start: Fraction
-    ratio: Fraction
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class WorkingGrid:
-    """The grid a network sees: its frame and how its rows and columns are made from the scene's.
-
-    `rows` and `cols` are None where nothing is resampled.
-    """
-
-    frame: Frame
-    rows: Resampling | None = None
-    cols: Resampling | None = None
-
-
-def working_grid(scene: Frame, resolution: float | None) -> WorkingGrid:
-    """The grid of constant pixel size on which `scene` is read at `resolution` metres a pixel on the ground.
-
-    It has the CRS and the axes of the scene. Its pixel edges lie on multiples of its pixel size counted from the
-    origin of the CRS, so that crops of one scene have crops of one working grid. Within 10 % of the resolution, and
-    for scenes without CRS, it is the scene's own grid.
-
-    Raises:
-        SceneError: pixels more than 4 times coarser than `resolution`. Finer ones are averaged, at any factor.
-    """
-    metres = scene.pixel_metres
-    if resolution is None or metres is None:
-        return WorkingGrid(scene)
-    wanted = resolution / metres[0], resolution / metres[1]
-    if min(wanted) < 1 / COARSEST:
-        raise SceneError(
-            f"the scene's pixels of {max(metres):.3g} m are more than {COARSEST:g} times coarser than the "
-            f"{resolution:.3g} m wanted; use finer imagery, or a model trained at its resolution"
-        )
-    if all(1 / (1 + SAME) <= ratio <= 1 + SAME for ratio in wanted):
-        return WorkingGrid(scene)
-    row, col = scene.absolute_origin
-    rows, cols = _axis(row, scene.height, wanted[1]), _axis(col, scene.width, wanted[0])
-    placed = scene.transform @ Affine.translation(float(cols.start), float(rows.start))
-    transform = placed @ Affine.scale(float(cols.ratio), float(rows.ratio))
-    return WorkingGrid(Frame(rows.count, cols.count, transform, scene.crs), rows, cols)
-
-
-def _axis(origin: float, length: int, wanted: float) -> Resampling:
-    ratio = Fraction(max(1, round(wanted * STEPS)), STEPS)
-    first = Fraction(round(origin * STEPS), STEPS)
-    index = math.floor(first / ratio)
-    count = math.ceil((first + length) / ratio) - index
-    return Resampling(index * ratio - first, ratio, count)

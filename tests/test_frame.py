@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pyproj import Geod, Transformer
 
 from geounet.errors import SceneError
-from geounet.frame import STEPS, _axis, crs_of, working_grid
+from geounet.frame import STEPS, crs_of
 from geounet.grid import Window
+from geounet.working import _axis, working_grid
 from tests.scenes import DEGREES_60N, MERCATOR_60N, NOWHERE, ROTATED, SOUTH_UP, UTM, Place, frame
 
 EVERYWHERE = [

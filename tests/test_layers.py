@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 MIDDLE = ("io", "nn", "polygons", "report")
 GROUND = {
     "errors", "grid", "frame", "block", "legend", "card", "chips", "split", "assemble", "footprints", "metrics", "rule",
-    "files", "track",
+    "files", "track", "working",
 }  # fmt: skip
 KEPT_TO = {
     "rasterio": "geounet.io",

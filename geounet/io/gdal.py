@@ -3,6 +3,7 @@
 import logging
 import re
 import warnings
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,11 +14,13 @@ from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.windows import Window
 
-from geounet.errors import GeoUNetError, OutputError
+from geounet.errors import GeoUNetError, OutputError, SceneError
 
 logging.getLogger("rasterio").setLevel(logging.CRITICAL)  # what GDAL says comes back in the error that is raised
 
 _CACHE = 64 << 20  # bytes, as rasterio takes them; GDAL's own default is 5 % of the memory, and was slower
+
+_MOST_OPEN = 200  # files; systems allow a process 1,024 or, on a Mac, 256
 
 _READ_BACK = 16 << 20  # bytes of a strip
 
@@ -48,15 +51,43 @@ def opened(
         sidecars: whether files beside it (.aux.xml, .tfw, .ovr, .msk) are looked for: yes for what users give us.
     """
     # while it is open, too: a virtual raster opens its sources, and their masks, when they are first read
-    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN=not sidecars and "EMPTY_DIR"):
-        try:
-            dataset = rasterio.open(_restored(path))
-        except (RasterioError, OSError, TypeError, ValueError) as error:
-            raise refused(
-                f"{path} cannot be opened as a {what} ({reason(error)}); check the path and the file"
-            ) from error
-        with dataset:
-            yield dataset
+    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN=not sidecars and "EMPTY_DIR"), _open(path, refused, what) as dataset:
+        yield dataset
+
+
+def _open(path: str | Path, refused: type[GeoUNetError], what: str) -> rasterio.DatasetReader:
+    try:
+        return rasterio.open(_restored(path))
+    except (RasterioError, OSError, TypeError, ValueError) as error:
+        raise refused(f"{path} cannot be opened as a {what} ({reason(error)}); check the path and the file") from error
+
+
+class Handles:
+    """Scenes open for reading, a limited number at once: the one not used for longest is closed for another.
+
+    Not to be shared between threads.
+    """
+
+    def __init__(self, most: int = _MOST_OPEN):
+        self._most = most
+        self._open: OrderedDict[str, rasterio.DatasetReader] = OrderedDict()
+
+    def of(self, path: str) -> rasterio.DatasetReader:
+        """The open file.
+
+        Raises:
+            SceneError: GDAL cannot open it.
+        """
+        if path not in self._open:
+            while len(self._open) >= self._most:
+                self._open.popitem(last=False)[1].close()
+            self._open[path] = _open(path, SceneError, "scene")
+        self._open.move_to_end(path)
+        return self._open[path]
+
+    def close(self) -> None:
+        while self._open:
+            self._open.popitem()[1].close()
 
 
 def _restored(path: str | Path) -> str:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from geounet.block import Array
-from geounet.frame import STEPS, Resampling
+from geounet.frame import STEPS
+from geounet.working import Resampling
 
 Floats = NDArray[np.float64]
 

@@ -19,7 +19,7 @@ from geounet.errors import LegendError, SceneError
 from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.io.gdal import gdal, opened, reason
-from geounet.io.scene import frame_of
+from geounet.io.sheet import frame_of
 from geounet.legend import NODATA, Legend, LegendClass
 from geounet.rule import LEVELS
 

@@ -13,6 +13,7 @@ from geounet.files import whole_file
 from geounet.frame import same_crs
 from geounet.grid import Window
 from geounet.io.scene import Scene, open_scene
+from geounet.io.source import Reading
 from geounet.jobs.outputs import CLASSES
 from geounet.jobs.truth import Areas, Truth
 from geounet.legend import NODATA, Legend
@@ -56,7 +57,7 @@ def evaluate(
     raster = prediction / CLASSES if prediction.is_dir() else prediction
     legend = Legend.of_names("building")
     confusion = Confusion.empty(len(legend.classes))
-    with open_scene(raster, nodata=NODATA) as classes, open_scene(grid or raster) as scored:
+    with open_scene(raster, Reading(nodata=NODATA)) as classes, open_scene(grid or raster) as scored:
         if classes.dtype != np.uint8 or len(classes.bands.numbers) != 1:
             raise SceneError(f"{raster} is no class raster (one band of uint8); give infer's folder or its classes.tif")
         frame = scored.frame

@@ -1,8 +1,6 @@
-"""infer: a scene and a model to class and probability rasters, footprints, a preview and a summary."""
+"""infer: a scene, or many sheets, and a model to rasters of classes and probabilities, footprints and a summary."""
 
-import json
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,25 +8,28 @@ from typing import Literal
 
 from geounet import __version__
 from geounet.card import ModelCard
-from geounet.errors import OutputError, SceneError
-from geounet.files import beside, translated, whole_file
-from geounet.frame import SAME
+from geounet.errors import SceneError, SettingsError
+from geounet.files import beside, identity
 from geounet.grid import WindowGrid
 from geounet.io.parts import CogOptions, Layer, Parts, probability_layers, write_category_names
-from geounet.io.scene import Nodata, Scene, open_scene
-from geounet.jobs.guard import NAME as JOB
-from geounet.jobs.guard import Guard
-from geounet.jobs.outputs import ALL, CLASSES, FOOTPRINTS, PARTS, PROBABILITY, SUMMARY
+from geounet.io.scene import Scene, open_scene
+from geounet.io.source import Nodata, Reading, Stretch
+from geounet.jobs.map_folder import MapFolder
+from geounet.jobs.outputs import ALL, CLASSES, FOOTPRINTS, PARTS, PROBABILITY
 from geounet.jobs.pipeline import Clock, peak_memory_mb
 from geounet.jobs.predict import Predicted, predict_parts
 from geounet.jobs.preview import write_preview
+from geounet.jobs.unreadable import Unreadable
 from geounet.jobs.vectorize import vectorize
 from geounet.nn.model_file import model_hash
 from geounet.nn.segmenter import TorchSegmenter, load_segmenter
 from geounet.polygons.simplify import Tidying
 from geounet.track import Track, untracked
+from geounet.working import SAME
 
 log = logging.getLogger(__name__)
+
+Scenes = Path | str | Sequence[Path | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,9 @@ class _Job:
     track: Track
 
     @property
-    def guard(self) -> Guard:
-        return Guard(self.folder, self.settings, SUMMARY)
+    def map_folder(self) -> MapFolder:
+        outputs = [name for name in ALL if name != FOOTPRINTS or self.vectors is not None]
+        return MapFolder(self.folder, self.settings, outputs)
 
     @property
     def layers(self) -> list[Layer]:
@@ -79,91 +81,127 @@ class _Job:
         return Parts(self.folder / PARTS, self.scene.frame, 1 + len(self.layers))
 
     @property
-    def outputs(self) -> tuple[str, ...]:
-        """Files that a finished folder holds."""
-        return tuple(name for name in ALL if name != FOOTPRINTS or self.vectors is not None)
+    def unreadable(self) -> Unreadable:
+        return Unreadable(self.folder / PARTS)
 
 
 def infer(
-    scene: Path | str,
+    scenes: Scenes,
     *,
     model: Path,
     out: Path | None = None,
     window: int | Literal["auto"] = 1536,
+    stitch: Literal["exact", "hann"] = "exact",
     batch_size: int | Literal["auto"] = "auto",
     threshold: float = 0.5,
+    tta: Literal["none", "flips", "d4"] = "none",
+    aoi: Path | None = None,
     bands: Sequence[int] | Literal["auto"] = "auto",
+    stretch: tuple[float, float] | None = None,
     nodata: Nodata = "auto",
     no_resample: bool = False,
+    output_grid: Literal["working", "scene"] = "working",
     no_vectors: bool = False,
     min_area: float = 4.0,
     fill_holes: float = 4.0,
     simplify: float | Literal["auto"] = "auto",
+    workers: int | Literal["auto"] = "auto",
     compress: Literal["deflate", "zstd"] = "deflate",
     device: str = "auto",
     precision: str = "auto",
+    skip_unreadable: bool = False,
     overwrite: bool = False,
     track: Track = untracked,
 ) -> InferResult:
-    """Map one scene: classes.tif, probability.tif, footprints.gpkg, preview.png, summary.json in the folder `out`.
+    """Map a scene: classes.tif, probability.tif, footprints.gpkg, preview.png, summary.json in the folder `out`.
 
-    A job that was killed goes on where it was when it is called again; a finished one is left as it is.
+    Several scenes are one mosaic on the grid of the first. A job that was killed goes on where it was when it is called
+    again; a finished one is left as it is.
 
     Args:
-        scene: anything GDAL opens.
+        scenes: anything GDAL opens.
         model: a training run's folder or its model.safetensors.
-        out: SCENE_map beside the scene where it is None.
+        out: SCENE_map beside the scene where it is None; several scenes need one.
         window: side in pixels of the largest padded window allowed; auto is 1536.
+        stitch: exact crops each window to the core that its neighbours do not change; hann blends overlapping windows,
+            for networks that see farther than their halo.
         threshold: probability from which a pixel is building (not looked at for more classes).
+        tta: answers to be averaged, of the window as it is and flipped (flips), or turned as well (d4).
+        aoi: polygons outside of which nothing is mapped, in any CRS.
         bands: numbers from 1 in the model's order; auto goes by their colours.
+        stretch: values of the scene that become the smallest and the largest of the model's type (of floats, 0 and 1).
+        nodata: auto is what the files declare; none lets every value count; or a value.
         no_resample: keep the scene's pixels, whatever the model was trained at.
+        output_grid: scene brings the rasters back from the working grid to the scene's own.
         no_vectors: write no footprints; the next three say how they are made, in m2 and metres on the ground.
+        workers: threads of the processor that compute; auto is all of them.
+        skip_unreadable: a block of a file that cannot be read has no data and is listed in the summary.
 
     Raises:
-        SceneError: a scene that cannot be read or does not fit the model.
+        SceneError: a scene that cannot be read or does not fit the model or the other sheets.
+        LabelError: an area of interest that cannot be read or misses the scene.
         ModelError: a file that is no model.
         SettingsError: a setting out of range.
         OutputError: a folder that cannot be written, or holds another job's output.
     """
     clock = Clock()
+    paths = [scenes] if isinstance(scenes, Path | str) else list(scenes)
+    folder = out or default_out(paths)
     vectors = None if no_vectors else _Vectors(min_area, fill_holes, simplify)
-    segmenter = load_segmenter(model, device, precision, None if batch_size == "auto" else batch_size, threshold)
+    segmenter = load_segmenter(
+        model,
+        device,
+        precision,
+        None if batch_size == "auto" else batch_size,
+        threshold,
+        tta=tta,
+        threads=None if workers == "auto" else workers,
+    )
     card = segmenter.card
-    resolution = None if no_resample else card.ground_resolution
-    with open_scene(scene, bands=bands, colours=card.colours, nodata=nodata, resolution=resolution) as opened:
-        _check_fits(opened, card, no_resample=no_resample)
-        grid = _grid(opened, card, 1536 if window == "auto" else window)
-        asked = {"threshold": threshold, "nodata": str(nodata), "compress": compress}  # NaN is not equal to itself
-        settings = _settings(opened, segmenter, grid, vectors) | {"model_sha256": model_hash(model)} | asked
-        job = _Job(out or default_out(scene), opened, segmenter, grid, vectors, settings, clock, track)
-        before = _claimed(job, overwrite=overwrite)
+    asked = {
+        "model_sha256": model_hash(model),
+        "stitch": stitch,
+        "threshold": threshold,
+        "tta": tta,
+        "aoi": aoi and identity(aoi),
+        "stretch": stretch,
+        "nodata": str(nodata),  # NaN is not equal to itself
+        "output_grid": output_grid,
+        "vectors": vectors and asdict(vectors),
+        "compress": compress,
+    }
+    unreadable = Unreadable(folder / PARTS).add if skip_unreadable else None
+    reading = Reading(bands, card.colours, nodata, stretch and Stretch(*stretch, card.dtype), unreadable)
+    with open_scene(paths, reading, resolution=None if no_resample else card.ground_resolution, aoi=aoi) as scene:
+        _check_fits(scene, card, no_resample=no_resample)
+        grid = _grid(scene, card, 1536 if window == "auto" else window)
+        job = _Job(folder, scene, segmenter, grid, vectors, _resolved(scene, segmenter, grid) | asked, clock, track)
+        before = job.map_folder.claimed(overwrite=overwrite)
         if before is not None:
-            return InferResult(job.folder, before, was_finished=True)
-        predicted = _predicted(job)
-        with clock.stage("assemble"):
-            _assemble(job)
-        with clock.stage("vectorize"):
-            polygons = 0 if vectors is None else _vectorize(job, vectors)
-        write_preview(job.folder, opened)
-        summary = _summary(job, predicted, polygons)
-    with whole_file(job.folder / SUMMARY) as unfinished:
-        unfinished.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    shutil.rmtree(job.folder / PARTS)
-    return InferResult(job.folder, summary, was_finished=False)
+            return InferResult(folder, before, was_finished=True)
+        summary = _mapped(job)
+    job.map_folder.finish(summary)
+    return InferResult(folder, summary, was_finished=False)
 
 
-def default_out(scene: Path | str) -> Path:
-    """SCENE_map beside a scene on disk; in the working folder for one read from a URL."""
-    return beside(scene, "_map")
+def default_out(scenes: Sequence[Path | str]) -> Path:
+    """SCENE_map beside a scene on disk; in the working folder for one read from a URL.
+
+    Raises:
+        SettingsError: several scenes, which have no one name.
+    """
+    if len(scenes) != 1:
+        raise SettingsError(f"{len(scenes)} scenes make one map, which needs a name; give --out")
+    return beside(scenes[0], "_map")
 
 
 def _check_fits(scene: Scene, card: ModelCard, *, no_resample: bool) -> None:
     if scene.dtype.name != card.dtype:
         raise SceneError(
-            f"{scene.path} has {scene.dtype} pixels, the model was trained on {card.dtype}; "
-            f"convert the scene to {card.dtype} as the training scenes were"
+            f"{scene.path} has {scene.dtype} pixels, the model was trained on {card.dtype}; give --stretch MIN,MAX "
+            f"with the values that are to become the smallest and the largest {card.dtype}"
         )
-    wanted, native = card.ground_resolution, scene.native.ground_resolution
+    wanted, native = card.ground_resolution, scene.reference.ground_resolution
     if wanted is None:
         log.info("the model was trained on scenes without CRS: %s is mapped at its own pixels", scene.path)
     elif native is None:
@@ -180,44 +218,34 @@ def _grid(scene: Scene, card: ModelCard, window: int) -> WindowGrid:
     return WindowGrid(frame.height, frame.width, window, card.halo, card.alignment, row, col)
 
 
-def _settings(scene: Scene, segmenter: TorchSegmenter, grid: WindowGrid, vectors: _Vectors | None) -> dict[str, object]:
-    """What the answer depends on, as it was resolved; journaled, so that a job is continued as it was begun."""
+def _resolved(scene: Scene, segmenter: TorchSegmenter, grid: WindowGrid) -> dict[str, object]:
+    """What the answer depends on beside what was asked for; journaled, so that a job is continued as it was begun."""
     runtime = segmenter.runtime
     return {
         "geounet": __version__,
-        "scene": scene.identity,
+        "scenes": scene.identity,
         "bands": list(scene.bands.numbers),
         "ground_resolution": scene.frame.ground_resolution,
         "window": grid.largest,
         "halo": grid.halo,
-        "stitch": "exact",
         "device": str(runtime.device),
         "precision": runtime.precision,
         "batch_size": segmenter.batch_size,
         "backend": segmenter.backend,
         "backend_version": segmenter.backend_version,
         "threads": segmenter.threads,
-        "vectors": vectors and asdict(vectors),
     }
 
 
-def _claimed(job: _Job, *, overwrite: bool) -> dict[str, object] | None:
-    """The summary of this job where it was finished before; else None, and the folder is made ready for it."""
-    _check_name(job.folder)
-    state = job.guard.state(overwrite=overwrite)
-    if state == "finished" and (before := _finished(job)) is not None:
-        shutil.rmtree(job.folder / PARTS, ignore_errors=True)
-        return before
-    if state == "new" or overwrite:
-        _clear(job.folder)
-    _sweep(job.folder)
-    job.guard.claim()
-    return None
-
-
-def _check_name(folder: Path) -> None:
-    if "!" in str(folder):  # what writes the GeoPackage takes the rest for a file in an archive
-        raise OutputError(f"{folder} has a '!' in its path, where no GeoPackage can be written; choose another --out")
+def _mapped(job: _Job) -> dict[str, object]:
+    """The summary of a job, all of whose other outputs are written."""
+    predicted = _predicted(job)
+    with job.clock.stage("assemble"):
+        _assemble(job)
+    with job.clock.stage("vectorize"):
+        polygons = 0 if job.vectors is None else _vectorize(job, job.vectors)
+    write_preview(job.folder, job.scene)
+    return _summary(job, predicted, polygons)
 
 
 def _predicted(job: _Job) -> Predicted:
@@ -225,41 +253,13 @@ def _predicted(job: _Job) -> Predicted:
         return predict_parts(job.scene, job.segmenter, job.grid, job.parts, clock=job.clock, track=job.track)
     except SceneError:
         if not job.parts.finished():  # nothing to go on from
-            shutil.rmtree(job.folder / PARTS, ignore_errors=True)
-            job.guard.release()
+            job.map_folder.abandon()
         raise
-
-
-def _finished(job: _Job) -> dict[str, object] | None:
-    """The summary of a finished job; None where it or another output is missing or damaged: it is done again."""
-    if not all((job.folder / name).exists() for name in job.outputs):
-        return None
-    try:
-        summary = json.loads((job.folder / SUMMARY).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return summary if isinstance(summary, dict) else None
-
-
-def _sweep(folder: Path) -> None:
-    """Take away what a killed job was writing."""
-    with translated(folder):
-        for name in (*ALL, JOB):
-            for unfinished in folder.glob(f".{Path(name).stem}-*"):
-                unfinished.unlink()
-
-
-def _clear(folder: Path) -> None:
-    """Take away what an earlier job of this kind left; what it did not write stays."""
-    with translated(folder):
-        for name in ALL:
-            (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / PARTS, ignore_errors=True)
 
 
 def _assemble(job: _Job) -> None:
     card, compress = job.segmenter.card, str(job.settings["compress"])
-    keys = ("model_sha256", "threshold", "window", "halo", "stitch", "precision")
+    keys = ("model_sha256", "threshold", "window", "halo", "stitch", "tta", "precision")
     tags = {"GEOUNET_VERSION": __version__} | {f"GEOUNET_{key.upper()}": str(job.settings[key]) for key in keys}
     classes, probability = job.folder / CLASSES, job.folder / PROBABILITY
     job.parts.assemble(classes, [Layer(1, "class")], tags=tags, options=CogOptions("mode", compress))
@@ -288,15 +288,19 @@ def _vectorize(job: _Job, vectors: _Vectors) -> int:
 def _summary(job: _Job, predicted: Predicted, polygons: int) -> dict[str, object]:
     seconds = job.clock.seconds("read", "forward", "write", "assemble", "vectorize")
     pixels = job.grid.height * job.grid.width
-    kept = ("halo", "stitch", "threshold", "device", "precision", "backend", "model_sha256", "ground_resolution")
+    kept = (
+        "halo", "stitch", "tta", "threshold", "device", "precision", "backend", "model_sha256", "ground_resolution",
+        "output_grid",
+    )  # fmt: skip
     return {
-        "scenes": [job.scene.path],
+        "scenes": list(job.scene.paths),
         "size": [job.grid.height, job.grid.width],
         "pixels": pixels,
         **asdict(predicted),
         "window": max(job.grid.window_shape),
         **{key: job.settings[key] for key in kept},
         "polygons": polygons,
+        "unreadable": job.unreadable.listed(),
         "seconds": seconds,
         "megapixels_per_second": round(pixels / 1e6 / max(1e-9, seconds["total"]), 3),
         "peak_memory_mb": peak_memory_mb(),

@@ -32,7 +32,7 @@ class Predicted:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
     plans: Sequence[PlannedWindow]
-    valid: Block
+    kept: Block
     pieces: Sequence[Piece]
 
 
@@ -67,7 +67,7 @@ def predict_parts(
                 computed.append(len(part.pieces))
                 answers = clock.timed("forward", segmenter.predict(part.pieces))
                 strip = place(answers, part_core(part.plans), parts.bands)
-                yield masked(strip, part.valid)
+                yield masked(strip, part.kept)
 
     tracked = track(predicted(), "predicting", total=total, unit="Mpx", amount=lambda b: b.window.area / 1e6)
     # whatever happens, no thread reads on: the scene is closed next
@@ -87,7 +87,12 @@ def predict_parts(
 
 
 def _read(scene: Scene, parts: Sequence[Sequence[PlannedWindow]]) -> Iterator[_Part]:
-    """Each part's pixels, in one reading, cut into windows."""
+    """Each part's pixels, in one reading, cut into windows; a part without a pixel of the scene is not read."""
     for plans in parts:
+        kept = scene.covered(part_core(plans))
+        if not kept.values.any():
+            yield _Part(plans, kept, [])
+            continue
         pixels, valid = scene.read(part_input(plans))
-        yield _Part(plans, valid, list(cut(pixels, valid, plans)))
+        kept.values[:] &= valid.cut(kept.window).values
+        yield _Part(plans, kept, list(cut(pixels, valid, plans, kept)))

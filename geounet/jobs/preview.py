@@ -7,6 +7,7 @@ import numpy as np
 from geounet.files import whole_file
 from geounet.io.labels import count_features, read_outlines
 from geounet.io.scene import Scene, open_scene
+from geounet.io.source import Reading
 from geounet.jobs.outputs import FOOTPRINTS, PREVIEW, PROBABILITY
 from geounet.legend import NODATA
 from geounet.report.preview import Panels, preview_picture
@@ -20,7 +21,7 @@ _FOOTPRINTS = 20_000  # drawn at most: more are a blur, and take long
 def write_preview(folder: Path, scene: Scene) -> None:
     """Draw the map in a folder beside the scene that it was made from."""
     pixels, valid = scene.thumbnail(_SIDE)
-    with open_scene(folder / PROBABILITY, nodata=NODATA) as raster:
+    with open_scene(folder / PROBABILITY, Reading(nodata=NODATA)) as raster:
         levels, known = raster.thumbnail(_SIDE)
         probability = np.where(known, levels.max(axis=0) / LEVELS, np.nan)
         frame = raster.frame

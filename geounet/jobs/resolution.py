@@ -7,6 +7,7 @@ from typing import Literal
 
 from geounet.errors import SettingsError
 from geounet.io.scene import open_scene
+from geounet.io.source import Reading
 
 log = logging.getLogger(__name__)
 
@@ -37,5 +38,5 @@ def wanted_resolution(
 
 
 def _native_resolution(path: Path | str, bands: Sequence[int] | Literal["auto"]) -> float | None:
-    with open_scene(path, bands=bands) as scene:
+    with open_scene(path, Reading(bands=bands)) as scene:
         return scene.native.ground_resolution

@@ -20,7 +20,8 @@ from geounet.files import beside, identity, refuse_existing, translated, whole_f
 from geounet.frame import Frame
 from geounet.io.chips import write_index
 from geounet.io.labels import class_names
-from geounet.io.scene import Nodata, Scene, open_scene
+from geounet.io.scene import Scene, open_scene
+from geounet.io.source import Nodata, Reading
 from geounet.jobs.chip_plan import PlannedChip, SplitSettings, plan_chips
 from geounet.jobs.chip_write import Chip, ChipWriter, Statistics, cut_chips, write_chips
 from geounet.jobs.resolution import GroundResolution, wanted_resolution
@@ -130,7 +131,8 @@ def tile(
     resolution = wanted_resolution(scenes, gsd, bands)
     with ExitStack() as stack:
         opened = [
-            stack.enter_context(open_scene(path, bands=bands, nodata=nodata, resolution=resolution)) for path in scenes
+            stack.enter_context(open_scene(path, Reading(bands=bands, nodata=nodata), resolution=resolution))
+            for path in scenes
         ]
         sources = _Sources.read(opened, files, legend, field=class_field, areas=areas)
         plans = plan_chips(sources.frames, sources.truths, legend, size=size, stride=stride, settings=settings)

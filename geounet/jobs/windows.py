@@ -14,7 +14,8 @@ from geounet.files import translated, whole_folder
 from geounet.frame import Frame
 from geounet.grid import PlannedWindow, Window, WindowGrid
 from geounet.io.rasters import write_window
-from geounet.io.scene import Nodata, Scene, open_scene
+from geounet.io.scene import Scene, open_scene
+from geounet.io.source import Nodata, Reading
 from geounet.jobs.predict import PART_BYTES
 from geounet.jobs.resolution import GroundResolution, wanted_resolution
 from geounet.track import Track, untracked
@@ -98,7 +99,7 @@ def cut_windows(
         SceneError, GridError, OutputError: a scene that cannot be read, windows without a core, a folder in the way.
     """
     resolution = None if gsd == "native" else wanted_resolution([path], gsd, bands)
-    with open_scene(path, bands=bands, nodata=nodata, resolution=resolution) as scene:
+    with open_scene(path, Reading(bands=bands, nodata=nodata), resolution=resolution) as scene:
         row, col = scene.frame.phase(_ALIGNMENT)
         grid = WindowGrid(scene.frame.height, scene.frame.width, window, halo, _ALIGNMENT, row, col)
         with whole_folder(out, overwrite=overwrite, marker=NAME) as unfinished:

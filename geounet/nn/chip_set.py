@@ -13,10 +13,10 @@ from geounet.block import Array
 from geounet.card import Architecture, ModelCard, network_outputs
 from geounet.chips import ChipsCard
 from geounet.errors import ChipsError
-from geounet.frame import SAME
 from geounet.nn.chip_store import ChipFolder
 from geounet.nn.samples import Batch, collated
 from geounet.nn.unet import alignment, halo
+from geounet.working import SAME
 
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from geounet.block import Array
 from geounet.errors import SceneError
 from geounet.grid import Window
 from geounet.io.scene import open_scene
+from geounet.io.source import Reading
 from tests.scenes import NOWHERE, UTM, noise, write_scene
 
 RATIOS = (0.27, 0.4, 0.8, 1.4, 2.0, 3.3, 7.9)  # of the working pixel to the scene's 0.3 m
@@ -22,8 +23,8 @@ slow = settings(deadline=None, max_examples=25, suppress_health_check=[HealthChe
 inside = st.tuples(*[st.integers(0, 40)] * 2, *[st.integers(1, 40)] * 2)
 
 
-def whole(path: Path, **options: object) -> tuple[Array, NDArray[np.bool_]]:
-    with open_scene(path, **options) as scene:  # type: ignore[arg-type]
+def whole(path: Path, resolution: float | None = None, **read: object) -> tuple[Array, NDArray[np.bool_]]:
+    with open_scene(path, Reading(**read), resolution=resolution) as scene:  # type: ignore[arg-type]
         pixels, valid = scene.read(scene.frame.window)
         return pixels.values, valid.values[0]
 
@@ -243,7 +244,7 @@ def test_bands_are_found_by_their_colours(
     tmp_path: Path, colours: list[ColorInterp], bands: str, numbers: tuple[int, ...]
 ) -> None:
     path = write_scene(tmp_path / "a.tif", noise(9, 9, bands=len(colours)), colours=colours)
-    with open_scene(path, bands=bands, colours=WANTED) as scene:  # type: ignore[arg-type]
+    with open_scene(path, Reading(bands=bands, colours=WANTED)) as scene:  # type: ignore[arg-type]
         assert scene.bands.numbers == numbers
 
 
@@ -260,7 +261,7 @@ def test_a_scene_without_the_model_s_bands_is_refused(tmp_path: Path, count: int
     path = write_scene(tmp_path / "a.tif", noise(9, 9, bands=count))
     with (
         pytest.raises(SceneError, match=words),
-        open_scene(path, bands=bands, colours=WANTED),  # type: ignore[arg-type]
+        open_scene(path, Reading(bands=bands, colours=WANTED)),  # type: ignore[arg-type]
     ):
         pass
 
@@ -270,7 +271,7 @@ def test_alpha_is_never_a_band(tmp_path: Path) -> None:
     with open_scene(path) as scene:
         assert scene.bands.numbers == (1, 2, 3)
         assert scene.bands.alpha == 4
-    with pytest.raises(SceneError, match=r"has no band \[4\]"), open_scene(path, bands=(4,)):
+    with pytest.raises(SceneError, match=r"has no band \[4\]"), open_scene(path, Reading(bands=(4,))):
         pass
 
 

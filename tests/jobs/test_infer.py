@@ -250,7 +250,7 @@ def test_settings_out_of_range_are_refused_before_anything_is_written(
 ) -> None:
     with pytest.raises(error, match=words):
         infer(scene, model=model, **options)  # type: ignore[arg-type]
-    assert not default_out(scene).exists()
+    assert not default_out([scene]).exists()
 
 
 @pytest.mark.parametrize("room", [3_000, 40_000, 120_000], ids="{} bytes".format)
@@ -290,4 +290,4 @@ def test_a_model_of_bad_bytes_is_refused(scene: Path, tmp_path: Path) -> None:
     ids=["file", "url", "vsi"],
 )
 def test_the_default_folder_lies_beside_a_file_and_here_for_a_url(scene: str, out: str) -> None:
-    assert str(default_out(scene)) == out
+    assert str(default_out([scene])) == out

@@ -1,0 +1,72 @@
+"""What a network sees beyond the edge of the data: the mirror image of what lies inside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geounet.grid import Window
+
+_REACH = 256  # pixels beyond a sheet's edge that are mirrored where it has no neighbour: more than a halo
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Copy:
+    """Pixels of a window that hold others: of the rectangle `into`, those `chosen`, copied from `rows` and `cols`."""
+
+    into: Window
+    rows: NDArray[np.int64]
+    cols: NDArray[np.int64]
+    chosen: NDArray[np.bool_]
+
+
+def copies_around(window: Window, extents: Sequence[Window]) -> list[Copy]:
+    """How the pixels of a window that no extent covers are filled: each from the extent nearest to it, mirrored.
+
+    Of extents equally near the first counts. Beyond some hundred pixels from any nothing is filled, so that an extent
+    far away changes nothing.
+    """
+    away = np.full(window.shape, np.inf, dtype="float32")  # squares of distances
+    for extent in extents:
+        inside = extent.within(window).seen_from(window)
+        away[inside.rows, inside.cols] = 0
+    if not away.any():
+        return []
+    owner = np.full(window.shape, -1, dtype="int32")
+    near = [(i, extent, extent.grown(_REACH).within(window)) for i, extent in enumerate(extents)]
+    near = [(i, extent, into) for i, extent, into in near if into.area]
+    for i, extent, into in near:
+        here = into.seen_from(window)
+        down = _beyond(into.row, into.height, extent.row, extent.height)
+        across = _beyond(into.col, into.width, extent.col, extent.width)
+        distance = np.add.outer(down, across)
+        closer = distance < away[here.rows, here.cols]
+        np.copyto(away[here.rows, here.cols], distance, where=closer)
+        owner[here.rows, here.cols][closer] = i
+    copies = []
+    for i, extent, into in near:
+        here = into.seen_from(window)
+        chosen = owner[here.rows, here.cols] == i
+        if chosen.any():
+            rows = extent.row + mirrored(into.row - extent.row, into.height, extent.height)
+            cols = extent.col + mirrored(into.col - extent.col, into.width, extent.width)
+            copies.append(Copy(into, rows, cols, chosen))
+    return copies
+
+
+def mirrored(start: int, count: int, length: int) -> NDArray[np.int64]:
+    """Pixels of an axis for an interval that may leave it, mirrored at its edges with the edge pixel repeated.
+
+    >>> mirrored(-3, 8, 4).tolist()
+    [2, 1, 0, 0, 1, 2, 3, 3]
+    """
+    index = np.arange(start, start + count) % (2 * length)
+    return np.where(index < length, index, 2 * length - 1 - index)
+
+
+def _beyond(start: int, count: int, first: int, length: int) -> NDArray[np.float32]:
+    """Square of the distance from each pixel of a run to an interval of the axis."""
+    at = np.arange(start, start + count)
+    apart = np.maximum(0, np.maximum(first - at, at - (first + length - 1)))
+    return (apart * apart).astype("float32")

@@ -1,0 +1,185 @@
+"""Sheet: one raster file as a source of pixels."""
+
+import logging
+from collections.abc import Iterator
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.enums import MaskFlags, Resampling
+from rasterio.errors import RasterioError
+from rasterio.windows import Window as RasterioWindow
+
+from geounet.block import Array
+from geounet.errors import SceneError
+from geounet.files import identity
+from geounet.frame import Frame
+from geounet.grid import Window
+from geounet.io.bands import Bands, choose_bands
+from geounet.io.gdal import Handles, reason
+from geounet.io.source import Decoded, Nodata, Reading
+
+log = logging.getLogger(__name__)
+
+DTYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+
+
+class Sheet:
+    """A raster file; see `geounet.io.source.Source`.
+
+    Raises:
+        SceneError: no raster, or a dtype or bands that cannot be used.
+    """
+
+    def __init__(self, path: str, handles: Handles, reading: Reading):
+        dataset = handles.of(path)
+        self.bands = choose_bands(dataset, path, reading.bands, reading.colours)
+        dtypes = {dataset.dtypes[number - 1] for number in self.bands.numbers}
+        if len(dtypes) > 1 or not dtypes <= set(DTYPES):
+            raise SceneError(f"{path} has bands of type {', '.join(sorted(dtypes))}; give one type of {DTYPES}")
+        flags = dataset.mask_flag_enums[self.bands.numbers[0] - 1]
+        self.path = path
+        self.frame = frame_of(dataset)
+        self.block_shape: tuple[int, int] = dataset.block_shapes[0]
+        self.decoded = 0
+        self._stored = np.dtype(dtypes.pop())
+        self._masked = MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
+        self._nodata = _declared_nodata(dataset, self.bands, reading.nodata)
+        self._stretch, self._unreadable = reading.stretch, reading.unreadable
+        self._handles = handles
+
+    @property
+    def reference(self) -> Frame:
+        return self.frame
+
+    @property
+    def extents(self) -> list[Window]:
+        return [self.frame.window]
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        return np.dtype(self._stretch.dtype) if self._stretch else self._stored
+
+    @property
+    def paths(self) -> list[str]:
+        return [self.path]
+
+    @property
+    def identity(self) -> list[dict[str, object]]:
+        """What tells this sheet from another: name, shape, transform, CRS, and size and time of the file on disk."""
+        dataset = self._handles.of(self.path)
+        others = [file for file in dataset.files if file != self.path]  # of a VRT, its sources
+        about = {
+            "files": [identity(file) for file in others],
+            "shape": list(dataset.shape),
+            "transform": list(dataset.transform)[:6],
+            "crs": self.frame.crs,
+        }
+        return [identity(self.path) | about]
+
+    def decode(self, window: Window, shape: tuple[int, int] | None = None) -> Decoded:
+        """Pixels of the file and where they are valid, from one decoding.
+
+        Raises:
+            SceneError: a part of the file that cannot be read.
+        """
+        try:
+            decoded = self._decoded(window, shape or window.shape)
+        except (RasterioError, OSError, ValueError) as error:
+            if self._unreadable is None:
+                raise SceneError(
+                    f"{self.path} cannot be read at row {window.row}, column {window.col} ({reason(error)}); "
+                    "the file may be truncated: copy it again, or map what can be read with --skip-unreadable"
+                ) from error
+            decoded = self._readable(window, shape or window.shape)
+        self.decoded += _touched(window, self.block_shape).within(self.frame.window).area
+        return decoded
+
+    def _decoded(self, window: Window, shape: tuple[int, int]) -> Decoded:
+        asked = RasterioWindow(window.col, window.row, window.width, window.height)
+        numbers = [*self.bands.numbers, *([self.bands.alpha] if self.bands.alpha else [])]
+        dataset = self._handles.of(self.path)
+        nearest = {"window": asked, "resampling": Resampling.nearest}
+        values = dataset.read(numbers, out_shape=(len(numbers), *shape), **nearest)
+        valid = np.ones(shape, dtype=bool)
+        if self._masked:
+            valid = dataset.read_masks(numbers[0], out_shape=shape, **nearest) > 0
+        pixels: Array = values[: len(self.bands.numbers)]
+        if self.bands.alpha:
+            valid &= values[-1] > 0
+        if self._nodata is not None:
+            valid &= ~np.all(pixels == self._nodata[:, None, None], axis=0)
+        if self._stored.kind == "f":
+            valid &= np.isfinite(pixels).all(axis=0)
+        return (self._stretch.applied(pixels) if self._stretch else pixels), valid
+
+    def _readable(self, window: Window, shape: tuple[int, int]) -> Decoded:
+        """What can be read of a window, block by block; the rest is not valid, and told."""
+        assert self._unreadable is not None
+        pixels: Array = np.zeros((len(self.bands.numbers), *shape), dtype=self.dtype)
+        valid = np.zeros(shape, dtype=bool)
+        rows, cols = (_sampled(length, count) for length, count in zip(window.shape, shape, strict=True))
+        for block in _blocks(window, self.block_shape):
+            inside = block.within(window)
+            try:
+                values, known = self._decoded(inside, inside.shape)
+            except (RasterioError, OSError, ValueError):
+                self._unreadable(self.path, block.within(self.frame.window))
+                continue
+            into_rows, from_rows = _among(rows + window.row, inside.rows)
+            into_cols, from_cols = _among(cols + window.col, inside.cols)
+            pixels[:, into_rows[:, None], into_cols] = values[:, from_rows[:, None], from_cols]
+            valid[into_rows[:, None], into_cols] = known[from_rows[:, None], from_cols]
+        return pixels, valid
+
+
+def frame_of(dataset: rasterio.DatasetReader) -> Frame:
+    """Where the file lies; without a georeference, pixels with y negative downward, as QGIS shows them."""
+    transform, crs = dataset.transform, dataset.crs
+    if transform.is_identity:
+        if dataset.gcps[0]:
+            log.warning("%s has ground control points but no transform: warp it first (gdalwarp)", dataset.name)
+        return Frame(dataset.height, dataset.width, Affine.scale(1, -1), None)
+    if transform.is_degenerate:
+        raise SceneError(f"{dataset.name} has a transform without area; georeference it again")
+    return Frame(dataset.height, dataset.width, transform, crs.to_wkt() if crs else None)
+
+
+def _declared_nodata(dataset: rasterio.DatasetReader, bands: Bands, nodata: Nodata) -> NDArray[np.float64] | None:
+    """One value a band, or None where no value stands for missing pixels."""
+    if nodata == "none":
+        return None
+    declared = [dataset.nodatavals[number - 1] if nodata == "auto" else nodata for number in bands.numbers]
+    if any(value is None for value in declared):
+        return None
+    # a float32 scene holds what -9999.9 is rounded to
+    is_float32 = dataset.dtypes[bands.numbers[0] - 1] == "float32"
+    return np.array(declared, dtype="float32" if is_float32 else "float64").astype("float64")
+
+
+def _blocks(window: Window, block: tuple[int, int]) -> Iterator[Window]:
+    """The blocks that a window touches, row by row."""
+    touched, (height, width) = _touched(window, block), block
+    for row in range(touched.row, touched.row + touched.height, height):
+        for col in range(touched.col, touched.col + touched.width, width):
+            yield Window(row, col, height, width)
+
+
+def _touched(window: Window, block: tuple[int, int]) -> Window:
+    """The whole blocks that a window touches, as one window."""
+    (height, width), (row, col) = block, (window.row, window.col)
+    top, left = row // height * height, col // width * width
+    bottom, right = -(-(row + window.height) // height) * height, -(-(col + window.width) // width) * width
+    return Window(top, left, bottom - top, right - left)
+
+
+def _sampled(length: int, count: int) -> NDArray[np.int64]:
+    """The pixels of an axis that a picture of `count` pixels shows."""
+    return ((np.arange(count) + 0.5) * length / count).astype("int64")
+
+
+def _among(positions: NDArray[np.int64], wanted: slice) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which of the positions lie in a run, and where in it."""
+    found = np.flatnonzero((positions >= wanted.start) & (positions < wanted.stop))
+    return found, positions[found] - wanted.start

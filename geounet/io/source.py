@@ -1,0 +1,106 @@
+"""Source: pixels of one grid, whether they come from a file, from another grid, or from many sheets."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geounet.block import Array
+from geounet.errors import SettingsError
+from geounet.frame import Frame
+from geounet.grid import Window
+from geounet.io.bands import Bands
+
+Nodata = float | Literal["auto", "none"]
+Decoded = tuple[Array, NDArray[np.bool_]]
+
+
+class Source(Protocol):
+    """Pixels on a grid of their own.
+
+    Attributes:
+        frame: shape and place.
+        reference: the frame that tells the size of a pixel on the ground; of a mosaic, its first sheet's.
+        extents: rectangles of the frame that files fill; elsewhere there is nothing.
+        block_shape: rows and columns that are decoded together.
+        decoded: pixels decoded so far, in whole blocks as far as they lie in their file.
+    """
+
+    @property
+    def frame(self) -> Frame: ...
+    @property
+    def reference(self) -> Frame: ...
+    @property
+    def extents(self) -> Sequence[Window]: ...
+    @property
+    def bands(self) -> Bands: ...
+    @property
+    def dtype(self) -> np.dtype[np.generic]: ...
+    @property
+    def block_shape(self) -> tuple[int, int]: ...
+    @property
+    def decoded(self) -> int: ...
+    @property
+    def paths(self) -> Sequence[str]: ...
+    @property
+    def identity(self) -> list[dict[str, object]]: ...
+
+    def decode(self, window: Window, shape: tuple[int, int] | None = None) -> Decoded:
+        """Pixels (bands, h, w) of a window in the frame and where they are valid (h, w).
+
+        Args:
+            shape: of a smaller picture of the window, by nearest neighbour; overviews of the files may be used for it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Values from `low` to `high` are brought to the whole range of a type of whole numbers, or to 0..1 of floats."""
+
+    low: float
+    high: float
+    dtype: str
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise SettingsError(f"stretch {self.low:g},{self.high:g} must give a smaller value, then a larger one")
+
+    def applied(self, values: Array) -> Array:
+        """The values (any shape) in the type wanted; those beyond the two ends become the ends, NaN becomes `low`."""
+        share = (np.nan_to_num(values.astype("float64"), nan=self.low) - self.low) / (self.high - self.low)
+        first, last = ends_of(np.dtype(self.dtype))
+        values = first + share.clip(0, 1) * (last - first)
+        stretched: Array = (values if self.dtype.startswith("f") else np.rint(values)).astype(self.dtype)
+        return stretched
+
+
+def ends_of(dtype: np.dtype[np.generic]) -> tuple[float, float]:
+    """Smallest and largest value of a type of whole numbers; 0 and 1 for floats."""
+    if dtype.kind == "f":
+        return 0.0, 1.0
+    ends = np.iinfo(dtype.name)
+    return float(ends.min), float(ends.max)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How files are read.
+
+    Args:
+        bands: numbers from 1, in the order the network sees them; auto takes all but alpha, or, where `colours` are
+            given, the bands of those colours.
+        colours: of the bands wanted, in GDAL's words; a file that cannot give them is refused.
+        nodata: auto is what the file declares; none lets every value count; or a value.
+        stretch: how values are brought to another type; None leaves them.
+        unreadable: told the path and the window of a block that cannot be read, which then has no data; where it is
+            None such a block is an error.
+    """
+
+    bands: Sequence[int] | Literal["auto"] = "auto"
+    colours: Sequence[str] | None = None
+    nodata: Nodata = "auto"
+    stretch: Stretch | None = None
+    unreadable: Callable[[str, Window], None] | None = None

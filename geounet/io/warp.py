@@ -1,0 +1,203 @@
+"""Warped: a source of another CRS or resolution, brought to a grid in chunks that are anchored to that grid."""
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import Transformer
+from pyproj.exceptions import ProjError
+from rasterio.enums import Resampling
+from rasterio.warp import reproject
+
+from geounet.block import Array
+from geounet.errors import SceneError
+from geounet.frame import Frame
+from geounet.grid import Window
+from geounet.io.bands import Bands
+from geounet.io.source import Decoded, Source, ends_of
+
+_CHUNK = 512  # pixels of a side
+_SOURCE_SIDE = 2048  # pixels of the source that a chunk's side should not exceed by far
+_LATTICE = 17  # points along a side that tell where it lies in another CRS
+_ANCHOR = 4096  # parts of a pixel to which the place of the grid is rounded, so that its last digits do not matter
+
+
+class Warped:
+    """A source seen on the grid of a frame; see `geounet.io.source.Source`.
+
+    Averaged where its pixels are finer, bilinear where they are coarser; valid where at least half of the pixel is.
+    The value of a pixel depends on its place alone: GDAL's warper is given one chunk of the grid at a time, whatever
+    part of it is asked for.
+
+    Raises:
+        SceneError: the source cannot be brought to the frame's CRS.
+    """
+
+    def __init__(self, source: Source, grid: Frame):
+        self._source = source
+        self._grid = grid
+        self.place = _footprint(source, grid)
+        self.frame = grid.crop(self.place)
+        # source pixels to one of the grid, along a side
+        self._ratio = math.sqrt(source.frame.height * source.frame.width / self.place.area)
+        finer = 2 ** max(0, math.ceil(math.log2(self._ratio * _CHUNK / _SOURCE_SIDE)))
+        self.block_shape = (max(16, _CHUNK // finer),) * 2
+
+    @property
+    def reference(self) -> Frame:
+        return self.frame
+
+    @property
+    def extents(self) -> list[Window]:
+        return [self.frame.window]
+
+    @property
+    def bands(self) -> Bands:
+        return self._source.bands
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        return self._source.dtype
+
+    @property
+    def decoded(self) -> int:
+        return self._source.decoded
+
+    @property
+    def paths(self) -> list[str]:
+        return list(self._source.paths)
+
+    @property
+    def identity(self) -> list[dict[str, object]]:
+        return self._source.identity
+
+    def decode(self, window: Window, shape: tuple[int, int] | None = None) -> Decoded:
+        """Pixels of a window in the frame and where they are valid.
+
+        Raises:
+            SceneError: a part of the source that cannot be read.
+        """
+        placed = Window(window.row + self.place.row, window.col + self.place.col, *window.shape)
+        if shape is not None:
+            down, across = window.height / shape[0], window.width / shape[1]
+            small = Frame(*shape, self._transform(placed) @ Affine.scale(across, down), self._grid.crs)
+            return self._warped(small, coarser=max(down, across))
+        pixels: Array = np.zeros((len(self.bands.numbers), *window.shape), dtype=self.dtype)
+        valid = np.zeros(window.shape, dtype=bool)
+        for chunk in self._chunks(placed):
+            inside = chunk.within(placed)
+            seen, into = inside.seen_from(chunk), inside.seen_from(placed)
+            values, known = self._warped(Frame(*chunk.shape, self._transform(chunk), self._grid.crs))
+            pixels[:, into.rows, into.cols] = values[:, seen.rows, seen.cols]
+            valid[into.rows, into.cols] = known[seen.rows, seen.cols]
+        return pixels, valid
+
+    def _chunks(self, window: Window) -> Iterator[Window]:
+        """Chunks that a window of the grid touches; their edges are multiples of their side from the CRS's origin."""
+        side = self.block_shape[0]
+        first_row, first_col = (math.floor(Fraction(round(v * _ANCHOR), _ANCHOR)) for v in self._grid.absolute_origin)
+        top, left = -((window.row + first_row) % side), -((window.col + first_col) % side)
+        for row in range(window.row + top, window.row + window.height, side):
+            for col in range(window.col + left, window.col + window.width, side):
+                yield Window(row, col, side, side)
+
+    def _transform(self, window: Window) -> Affine:
+        """Of a window of the grid, the same however the grid's own first pixel was written."""
+        t, (row, col) = self._grid.transform, self._grid.absolute_origin
+        axes = Affine(t.a, t.b, 0.0, t.d, t.e, 0.0)
+        first = Affine.translation(
+            round((col + window.col) * _ANCHOR) / _ANCHOR, round((row + window.row) * _ANCHOR) / _ANCHOR
+        )
+        placed: Affine = axes @ first
+        return placed
+
+    def _warped(self, onto: Frame, coarser: float = 1.0) -> Decoded:
+        """The source on a frame.
+
+        Args:
+            coarser: times that the frame's pixels are larger than the grid's; beyond 1, for a look at the whole.
+        """
+        bands, values_dtype = len(self.bands.numbers), self.dtype
+        needed = self._needed(onto)
+        if needed is None:
+            return np.zeros((bands, *onto.shape), dtype=values_dtype), np.zeros(onto.shape, dtype=bool)
+        window, step = needed, max(1, math.floor(coarser * self._ratio))
+        pixels, valid = _padded(self._source, window, step)
+        exact = "float64" if values_dtype.itemsize > 2 and values_dtype.name != "float32" else "float32"
+        # the last band is the share of a pixel that is valid; GDAL leaves NaN out of its averages
+        stacked = np.concatenate([np.where(valid, pixels, np.nan), valid[None]]).astype(exact)
+        target = np.zeros((bands + 1, *onto.shape), dtype=exact)
+        reproject(
+            stacked,
+            target,
+            src_transform=self._source.frame.crop(window).transform @ Affine.scale(step),
+            src_crs=self._source.frame.crs,
+            dst_transform=onto.transform,
+            dst_crs=onto.crs,
+            src_nodata=math.nan,
+            dst_nodata=math.nan,
+            resampling=Resampling.average if self._ratio > 1 else Resampling.bilinear,
+            tolerance=0,
+        )
+        good = (target[-1] >= 0.5) & np.isfinite(target[:-1]).all(axis=0)
+        values = np.where(good, target[:-1], 0)
+        if values_dtype.kind != "f":
+            values = np.rint(values).clip(*ends_of(values_dtype))
+        return values.astype(values_dtype), good
+
+    def _needed(self, onto: Frame) -> Window | None:
+        """Pixels of the source around a frame; they may lie beyond its edge; None where the two do not meet."""
+        frame = self._source.frame
+        cols, rows = _in_pixels(onto, frame)
+        if not (np.isfinite(cols).all() and np.isfinite(rows).all()):
+            raise SceneError(
+                f"{self.paths[0]} cannot be brought to the CRS of the first sheet; map it alone, or reproject it first"
+            )
+        margin = 2 + math.ceil(2 * self._ratio)
+        top, left = math.floor(rows.min()) - margin, math.floor(cols.min()) - margin
+        bottom, right = math.ceil(rows.max()) + margin, math.ceil(cols.max()) + margin
+        window = Window(top, left, bottom - top, right - left)
+        return window if window.within(frame.window).area else None
+
+
+def _padded(source: Source, window: Window, step: int) -> Decoded:
+    """Every `step`-th pixel of a window and where it is valid; nothing is beyond the source's edge."""
+    shape = -(-window.height // step), -(-window.width // step)
+    pixels: Array = np.zeros((len(source.bands.numbers), *shape), dtype="float64")
+    valid = np.zeros(shape, dtype=bool)
+    inside = window.within(source.frame.window)
+    into = inside.seen_from(window)
+    top, left = -(-into.row // step), -(-into.col // step)
+    height, width = -(-(into.row + into.height) // step) - top, -(-(into.col + into.width) // step) - left
+    if height > 0 and width > 0:
+        values, known = source.decode(inside, None if step == 1 else (height, width))
+        pixels[:, top : top + height, left : left + width] = values
+        valid[top : top + height, left : left + width] = known
+    return pixels, valid
+
+
+def _footprint(source: Source, grid: Frame) -> Window:
+    """The pixels of a grid that a source may fill."""
+    cols, rows = _in_pixels(source.frame, grid)
+    if not (np.isfinite(cols).all() and np.isfinite(rows).all()):
+        raise SceneError(f"{source.paths[0]} cannot be brought to the CRS of the first sheet; map it alone")
+    top, left = math.floor(rows.min()), math.floor(cols.min())
+    return Window(top, left, math.ceil(rows.max()) - top, math.ceil(cols.max()) - left)
+
+
+def _in_pixels(frame: Frame, other: Frame) -> tuple[NDArray[np.float64], ...]:
+    """Columns and rows in another frame of points spread over a frame."""
+    across, down = np.meshgrid(np.linspace(0, frame.width, _LATTICE), np.linspace(0, frame.height, _LATTICE))
+    xs, ys = _moved(frame.transform, across.ravel(), down.ravel())
+    try:
+        xs, ys = Transformer.from_crs(frame.crs, other.crs, always_xy=True).transform(xs, ys)
+    except ProjError as error:
+        raise SceneError(f"no way leads from one sheet's CRS to another's ({error}); reproject one of them") from error
+    return _moved(~other.transform, np.asarray(xs), np.asarray(ys))
+
+
+def _moved(by: Affine, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    return by.a * xs + by.b * ys + by.c, by.d * xs + by.e * ys + by.f

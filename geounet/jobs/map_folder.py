@@ -1,0 +1,85 @@
+"""The folder of a map: made ready for a job, recognised when it is finished, cleared of what a killed job left."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from geounet.errors import OutputError
+from geounet.files import translated, whole_file
+from geounet.jobs.guard import NAME as JOB
+from geounet.jobs.guard import Guard
+from geounet.jobs.outputs import ALL, PARTS, SUMMARY
+
+
+@dataclass(frozen=True, slots=True)
+class MapFolder:
+    """A folder, and all that the answer of its job depends on.
+
+    Args:
+        outputs: files that a finished folder holds.
+    """
+
+    folder: Path
+    settings: Mapping[str, object]
+    outputs: Sequence[str]
+
+    @property
+    def guard(self) -> Guard:
+        return Guard(self.folder, self.settings, SUMMARY)
+
+    def claimed(self, *, overwrite: bool) -> dict[str, object] | None:
+        """The summary of this job where it was finished before; else None, and the folder is made ready for it.
+
+        Raises:
+            OutputError: the folder cannot be written, or holds another job's output.
+        """
+        if "!" in str(self.folder):  # what writes the GeoPackage takes the rest for a file in an archive
+            raise OutputError(
+                f"{self.folder} has a '!' in its path, where no GeoPackage can be written; choose another --out"
+            )
+        state = self.guard.state(overwrite=overwrite)
+        if state == "finished" and (before := self._summary()) is not None:
+            shutil.rmtree(self.folder / PARTS, ignore_errors=True)
+            return before
+        if state == "new" or overwrite:
+            self._clear()
+        self._sweep()
+        self.guard.claim()
+        return None
+
+    def finish(self, summary: Mapping[str, object]) -> None:
+        """Write the summary, which is the proof of the other files, and take the parts away."""
+        with whole_file(self.folder / SUMMARY) as unfinished:
+            unfinished.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+        shutil.rmtree(self.folder / PARTS)
+
+    def abandon(self) -> None:
+        """Leave the folder as it was before a job that has nothing to go on from."""
+        shutil.rmtree(self.folder / PARTS, ignore_errors=True)
+        self.guard.release()
+
+    def _summary(self) -> dict[str, object] | None:
+        """The summary of a finished job; None where it or another output is missing or damaged: it is done again."""
+        if not all((self.folder / name).exists() for name in self.outputs):
+            return None
+        try:
+            summary = json.loads((self.folder / SUMMARY).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return summary if isinstance(summary, dict) else None
+
+    def _sweep(self) -> None:
+        """Take away what a killed job was writing."""
+        with translated(self.folder):
+            for name in (*ALL, JOB):
+                for unfinished in self.folder.glob(f".{Path(name).stem}-*"):
+                    unfinished.unlink()
+
+    def _clear(self) -> None:
+        """Take away what an earlier job of this kind left; what it did not write stays."""
+        with translated(self.folder):
+            for name in ALL:
+                (self.folder / name).unlink(missing_ok=True)
+            shutil.rmtree(self.folder / PARTS, ignore_errors=True)
