@@ -85,6 +85,11 @@ class Handles:
         self._open.move_to_end(path)
         return self._open[path]
 
+    def forget(self, path: str) -> None:
+        """Close a file that failed: GDAL may keep zeros for what it could not read, and hand them out next time."""
+        if path in self._open:
+            self._open.pop(path).close()
+
     def close(self) -> None:
         while self._open:
             self._open.popitem()[1].close()

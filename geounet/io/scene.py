@@ -222,11 +222,11 @@ def _view(frame: Frame, area: PixelPolygons | None, aoi: Path | None) -> Window:
     """
     if area is None:
         return frame.window
-    left, top, right, bottom = (float(v) for v in shapely.total_bounds(area.geometry))
-    if math.isnan(left):
-        left = top = right = bottom = -1.0
-    row, col = math.floor(top), math.floor(left)
-    view = Window(row, col, math.ceil(bottom) - row, math.ceil(right) - col).within(frame.window)
+    view = Window(0, 0, 0, 0)
+    if area.geometry.size:
+        left, top, right, bottom = (float(v) for v in shapely.total_bounds(area.geometry))
+        row, col = math.floor(top), math.floor(left)
+        view = Window(row, col, math.ceil(bottom) - row, math.ceil(right) - col).within(frame.window)
     if not view.area:
         raise LabelError(f"the polygons of --aoi {aoi} miss the scene; check that both are of one place")
     return view

@@ -84,7 +84,7 @@ class Warped:
         if shape is not None:
             down, across = window.height / shape[0], window.width / shape[1]
             small = Frame(*shape, self._transform(placed) @ Affine.scale(across, down), self._grid.crs)
-            return self._warped(small, coarser=max(down, across))
+            return self._warped(small, step=max(1, math.floor(min(down, across) * self._ratio)))
         pixels: Array = np.zeros((len(self.bands.numbers), *window.shape), dtype=self.dtype)
         valid = np.zeros(window.shape, dtype=bool)
         for chunk in self._chunks(placed):
@@ -114,17 +114,16 @@ class Warped:
         placed: Affine = axes @ first
         return placed
 
-    def _warped(self, onto: Frame, coarser: float = 1.0) -> Decoded:
+    def _warped(self, onto: Frame, step: int = 1) -> Decoded:
         """The source on a frame.
 
         Args:
-            coarser: times that the frame's pixels are larger than the grid's; beyond 1, for a look at the whole.
+            step: every which pixel of the source is looked at; 1 for all of them.
         """
         bands, values_dtype = len(self.bands.numbers), self.dtype
-        needed = self._needed(onto)
-        if needed is None:
+        window = self._needed(onto)
+        if window is None:
             return np.zeros((bands, *onto.shape), dtype=values_dtype), np.zeros(onto.shape, dtype=bool)
-        window, step = needed, max(1, math.floor(coarser * self._ratio))
         pixels, valid = _padded(self._source, window, step)
         exact = "float64" if values_dtype.itemsize > 2 and values_dtype.name != "float32" else "float32"
         # the last band is the share of a pixel that is valid; GDAL leaves NaN out of its averages

@@ -166,6 +166,7 @@ def infer(
         "aoi": aoi and identity(aoi),
         "stretch": stretch,
         "nodata": str(nodata),  # NaN is not equal to itself
+        "no_resample": no_resample,
         "output_grid": output_grid,
         "vectors": vectors and asdict(vectors),
         "compress": compress,
@@ -225,7 +226,6 @@ def _resolved(scene: Scene, segmenter: TorchSegmenter, grid: WindowGrid) -> dict
         "geounet": __version__,
         "scenes": scene.identity,
         "bands": list(scene.bands.numbers),
-        "ground_resolution": scene.frame.ground_resolution,
         "window": grid.largest,
         "halo": grid.halo,
         "device": str(runtime.device),
@@ -289,7 +289,7 @@ def _summary(job: _Job, predicted: Predicted, polygons: int) -> dict[str, object
     seconds = job.clock.seconds("read", "forward", "write", "assemble", "vectorize")
     pixels = job.grid.height * job.grid.width
     kept = (
-        "halo", "stitch", "tta", "threshold", "device", "precision", "backend", "model_sha256", "ground_resolution",
+        "halo", "stitch", "tta", "threshold", "device", "precision", "backend", "model_sha256",
         "output_grid",
     )  # fmt: skip
     return {
@@ -299,6 +299,7 @@ def _summary(job: _Job, predicted: Predicted, polygons: int) -> dict[str, object
         **asdict(predicted),
         "window": max(job.grid.window_shape),
         **{key: job.settings[key] for key in kept},
+        "ground_resolution": job.scene.frame.ground_resolution,
         "polygons": polygons,
         "unreadable": job.unreadable.listed(),
         "seconds": seconds,

@@ -1,0 +1,101 @@
+"""A file as a source of pixels: stretched values, and blocks that cannot be read."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from numpy.testing import assert_array_equal
+
+from geounet.block import Array
+from geounet.errors import SceneError, SettingsError
+from geounet.grid import Window
+from geounet.io.scene import open_scene
+from geounet.io.source import Reading, Stretch
+from tests.scenes import noise, write_scene
+
+
+@pytest.mark.parametrize(
+    ("stretch", "values", "expected"),
+    [
+        pytest.param(Stretch(0, 1000, "uint8"), [0, 500, 1000, 4000], [0, 128, 255, 255], id="16 bits to 8"),
+        pytest.param(Stretch(100, 200, "uint16"), [99, 100, 150, 201], [0, 0, 32768, 65535], id="8 bits to 16"),
+        pytest.param(Stretch(-1, 1, "float32"), [-2, 0, 1, np.nan], [0, 0.5, 1, 0], id="floats"),
+        pytest.param(Stretch(0, 255, "int16"), [0, 255], [-32768, 32767], id="to signed"),
+    ],
+)
+def test_a_stretch_brings_two_values_to_the_ends_of_a_type(
+    stretch: Stretch, values: list[float], expected: list[float]
+) -> None:
+    stretched = stretch.applied(np.array(values))
+    assert stretched.dtype == stretch.dtype
+    assert stretched.tolist() == expected
+
+
+def test_a_stretch_without_extent_is_refused() -> None:
+    with pytest.raises(SettingsError, match="stretch 5,5 must give a smaller value, then a larger one"):
+        Stretch(5, 5, "uint8")
+
+
+def test_nodata_is_looked_for_before_values_are_stretched(tmp_path: Path) -> None:
+    pixels = np.full((1, 20, 20), 900, dtype="uint16")
+    pixels[:, :5] = 3000  # beyond the stretch's end, like the pixels without data
+    path = write_scene(tmp_path / "a.tif", pixels, nodata=3000)
+    with open_scene(path, Reading(stretch=Stretch(0, 1000, "uint8"))) as scene:
+        read, valid = scene.read(scene.frame.window)
+    assert scene.dtype == "uint8"
+    assert not valid.values[0, :5].any()
+    assert valid.values[0, 5:].all()
+    assert set(np.unique(read.values[:, 5:])) == {230}
+
+
+def with_bad_block(path: Path, row: int, col: int) -> Array:
+    """A scene of 4 x 5 blocks of 16 px, of which one holds rubbish; its pixels."""
+    pixels = noise(64, 80)
+    write_scene(path, pixels, block=16, compress="deflate")
+    with rasterio.open(path) as dataset:
+        offset = int(dataset.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=1))
+        size = int(dataset.get_tag_item(f"BLOCK_SIZE_{col}_{row}", "TIFF", bidx=1))
+    content = bytearray(path.read_bytes())
+    content[offset : offset + size] = b"\xff" * size
+    path.write_bytes(content)
+    return pixels
+
+
+def test_a_block_that_cannot_be_read_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    with_bad_block(tmp_path / "a.tif", 1, 2)
+    with (
+        open_scene(tmp_path / "a.tif") as scene,
+        pytest.raises(SceneError, match=r"a\.tif cannot be read at row 0, column 0 .* with --skip-unreadable"),
+    ):
+        scene.read(scene.frame.window)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 2.0], ids="ratio {}".format)
+def test_a_block_that_cannot_be_read_has_no_data_where_that_is_wanted_and_nothing_else_is_lost(
+    tmp_path: Path, ratio: float
+) -> None:
+    pixels = with_bad_block(tmp_path / "a.tif", 1, 2)
+    told = set()
+    with open_scene(
+        tmp_path / "a.tif", Reading(unreadable=lambda *block: told.add(block)), resolution=0.3 * ratio
+    ) as scene:
+        read, valid = scene.read(scene.frame.window)
+        part, known = scene.read(Window(10, 20, 9, 11))
+    assert told == {(str(tmp_path / "a.tif"), Window(16, 32, 16, 16))}
+    assert_array_equal(known.values, valid.cut(known.window).values)
+    assert_array_equal(np.where(known.values, part.values, 0), np.where(known.values, read.cut(part.window).values, 0))
+    if ratio == 1:
+        expected = np.ones((64, 80), dtype=bool)
+        expected[16:32, 32:48] = False
+        assert_array_equal(valid.values[0], expected)
+        assert_array_equal(read.values[:, expected], pixels[:, expected])
+
+
+def test_a_small_picture_of_a_scene_with_a_bad_block_shows_the_rest(tmp_path: Path) -> None:
+    with_bad_block(tmp_path / "a.tif", 1, 2)
+    with open_scene(tmp_path / "a.tif", Reading(unreadable=lambda *_: None)) as scene:
+        _, valid = scene.thumbnail(40)
+    assert valid.shape == (32, 40)
+    assert (~valid).sum() == 8 * 8
+    assert not valid[8:16, 16:24].any()

@@ -1,0 +1,206 @@
+"""infer on many sheets, in an area of interest, with values stretched and blocks that cannot be read."""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import pytest
+import rasterio
+import shapely
+from numpy.testing import assert_array_equal
+
+from geounet.block import Array
+from geounet.errors import SceneError, SettingsError
+from geounet.grid import Window
+from geounet.jobs.infer import infer
+from geounet.legend import NODATA
+from tests.io.test_sheet import with_bad_block
+from tests.models import tiny_model
+from tests.scenes import UTM, noise, write_polygons, write_scene
+
+mapped = partial(infer, device="cpu", precision="fp32", window=64)
+CONTEXT = 16  # pixels, more than the halo of the tiny model
+
+
+def levels(folder: Path) -> Array:
+    with rasterio.open(folder / "probability.tif") as dataset:
+        values: Array = dataset.read(1)
+    return values
+
+
+def sheets_of(folder: Path, windows: Sequence[Window], seed: int = 0) -> list[Path]:
+    """Sheets of one surface."""
+    surface = noise(300, 300, seed=seed)
+    return [
+        write_scene(folder / f"{i}.tif", surface[:, w.rows, w.cols], UTM.cropped(w.row, w.col))
+        for i, w in enumerate(windows)
+    ]
+
+
+@pytest.fixture(scope="module")
+def quarters(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("quarters")
+    return sheets_of(folder, [Window(r, c, 80, 90) for r in (0, 80) for c in (0, 90)])
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory, quarters: list[Path], model: Path) -> Path:
+    """The map of the surface as one scene."""
+    folder = tmp_path_factory.mktemp("one")
+    whole = write_scene(folder / "whole.tif", noise(300, 300)[:, :160, :180])
+    mapped(whole, model=model, out=folder / "map")
+    return folder / "map"
+
+
+def test_sheets_give_the_map_of_the_scene_they_were_cut_from(
+    one: Path, quarters: list[Path], model: Path, tmp_path: Path
+) -> None:
+    mapped(quarters, model=model, out=tmp_path / "map")
+    apart = np.abs(levels(tmp_path / "map").astype(int) - levels(one))
+    assert apart.max() <= 1
+    ours, theirs = (
+        pyogrio.read_dataframe(folder / "footprints.gpkg", layer="building") for folder in (tmp_path / "map", one)
+    )
+    seam = shapely.box(*(UTM.transform @ (88, 160)), *(UTM.transform @ (92, 0)))
+    assert ours.intersects(seam).sum() == theirs.intersects(seam).sum() > 0
+    summary = json.loads((tmp_path / "map" / "summary.json").read_text())
+    assert summary["scenes"] == [str(path) for path in quarters]
+    assert summary["size"] == [160, 180]
+
+
+@pytest.mark.parametrize("added", [Window(90, 170, 60, 70), Window(230, 230, 50, 50)], ids=["beside", "far"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_sheet_added_changes_the_answer_nowhere_else(
+    tmp_path: Path, model: Path, added: Window, *, first: bool
+) -> None:
+    here = [Window(100, 100, 60, 70), Window(20, 90, 80, 60)]
+    paths = sheets_of(tmp_path, [*here, added])
+    mapped(paths[:2], model=model, out=tmp_path / "before")
+    mapped([paths[2], *paths[:2]] if first else paths, model=model, out=tmp_path / "after")
+    before, after = levels(tmp_path / "before"), levels(tmp_path / "after")
+    whole = np.full((400, 400), NODATA)
+    row, col = min(w.row for w in (*here, added)), min(w.col for w in (*here, added))
+    whole[row : row + after.shape[0], col : col + after.shape[1]] = after
+    now = whole[20 : 20 + before.shape[0], 90 : 90 + before.shape[1]]
+    kept = np.ones(before.shape, dtype=bool)
+    near = added.grown(2 * CONTEXT).within(Window(20, 90, *before.shape)).seen_from(Window(20, 90, *before.shape))
+    kept[near.rows, near.cols] = False
+    assert kept.mean() > 0.4
+    # float32 sums differ in their last digits with the place in the window: a level, where it lies on the edge of two
+    assert np.abs(before.astype(int) - now)[kept].max() <= 1
+    assert_array_equal((before == NODATA)[kept], (now == NODATA)[kept])
+
+
+def test_ground_without_a_sheet_is_nodata_and_is_not_computed(tmp_path: Path, model: Path) -> None:
+    paths = sheets_of(tmp_path, [Window(0, 0, 60, 60), Window(240, 240, 60, 60)])
+    result = mapped(paths, model=model, out=tmp_path / "map")
+    known = levels(tmp_path / "map") != NODATA
+    expected = np.zeros((300, 300), dtype=bool)
+    expected[:60, :60] = expected[240:, 240:] = True
+    assert_array_equal(known, expected)
+    windows, skipped = result.summary["windows"], result.summary["windows_skipped"]
+    assert isinstance(windows, int)
+    assert isinstance(skipped, int)
+    assert windows <= 0.2 * (windows + skipped)
+
+
+def test_an_area_of_interest_is_mapped_as_the_whole_is_and_no_more_is_computed(
+    one: Path, quarters: list[Path], model: Path, tmp_path: Path
+) -> None:
+    ring = [UTM.transform @ corner for corner in ((40, 30), (100, 50), (90, 120), (50, 100))]
+    aoi = write_polygons(tmp_path / "aoi.gpkg", [shapely.Polygon(ring)])
+    result = mapped(quarters, model=model, out=tmp_path / "map", aoi=aoi)
+    with rasterio.open(tmp_path / "map" / "probability.tif") as part, rasterio.open(one / "probability.tif") as whole:
+        ours = part.read(1)
+        col, row = (round(v) for v in ~whole.transform @ part.transform @ (0, 0))
+        theirs = whole.read(1)[row : row + part.height, col : col + part.width].astype(int)
+        centres = [part.transform @ (c + 0.5, r + 0.5) for r in range(part.height) for c in range(part.width)]
+    polygon, points = shapely.Polygon(ring), shapely.points(centres)
+    inside = shapely.contains(polygon, points).reshape(ours.shape)
+    clear = shapely.distance(polygon.exterior, points).reshape(ours.shape) > 0.05  # it came here by way of degrees
+    assert ours.shape[0] <= 94
+    assert_array_equal((ours != NODATA)[clear], inside[clear])
+    assert np.abs(ours - theirs)[ours != NODATA].max() <= 1
+    assert result.summary["pixels"] == ours.size
+
+
+def test_a_scene_of_another_type_is_mapped_by_a_stretch_and_refused_without(tmp_path: Path, model: Path) -> None:
+    eight = noise(80, 90)
+    plain = write_scene(tmp_path / "8.tif", eight)
+    sixteen = write_scene(tmp_path / "16.tif", eight.astype("uint16") * 4 + 100)
+    with pytest.raises(SceneError, match=r"has uint16 pixels, .* uint8; give --stretch MIN,MAX"):
+        mapped(sixteen, model=model, out=tmp_path / "refused")
+    assert not (tmp_path / "refused").exists()
+    mapped(plain, model=model, out=tmp_path / "plain")
+    mapped(sixteen, model=model, out=tmp_path / "stretched", stretch=(100, 100 + 4 * 255))
+    assert_array_equal(levels(tmp_path / "plain"), levels(tmp_path / "stretched"))
+
+
+def test_a_block_that_cannot_be_read_stops_the_job_or_becomes_nodata_and_is_listed(tmp_path: Path, model: Path) -> None:
+    path = tmp_path / "a.tif"
+    with_bad_block(path, 1, 2)
+    with pytest.raises(SceneError, match="--skip-unreadable"):
+        mapped(path, model=model, out=tmp_path / "map")
+    result = mapped(path, model=model, out=tmp_path / "map", skip_unreadable=True)
+    expected = np.zeros((64, 80), dtype=bool)
+    expected[16:32, 32:48] = True
+    assert_array_equal(levels(tmp_path / "map") == NODATA, expected)
+    assert result.summary["unreadable"] == [{"scene": str(path), "window": [16, 32, 16, 16]}]
+
+
+def test_blocks_that_could_not_be_read_are_listed_by_a_job_that_goes_on(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.tif"
+    with_bad_block(path, 1, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr("geounet.jobs.infer._assemble", _power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            mapped(path, model=model, out=tmp_path / "map", skip_unreadable=True)
+    result = mapped(path, model=model, out=tmp_path / "map", skip_unreadable=True)
+    assert result.summary["parts_resumed"] == result.summary["parts"]
+    assert result.summary["unreadable"] == [{"scene": str(path), "window": [16, 32, 16, 16]}]
+
+
+def _power_cut(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_several_scenes_need_a_name_for_their_map(quarters: list[Path], model: Path) -> None:
+    with pytest.raises(SettingsError, match="4 scenes make one map, which needs a name; give --out"):
+        mapped(quarters, model=model)
+
+
+@pytest.mark.parametrize(
+    ("options", "differing"),
+    [
+        pytest.param({"aoi": "aoi.gpkg"}, "aoi", id="an area"),
+        pytest.param({"stretch": (0.0, 200.0)}, "stretch", id="a stretch"),
+        pytest.param({"tta": "flips"}, "tta", id="augmentation"),
+    ],
+)
+def test_each_new_setting_tells_one_job_from_another(
+    tmp_path: Path, model: Path, scene: Path, options: dict[str, object], differing: str
+) -> None:
+    from geounet.errors import OutputError
+
+    if "aoi" in options:
+        box = shapely.box(*(UTM.transform @ (0, 100)), *(UTM.transform @ (100, 0)))
+        options = {"aoi": write_polygons(tmp_path / "aoi.gpkg", [box])}
+    mapped(scene, model=model, out=tmp_path / "map")
+    with pytest.raises(OutputError, match=rf"differs in {differing}\)"):
+        mapped(scene, model=model, out=tmp_path / "map", **options)  # type: ignore[arg-type]
+
+
+def test_a_16_bit_model_maps_16_bit_sheets_of_two_crs(tmp_path: Path) -> None:
+    model = tiny_model(tmp_path / "m.safetensors", dtype="uint16", mean=2000.0, std=1150.0)
+    first = write_scene(tmp_path / "a.tif", noise(70, 80, dtype="uint16"))
+    from tests.io.test_mosaic import OTHERS
+
+    other = write_scene(tmp_path / "b.tif", noise(90, 90, dtype="uint16"), OTHERS["web mercator"])
+    result = mapped([first, other], model=model, out=tmp_path / "map")
+    assert result.summary["windows"]
+    assert 0.5 < (levels(tmp_path / "map") != NODATA).mean() < 1
