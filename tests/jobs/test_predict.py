@@ -20,6 +20,7 @@ from geounet.io.scene import Scene, open_scene
 from geounet.jobs.predict import Predicted, predict_parts
 from geounet.legend import NODATA
 from geounet.nn.views import VIEWS
+from geounet.rule import LEVELS, cut_level
 from tests.models import BrightIsBuilding, PowerCutError, segmenter_of, tiny_model
 from tests.scenes import UTM, noise, write_scene
 
@@ -38,9 +39,10 @@ def network(folder: Path) -> Segmenter:
 
 
 @pytest.fixture(scope="session")
-def networks(folder: Path, network: Segmenter) -> dict[str, Segmenter]:
-    """The same one by its test-time augmentations."""
-    return {tta: segmenter_of(folder / "model.safetensors", tta=tta) for tta in VIEWS}  # type: ignore[arg-type]
+def networks(folder: Path) -> dict[tuple[str, int], Segmenter]:
+    """Real networks by test-time augmentation and depth, on pooling grids of 2 to 16 pixels."""
+    paths = {depth: tiny_model(folder / f"depth_{depth}.safetensors", depth=depth, width=2) for depth in (1, 2, 3, 4)}
+    return {(tta, depth): segmenter_of(paths[depth], tta=tta) for tta in VIEWS for depth in paths}  # type: ignore[arg-type]
 
 
 def grid_of(scene: Scene, segmenter: Segmenter, window: int = 10_000) -> WindowGrid:
@@ -73,32 +75,39 @@ def scores_of(scene: Scene, segmenter: Segmenter, window: int) -> Array:
     return found
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=200)
 @given(
-    shape=st.tuples(st.integers(1, 120), st.integers(1, 120)),
-    window=st.integers(68, 150),
-    origin=st.tuples(st.integers(0, 3), st.integers(0, 3)),
-    tta=st.sampled_from(sorted(VIEWS)),
+    shape=st.tuples(st.integers(1, 160), st.integers(1, 160)),
+    depth=st.integers(1, 4),
+    core=st.integers(0, 60),
+    origin=st.tuples(st.integers(0, 15), st.integers(0, 15)),
+    tta=st.sampled_from((*["none"] * 8, *sorted(VIEWS))),
     seed=st.integers(0, 99),
 )
 def test_tiled_prediction_equals_that_of_the_whole_scene(
     *,
     folder: Path,
-    networks: dict[str, Segmenter],
+    networks: dict[tuple[str, int], Segmenter],
     shape: tuple[int, int],
-    window: int,
+    depth: int,
+    core: int,
     origin: tuple[int, int],
     tta: str,
     seed: int,
 ) -> None:
+    network = networks[tta, depth]
+    window = 2 * network.card.halo + network.card.alignment + core
     seen = np.random.default_rng(seed).random(shape) < 0.9
     seen[0, 0] = True
     path = write_scene(folder / "any.tif", noise(*shape, seed=seed), UTM.cropped(*origin), mask=seen)
     with open_scene(path) as scene:
-        whole, tiled = (scores_of(scene, networks[tta], side) for side in (10_000, window))
+        whole, tiled = (scores_of(scene, network, side) for side in (10_000, window))
     both = ~np.isnan(whole) & ~np.isnan(tiled)
     assert both[seen].all()
     assert np.abs(whole - tiled)[both].max() <= 1e-5
+    certain = both & (np.abs(whole - (cut_level(0.5) - 0.5) / LEVELS) > 1e-4)
+    one, other = (np.rint(LEVELS * chances[certain]) >= cut_level(0.5) for chances in (whole, tiled))
+    assert_array_equal(one, other)
 
 
 def test_the_network_of_these_tests_is_not_indifferent(folder: Path, network: Segmenter) -> None:
