@@ -30,7 +30,9 @@ class Predicted:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Part:
+class ReadPart:
+    """A run of neighbouring windows, where the map has pixels in all they cover, and what the network is given."""
+
     plans: Sequence[PlannedWindow]
     valid: Block
     pieces: Sequence[Piece]
@@ -62,7 +64,7 @@ def predict_parts(
     computed: list[int] = []
 
     def predicted() -> Iterator[Block]:
-        with closing(ahead(clock.timed("read", _read(scene, missing)))) as inputs:
+        with closing(ahead(clock.timed("read", read_parts(scene, missing)))) as inputs:
             for part in inputs:
                 computed.append(len(part.pieces))
                 answers = clock.timed("forward", segmenter.predict(part.pieces))
@@ -86,8 +88,8 @@ def predict_parts(
     )
 
 
-def _read(scene: Scene, parts: Sequence[Sequence[PlannedWindow]]) -> Iterator[_Part]:
+def read_parts(scene: Scene, parts: Sequence[Sequence[PlannedWindow]]) -> Iterator[ReadPart]:
     """Each part's pixels, in one reading, cut into windows."""
     for plans in parts:
         pixels, valid = scene.read(part_input(plans))
-        yield _Part(plans, valid, list(cut(pixels, valid, plans)))
+        yield ReadPart(plans, valid, list(cut(pixels, valid, plans)))
