@@ -87,15 +87,15 @@ class BrightIsBuilding:
 
     def scores(self, pieces: Iterable[Piece]) -> Iterator[Block]:
         for piece in pieces:
+            if self.pieces_left is not None:
+                if self.pieces_left == 0:
+                    raise PowerCutError
+                self.pieces_left -= 1
             chance = (piece.pixels.values[0] / 255).astype("float32")
             yield Block(piece.pixels.window, np.stack([1 - chance, chance]))
 
     def predict(self, pieces: Iterable[Piece]) -> Iterator[Block]:
         for piece, scores in zip(pieces, self.scores(pieces), strict=True):
-            if self.pieces_left is not None:
-                if self.pieces_left == 0:
-                    raise PowerCutError
-                self.pieces_left -= 1
             yield self.strip(scores.cut(piece.core))
 
     def strip(self, scores: Block) -> Block:

@@ -2,21 +2,27 @@
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import rasterio
 import rasterio.shutil
+from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
+from rasterio.windows import Window as RasterioWindow
 
 from geounet.block import Block
+from geounet.errors import OutputError
 from geounet.files import translated, whole_file
 from geounet.frame import Frame
 from geounet.grid import Window
-from geounet.io.gdal import check_written, gdal, writing
+from geounet.io.gdal import check_written, gdal, opened, reason, writing
 from geounet.legend import NODATA, Legend
 from geounet.rule import LEVELS
 
@@ -25,7 +31,7 @@ _TILE = 512
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A folder of parts of one raster: (bands, height, width) uint8, 255 where there is no data.
+    """A folder of parts of one raster: (bands, height, width) uint8, 255 where there is no data, or floats and NaN.
 
     A part exists when its line is in the journal and its file has the checksum given there; a part without data has a
     line and no file.
@@ -34,6 +40,7 @@ class Parts:
     folder: Path
     frame: Frame
     bands: int
+    dtype: Literal["uint8", "float32"] = "uint8"
 
     @property
     def _journal(self) -> Path:
@@ -56,20 +63,40 @@ class Parts:
                 found[window] = checksum is not None
         return found
 
-    def write(self, block: Block) -> None:
-        """Write a part, then its line in the journal; one of nodata alone is only noted.
+    def write(self, block: Block) -> bool:
+        """Write a part, then its line in the journal; one of nodata alone is only noted. Whether it holds data.
 
         Raises:
             OutputError: the disk is full or the folder cannot be written.
         """
-        assert (len(block.values), block.values.dtype.name) == (self.bands, "uint8")
-        if (block.values == NODATA).all():
+        assert (len(block.values), block.values.dtype.name) == (self.bands, self.dtype)
+        if (np.isnan(block.values) if self.dtype == "float32" else block.values == NODATA).all():
             self._note(block.window, None)
-            return
+            return False
         path = self._path(block.window)
         with whole_file(path) as unfinished:
             _write(unfinished, block, self.frame)
         self._note(block.window, _checksum(path))
+        return True
+
+    def read(self, part: Window, inside: Window) -> Block:
+        """The pixels of a part with data that lie in the window `inside`, and in the part.
+
+        Raises:
+            OutputError: it cannot be read.
+        """
+        asked, path = inside.seen_from(part), self._path(part)
+        place = RasterioWindow(asked.col, asked.row, asked.width, asked.height)
+        with gdal(), opened(path, OutputError, "part") as dataset:
+            try:
+                return Block(inside, dataset.read(window=place))
+            except RasterioError as error:
+                raise OutputError(f"{path} cannot be read ({reason(error)}); run the job again") from error
+
+    def remove(self, part: Window) -> None:
+        """Take a part's file away; it counts as missing again."""
+        with translated(self.folder, "cleared"):
+            self._path(part).unlink(missing_ok=True)
 
     def _note(self, window: Window, checksum: str | None) -> None:
         entry = [window.row, window.col, window.height, window.width]
@@ -133,13 +160,13 @@ def _write(path: Path, block: Block, frame: Frame) -> None:
     with writing(path), gdal(), MemoryFile() as memory:
         with memory.open(
             driver="GTiff",
-            dtype="uint8",
+            dtype=block.values.dtype.name,
             count=len(block.values),
             height=height,
             width=width,
             transform=placed.transform,
             crs=placed.crs,
-            nodata=NODATA,
+            nodata=NODATA if block.values.dtype == "uint8" else math.nan,
             tiled=True,
             blockxsize=_TILE,
             blockysize=_TILE,

@@ -14,6 +14,7 @@ from geounet.grid import WindowGrid
 from geounet.io.parts import CogOptions, Layer, Parts, probability_layers, write_category_names
 from geounet.io.scene import Scene, open_scene
 from geounet.io.source import Nodata, Reading, Stretch
+from geounet.jobs.blend import predict_blended
 from geounet.jobs.map_folder import MapFolder
 from geounet.jobs.outputs import ALL, CLASSES, FOOTPRINTS, PARTS, PROBABILITY
 from geounet.jobs.pipeline import Clock, peak_memory_mb
@@ -250,7 +251,8 @@ def _mapped(job: _Job) -> dict[str, object]:
 
 def _predicted(job: _Job) -> Predicted:
     try:
-        return predict_parts(job.scene, job.segmenter, job.grid, job.parts, clock=job.clock, track=job.track)
+        predict = predict_blended if job.settings["stitch"] == "hann" else predict_parts
+        return predict(job.scene, job.segmenter, job.grid, job.parts, clock=job.clock, track=job.track)
     except SceneError:
         if not job.parts.finished():  # nothing to go on from
             job.map_folder.abandon()

@@ -30,7 +30,9 @@ class Predicted:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Part:
+class ReadPart:
+    """A run of neighbouring windows, where the map has pixels in all they cover, and what the network is given."""
+
     plans: Sequence[PlannedWindow]
     kept: Block
     pieces: Sequence[Piece]
@@ -62,7 +64,7 @@ def predict_parts(
     computed: list[int] = []
 
     def predicted() -> Iterator[Block]:
-        with closing(ahead(clock.timed("read", _read(scene, missing)))) as inputs:
+        with closing(ahead(clock.timed("read", read_parts(scene, missing)))) as inputs:
             for part in inputs:
                 computed.append(len(part.pieces))
                 answers = clock.timed("forward", segmenter.predict(part.pieces))
@@ -86,13 +88,13 @@ def predict_parts(
     )
 
 
-def _read(scene: Scene, parts: Sequence[Sequence[PlannedWindow]]) -> Iterator[_Part]:
+def read_parts(scene: Scene, parts: Sequence[Sequence[PlannedWindow]]) -> Iterator[ReadPart]:
     """Each part's pixels, in one reading, cut into windows; a part without a pixel of the scene is not read."""
     for plans in parts:
-        kept = scene.covered(part_core(plans))
-        if not kept.values.any():
-            yield _Part(plans, kept, [])
+        kept = scene.covered(part_input(plans))
+        if not kept.cut(part_core(plans)).values.any():
+            yield ReadPart(plans, kept, [])
             continue
-        pixels, valid = scene.read(part_input(plans))
-        kept.values[:] &= valid.cut(kept.window).values
-        yield _Part(plans, kept, list(cut(pixels, valid, plans, kept)))
+        pixels, valid = scene.read(kept.window)
+        kept.values[:] &= valid.values
+        yield ReadPart(plans, kept, list(cut(pixels, valid, plans, kept)))
