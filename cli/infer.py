@@ -98,6 +98,11 @@ def command(
     if quiet:
         return
     summary = result.summary
+    unreadable = summary["unreadable"]
+    assert isinstance(unreadable, list)
+    for block in unreadable:
+        row, col, height, width = block["window"]
+        click.echo(f"{block['scene']}: {height} x {width} pixels at row {row}, column {col} could not be read: nodata")
     click.echo(
         f"{result.out}: {summary['polygons']:,} footprints from {summary['pixels']:,} pixels "
         f"at {summary['megapixels_per_second']} Mpx/s"

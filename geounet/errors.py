@@ -16,6 +16,10 @@ class SceneError(GeoUNetError):
     """A scene that cannot be opened, read, or used with this model."""
 
 
+class UnreadableError(SceneError):
+    """A part of a scene that cannot be read, though the rest can."""
+
+
 class LabelError(GeoUNetError):
     """Labels that cannot be read, or do not fit their scene."""
 

@@ -12,7 +12,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from geounet.block import Array
-from geounet.errors import SceneError
+from geounet.errors import SceneError, UnreadableError
 from geounet.files import identity
 from geounet.frame import Frame
 from geounet.grid import Window
@@ -82,16 +82,16 @@ class Sheet:
         """Pixels of the file and where they are valid, from one decoding.
 
         Raises:
-            SceneError: a part of the file that cannot be read.
+            UnreadableError: a part of the file that cannot be read.
         """
         try:
             decoded = self._decoded(window, shape or window.shape)
         except (RasterioError, OSError, ValueError) as error:
             self._handles.forget(self.path)
             if self._unreadable is None:
-                raise SceneError(
+                raise UnreadableError(
                     f"{self.path} cannot be read at row {window.row}, column {window.col} ({reason(error)}); "
-                    "the file may be truncated: copy it again, or map what can be read with --skip-unreadable"
+                    "the file may be truncated: copy it again"
                 ) from error
             decoded = self._readable(window, shape or window.shape)
         self.decoded += _touched(window, self.block_shape).within(self.frame.window).area

@@ -8,7 +8,7 @@ from typing import Literal
 
 from geounet import __version__
 from geounet.card import ModelCard
-from geounet.errors import SceneError, SettingsError
+from geounet.errors import SceneError, SettingsError, UnreadableError
 from geounet.files import beside, identity
 from geounet.grid import WindowGrid
 from geounet.io.parts import CogOptions, Layer, Parts, probability_layers, write_category_names
@@ -253,9 +253,11 @@ def _predicted(job: _Job) -> Predicted:
     try:
         predict = predict_blended if job.settings["stitch"] == "hann" else predict_parts
         return predict(job.scene, job.segmenter, job.grid, job.parts, clock=job.clock, track=job.track)
-    except SceneError:
+    except SceneError as error:
         if not job.parts.finished():  # nothing to go on from
             job.map_folder.abandon()
+        if isinstance(error, UnreadableError):
+            raise UnreadableError(f"{error}, or add --skip-unreadable, which makes it nodata and goes on") from error
         raise
 
 

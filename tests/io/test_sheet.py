@@ -8,7 +8,7 @@ import rasterio
 from numpy.testing import assert_array_equal
 
 from geounet.block import Array
-from geounet.errors import SceneError, SettingsError
+from geounet.errors import SettingsError, UnreadableError
 from geounet.grid import Window
 from geounet.io.scene import open_scene
 from geounet.io.source import Reading, Stretch
@@ -66,7 +66,7 @@ def test_a_block_that_cannot_be_read_is_an_error_that_says_what_to_do(tmp_path: 
     with_bad_block(tmp_path / "a.tif", 1, 2)
     with (
         open_scene(tmp_path / "a.tif") as scene,
-        pytest.raises(SceneError, match=r"a\.tif cannot be read at row 0, column 0 .* with --skip-unreadable"),
+        pytest.raises(UnreadableError, match=r"a\.tif cannot be read at row 0, column 0 .* copy it again"),
     ):
         scene.read(scene.frame.window)
 

@@ -142,7 +142,7 @@ def test_a_scene_of_another_type_is_mapped_by_a_stretch_and_refused_without(tmp_
 def test_a_block_that_cannot_be_read_stops_the_job_or_becomes_nodata_and_is_listed(tmp_path: Path, model: Path) -> None:
     path = tmp_path / "a.tif"
     with_bad_block(path, 1, 2)
-    with pytest.raises(SceneError, match="--skip-unreadable"):
+    with pytest.raises(SceneError, match="copy it again, or add --skip-unreadable, which makes it nodata"):
         mapped(path, model=model, out=tmp_path / "map")
     result = mapped(path, model=model, out=tmp_path / "map", skip_unreadable=True)
     expected = np.zeros((64, 80), dtype=bool)
