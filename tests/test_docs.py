@@ -1,4 +1,4 @@
-"""Every example in README runs as it stands there, but for the length of the training."""
+"""Every example in README and docs runs as it stands there, but for the length of the training."""
 
 import re
 import shlex
@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[1]
 SHORT = ["--steps", "2", "--width", "2", "--batch-size", "1", "--device", "cpu"]
 
 
-def blocks(language: str) -> list[str]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def blocks(language: str, page: str = "README.md") -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
@@ -33,12 +33,20 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         crs = town.crs
     geopandas.read_file(ROOT / "sample_tiles" / "town_train.gpkg").to_file(folder / "buildings.geojson")
     geopandas.GeoSeries([bounds], crs=crs).to_crs(4326).to_file(folder / "labelled.geojson")
+    geopandas.GeoSeries([bounds.buffer(-30)], crs=crs).to_crs(4326).to_file(folder / "district.geojson")
+    (folder / "sheets").mkdir()
+    with rasterio.open(folder / "orthophoto.tif") as scene:
+        for col in (0, 320):
+            half = Window(col, 0, 320, 512)
+            profile = scene.profile | {"width": 320, "transform": scene.window_transform(half)}
+            with rasterio.open(folder / "sheets" / f"{col}.tif", "w", **profile) as sheet:
+                sheet.write(scene.read(window=half))
     return folder
 
 
 def run(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    words = shlex.split(command)
+    words = [name for word in shlex.split(command) for name in sorted(map(str, Path().glob(word))) or [word]]
     assert words[0] == "geounet", command
     extra = SHORT if words[1] == "train" else []
     with pytest.raises(SystemExit) as left:
@@ -56,6 +64,15 @@ def test_the_commands_of_the_readme_run_in_their_order(desk: Path, monkeypatch: 
         assert (desk / "orthophoto_map" / name).stat().st_size > 0
 
 
+def test_the_commands_of_the_page_on_mapping_run(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(desk)
+    if not (desk / "run").exists():
+        run("geounet train orthophoto.tif --labels buildings.geojson --out run", desk, monkeypatch)
+    for command in (line for block in blocks("sh", "docs/mapping.md") for line in block.splitlines()):
+        run(f"{command} --overwrite", desk, monkeypatch)
+        assert (desk / shlex.split(command)[-1] / "footprints.gpkg").stat().st_size > 0
+
+
 def test_the_python_example_of_the_readme_runs(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(desk)
     (code,) = blocks("python")
@@ -64,8 +81,9 @@ def test_the_python_example_of_the_readme_runs(desk: Path, monkeypatch: pytest.M
     assert (desk / "mapped" / "footprints.gpkg").exists()
 
 
-def test_what_the_readme_links_to_exists() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+def test_what_a_page_links_to_exists(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert links or page != "README.md"
+    assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []

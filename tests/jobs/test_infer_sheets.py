@@ -22,6 +22,7 @@ from tests.models import tiny_model
 from tests.scenes import UTM, noise, write_polygons, write_scene
 
 mapped = partial(infer, device="cpu", precision="fp32", window=64)
+OUTPUTS = ("classes.tif", "probability.tif", "footprints.gpkg")
 CONTEXT = 16  # pixels, more than the halo of the tiny model
 
 
@@ -167,6 +168,33 @@ def test_blocks_that_could_not_be_read_are_listed_by_a_job_that_goes_on(
 
 def _power_cut(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"stitch": "hann"}, {"tta": "d4"}, {"stretch": (0.0, 240.0)}],
+    ids=["exact", "hann", "augmented", "stretched"],
+)
+def test_what_lies_under_the_masks_of_sheets_changes_no_byte_of_the_map(
+    tmp_path: Path, model: Path, options: dict[str, object]
+) -> None:
+    from tests.io.test_mosaic import OTHERS
+
+    draw = np.random.default_rng(5)
+    seen = [draw.random((70, 80)) < 0.95, draw.random((90, 90)) < 0.95]
+    for rows in seen:
+        rows[30:50, 40:60] = False
+    maps = []
+    for value in (0, 255):
+        paths = []
+        for number, (mask, place) in enumerate(zip(seen, (UTM, OTHERS["web mercator"]), strict=True)):
+            pixels = np.where(mask, noise(*mask.shape, seed=number), np.uint8(value))
+            paths.append(write_scene(tmp_path / f"{number}.tif", pixels, place, mask=mask))
+        mapped(paths, model=model, out=tmp_path / str(value), **options)  # type: ignore[arg-type]
+        maps.append([(tmp_path / str(value) / name).read_bytes() for name in OUTPUTS])
+    assert maps[0] == maps[1]
+    known = levels(tmp_path / "0") != NODATA
+    assert 0.3 < known.mean() < 0.8
 
 
 def test_several_scenes_need_a_name_for_their_map(quarters: list[Path], model: Path) -> None:
