@@ -14,6 +14,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 from rasterio.windows import Window
 
 from geounet.errors import GeoUNetError, OutputError
+from geounet.files import advice
 
 logging.getLogger("rasterio").setLevel(logging.CRITICAL)  # what GDAL says comes back in the error that is raised
 
@@ -74,7 +75,7 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except (RasterioError, CPLE_BaseError) as error:  # copying lets GDAL's own errors through
-        raise OutputError(f"{path} cannot be written ({reason(error)}); choose another --out or make room") from error
+        raise OutputError(f"{path} cannot be written ({reason(error)}); {advice(error)}") from error
 
 
 def check_written(raster: Path) -> None:
