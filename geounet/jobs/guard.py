@@ -59,11 +59,9 @@ class Guard:
             unfinished.write_text(json.dumps(self._wanted(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
     def release(self) -> None:
-        """Take the mark away again, and the folder too where nothing else is in it."""
+        """Take the mark away again."""
         with translated(self.folder):
             (self.folder / NAME).unlink(missing_ok=True)
-            if not any(self.folder.iterdir()):
-                self.folder.rmdir()
 
     def _wanted(self) -> dict[str, object]:
         wanted: dict[str, object] = json.loads(json.dumps(dict(self.settings)))

@@ -17,7 +17,7 @@ from geounet.grid import WindowGrid
 from geounet.io.parts import CogOptions, Layer, Parts, probability_layers, write_category_names
 from geounet.io.scene import Nodata, Scene, open_scene
 from geounet.jobs.guard import NAME as JOB
-from geounet.jobs.guard import Guard
+from geounet.jobs.guard import Guard, alone
 from geounet.jobs.outputs import ALL, CLASSES, FOOTPRINTS, PARTS, PROBABILITY, SUMMARY
 from geounet.jobs.pipeline import Clock, peak_memory_mb
 from geounet.jobs.predict import Predicted, predict_parts
@@ -130,12 +130,14 @@ def infer(
     segmenter = load_segmenter(model, device, precision, None if batch_size == "auto" else batch_size, threshold)
     card = segmenter.card
     resolution = None if no_resample else card.ground_resolution
-    with open_scene(scene, bands=bands, colours=card.colours, nodata=nodata, resolution=resolution) as opened:
+    folder = out or default_out(scene)
+    opening = open_scene(scene, bands=bands, colours=card.colours, nodata=nodata, resolution=resolution)
+    with opening as opened, alone(folder):
         _check_fits(opened, card, no_resample=no_resample)
         grid = _grid(opened, card, 1536 if window == "auto" else window)
         asked = {"threshold": threshold, "nodata": str(nodata), "compress": compress}  # NaN is not equal to itself
         settings = _settings(opened, segmenter, grid, vectors) | {"model_sha256": model_hash(model)} | asked
-        job = _Job(out or default_out(scene), opened, segmenter, grid, vectors, settings, clock, track)
+        job = _Job(folder, opened, segmenter, grid, vectors, settings, clock, track)
         before = _claimed(job, overwrite=overwrite)
         if before is not None:
             return InferResult(job.folder, before, was_finished=True)
@@ -146,9 +148,9 @@ def infer(
             polygons = 0 if vectors is None else _vectorize(job, vectors)
         write_preview(job.folder, opened)
         summary = _summary(job, predicted, polygons)
-    with whole_file(job.folder / SUMMARY) as unfinished:
-        unfinished.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    shutil.rmtree(job.folder / PARTS)
+        with whole_file(job.folder / SUMMARY) as unfinished:
+            unfinished.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+        shutil.rmtree(job.folder / PARTS)
     return InferResult(job.folder, summary, was_finished=False)
 
 
