@@ -12,7 +12,10 @@ from pathlib import Path
 from geounet.errors import OutputError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_ELSEWHERE = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
+    errno.ENAMETOOLONG,
+)  # fmt: skip
 _UNFINISHED, _REPLACED = ".unfinished", ".replaced"  # endings of a folder that is made, and of the one before it
 
 
@@ -153,11 +156,12 @@ def advice(error: BaseException) -> str:
     >>> advice(OSError(errno.EROFS, "Read-only file system"))
     'choose another --out'
     """
-    number = getattr(error, "errno", None)
-    if number in _FORBIDDEN:
+    number = error.errno if isinstance(error, OSError) else None  # GDAL's errors have numbers of their own
+    if number in _ELSEWHERE:
         return "choose another --out"
     go_on = "make room and run the same command again"
-    return go_on if number in _FULL else f"{go_on}, or choose another --out"
+    is_full = number in _FULL or "disk is full" in str(error)  # SQLite's words for it
+    return go_on if is_full else f"{go_on}, or choose another --out"
 
 
 def beside(source: Path | str, ending: str) -> Path:

@@ -74,6 +74,7 @@ def test_where_no_lock_can_be_had_work_goes_on_without(tmp_path: Path) -> None:
         pytest.param(errno.EDQUOT, "make room and run the same command again", id="over quota"),
         pytest.param(errno.EACCES, "choose another --out", id="not allowed"),
         pytest.param(errno.EROFS, "choose another --out", id="read-only"),
+        pytest.param(errno.ENOTDIR, "choose another --out", id="below a file"),
         pytest.param(errno.EIO, "make room and run the same command again, or choose another --out", id="another"),
     ],
 )

@@ -21,6 +21,7 @@ logging.getLogger("rasterio").setLevel(logging.CRITICAL)  # what GDAL says comes
 _CACHE = 64 << 20  # bytes, as rasterio takes them; GDAL's own default is 5 % of the memory, and was slower
 
 _READ_BACK = 16 << 20  # bytes of a strip
+_LONGEST = 200  # characters of a reason
 
 
 @contextmanager
@@ -100,7 +101,10 @@ def reason(error: BaseException) -> str:
 
     >>> reason(OSError("disk full"))
     'disk full'
+    >>> len(reason(OSError("INSERT INTO layer " * 50 + "disk is full")))
+    200
     """
     while isinstance(error, RasterioIOError) and error.__cause__ is not None:
         error = error.__cause__
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if len(words) <= _LONGEST else f"{words[:40]} ... {words[45 - _LONGEST :]}"  # its end tells most
