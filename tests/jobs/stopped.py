@@ -7,7 +7,9 @@ import re
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from geounet_cli.main import main
@@ -26,14 +28,16 @@ SAME = [name for name in ALL if name not in (PREVIEW, SUMMARY)]  # a summary tel
 _EXACT = ("--device", "cpu", "--precision", "fp32")
 _CHANGES = ("tempfile.mkstemp", "os.chmod", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "sqlite3.connect")
 
+KILLED = partial(signal.raise_signal, signal.SIGKILL)
+
 
 @dataclass(frozen=True)
 class Stop:
-    """A signal that a process sends itself just before it changes something in its folder, the `nth` time."""
+    """What befalls a process just before it changes something in its folder, the `nth` time: by default, its end."""
 
     moment: str
     nth: int = 1
-    signal: int = signal.SIGKILL
+    fate: Callable[[], object] = KILLED
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Map:
 
     def made(self, stop: Stop | None = None, *, killed_after: float | None = None) -> Left:
         """Make it in a process that is stopped at a moment, or killed after so many seconds, or left alone."""
-        said, moments = self.out.with_suffix(".said"), self.out.with_suffix(".moments")
+        said, moments = self.scene.with_suffix(".said"), self.scene.with_suffix(".moments")
         child = PROCESSES.Process(target=_make, args=(self, stop, said, moments))
         child.start()
         child.join(killed_after)
@@ -110,7 +114,7 @@ def _make(asked: Map, stop: Stop | None, said: Path, moments: Path) -> None:
         passed[moment] += 1
         print(moment, file=told, flush=True)
         if stop is not None and (moment, passed[moment]) == (stop.moment, stop.nth):
-            os.kill(os.getpid(), stop.signal)
+            stop.fate()
 
     sys.addaudithook(before)
     main(asked.words)

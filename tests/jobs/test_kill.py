@@ -2,11 +2,15 @@
 
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 
@@ -148,9 +152,54 @@ def test_a_map_interrupted_in_every_stage_says_each_time_how_to_go_on_and_ends_t
     stages = ["open .job-*.json", "open parts/.r*c*-*.tif", "os.rename .classes-*.tif", "os.chmod .probability-*.tif"]
     stages += ["sqlite3.connect .footprints-*.gpkg", "open .preview-*.png", "os.rename .summary-*.json"]
     for stage, number in zip(stages, cycle((signal.SIGINT, signal.SIGTERM)), strict=False):
-        left = asked.made(Stop(stage, signal=number))
+        left = asked.made(Stop(stage, fate=partial(signal.raise_signal, number)))
         assert (left.status, left.error) == (130, "Error: interrupted; run the same command again to go on")
         assert not list(tmp_path.rglob(".*"))
+    assert asked.made().status == 0
+    buildings.check(asked)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)]
+    if not shutil.which("mount") or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def fill(ballast: Path) -> None:
+    """Write a file until its disk is full."""
+    with ballast.open("ab", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+
+
+def test_on_a_disk_that_fills_up_in_any_stage_a_map_goes_on_when_there_is_room(
+    buildings: Whole, small_disk: Path
+) -> None:
+    asked, ballast = buildings.elsewhere(small_disk), small_disk / "ballast"
+    stages = {
+        "open .job-*.json": "job.json",
+        "open parts/.r*c*-*.tif": r"r\d+c\d+.tif",
+        "tempfile.mkstemp .classes-*.tif": "classes.tif",
+        "open .classes.tif.aux-*.xml": "classes.tif.aux.xml",
+        "tempfile.mkstemp .probability-*.tif": "probability.tif",
+        "tempfile.mkstemp .footprints-*.gpkg": "footprints.gpkg",
+        "sqlite3.connect .footprints-*.gpkg": "footprints.gpkg",
+        "open .preview-*.png": "preview.png",
+        "open .summary-*.json": "summary.json",
+    }
+    for stage, name in stages.items():
+        left = asked.made(Stop(stage, fate=partial(fill, ballast)))
+        assert left.status == 1
+        assert re.search(rf"{name} cannot be written \(.*\); make room and run the same command again", left.error)
+        assert asked.contents().items() <= buildings.files.items()
+        assert not list(small_disk.rglob(".*"))
+        ballast.unlink()
     assert asked.made().status == 0
     buildings.check(asked)
 
