@@ -25,6 +25,7 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload([__name__])
 
 SAME = [name for name in ALL if name not in (PREVIEW, SUMMARY)]  # a summary tells the time
+PART_BYTES = 4096  # of input: each window is a part
 _EXACT = ("--device", "cpu", "--precision", "fp32")
 _CHANGES = ("tempfile.mkstemp", "os.chmod", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "sqlite3.connect")
 
@@ -104,7 +105,7 @@ class Map:
 
 def _make(asked: Map, stop: Stop | None, said: Path, moments: Path) -> None:
     os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), sys.stderr.fileno())
-    predict.PART_BYTES = 4096
+    predict.PART_BYTES = PART_BYTES
     told, passed = moments.open("w"), Counter[str]()
 
     def before(event: str, arguments: tuple[object, ...]) -> None:
