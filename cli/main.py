@@ -1,6 +1,7 @@
 """The `geounet` command: subcommands are imported when asked for, errors become one line."""
 
 import logging
+import signal
 import sys
 from importlib import import_module
 
@@ -63,6 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     for noisy in ("rasterio", "matplotlib", "pyogrio", "fiona", "PIL"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what schedulers send is an interruption like Ctrl-C
     try:
         status = cli.main(args=words, prog_name="geounet", standalone_mode=False)
     except click.ClickException as error:

@@ -1,14 +1,22 @@
 """Files and folders that bear their final name only when they are whole."""
 
+import errno
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from geounet.errors import OutputError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_ELSEWHERE = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
+    errno.ENAMETOOLONG,
+)  # fmt: skip
+_UNFINISHED, _REPLACED = ".unfinished", ".replaced"  # endings of a folder that is made, and of the one before it
 
 
 @contextmanager
@@ -21,11 +29,11 @@ def whole_file(path: Path) -> Iterator[Path]:
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        unfinished = Path(name)
-        unfinished.chmod(0o666 & ~_umask())
+    unfinished = Path(name)
     try:
         with translated(path):
+            os.close(handle)
+            unfinished.chmod(0o666 & ~_umask())
             yield unfinished
             sync(unfinished)
             unfinished.replace(path)
@@ -42,23 +50,25 @@ def whole_folder(path: Path, *, overwrite: bool, marker: str) -> Iterator[Path]:
         marker: a file by which a folder of this kind is known: no other is ever replaced.
 
     Raises:
-        OutputError: `path` exists and may not be overwritten, or its parent cannot be written.
+        OutputError: `path` exists and may not be overwritten, its parent cannot be written, or another process is
+            making the same folder.
     """
     refuse_existing(path, overwrite=overwrite, marker=marker)
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-        unfinished.chmod(0o777 & ~_umask())
-    replaced = unfinished.with_name(unfinished.name + "-replaced")
-    try:
+    with held(path.with_name(f".{path.name}.lock"), path):
+        _sweep(path)  # nobody else makes it: these are of processes that were killed
         with translated(path):
-            yield unfinished
-            if path.exists():  # it stays whole until the new one is
-                path.replace(replaced)
-            unfinished.replace(path)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
+            unfinished = Path(tempfile.mkdtemp(prefix=f".{path.name}-", suffix=_UNFINISHED, dir=path.parent))
+        try:
+            with translated(path):
+                unfinished.chmod(0o777 & ~_umask())
+                yield unfinished
+                if path.exists():  # it stays whole until the new one is
+                    path.replace(unfinished.with_suffix(_REPLACED))
+                unfinished.replace(path)
+        finally:
+            _sweep(path)
 
 
 def refuse_existing(path: Path, *, overwrite: bool, marker: str | None = None) -> None:
@@ -77,13 +87,81 @@ def refuse_existing(path: Path, *, overwrite: bool, marker: str | None = None) -
 
 
 @contextmanager
+def held(lock: Path, what: Path) -> Iterator[None]:
+    """Keeps other processes from writing `what`; a process that is killed lets go of it.
+
+    There is no lock where none can be had: in a folder that cannot be written, as its job will say, or on a file system
+    that knows none.
+
+    Raises:
+        OutputError: another process holds it.
+    """
+    try:
+        handle = _locked(lock)
+    except BlockingIOError:
+        raise OutputError(f"{what} is being written by another process; wait for it, or choose another --out") from None
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            lock.unlink()
+        os.close(handle)
+
+
+def _locked(path: Path) -> int:
+    """The handle of a file that only this process holds.
+
+    Raises:
+        ImportError: Windows, which locks otherwise.
+        OSError: it cannot be made or locked; a BlockingIOError where another process holds it.
+    """
+    import fcntl
+
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.fstat(handle).st_nlink:  # it was taken away by the one who held it until now
+            raise BlockingIOError
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _sweep(path: Path) -> None:
+    """Take away the hidden folders from which `path` was, or was to be, made."""
+    for hidden in path.parent.iterdir():
+        if hidden.suffix in (_UNFINISHED, _REPLACED) and re.fullmatch(
+            rf"\.{re.escape(path.name)}-\w{{8}}", hidden.stem
+        ):
+            shutil.rmtree(hidden, ignore_errors=True)
+
+
+@contextmanager
 def translated(path: Path, doing: str = "written") -> Iterator[None]:
     """Turns an operating system's error while `path` is written, or read, into an OutputError."""
     try:
         yield
     except OSError as error:
         words = error.strerror or str(error)
-        raise OutputError(f"{path} cannot be {doing} ({words}); choose another --out or make room") from error
+        raise OutputError(f"{path} cannot be {doing} ({words}); {advice(error)}") from error
+
+
+def advice(error: BaseException) -> str:
+    """What to do when a file cannot be written.
+
+    >>> advice(OSError(errno.EROFS, "Read-only file system"))
+    'choose another --out'
+    """
+    number = error.errno if isinstance(error, OSError) else None  # GDAL's errors have numbers of their own
+    if number in _ELSEWHERE:
+        return "choose another --out"
+    go_on = "make room and run the same command again"
+    is_full = number in _FULL or "disk is full" in str(error)  # SQLite's words for it
+    return go_on if is_full else f"{go_on}, or choose another --out"
 
 
 def beside(source: Path | str, ending: str) -> Path:

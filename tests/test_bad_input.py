@@ -314,7 +314,7 @@ def test_an_output_folder_that_cannot_be_written_is_refused(
     if which == 2 and not Path("/proc").is_dir():
         pytest.skip("this system has no /proc")
     out = unwritable(tmp_path)[which]
-    words = r"cannot be written|is a file|exists already"
+    words = r"(cannot be written|is a file|exists already).*; choose another --out(, or give --overwrite)?$"
     assert_matches(refused("infer", scene, "--model", model, "--out", out), words)
     assert_matches(refused("tile", scene, "--labels", labels, "--out", out), words)
     assert_matches(refused("tile", scene, "--inference", "--out", out), words)

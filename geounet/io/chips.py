@@ -14,7 +14,7 @@ import shapely
 from geounet.block import Array
 from geounet.chips import ChipsCard
 from geounet.errors import OutputError
-from geounet.files import translated
+from geounet.files import advice, translated
 from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.io.gdal import reason
@@ -108,4 +108,4 @@ def write_index(path: Path, card: ChipsCard, frames: Sequence[Frame], scenes: Se
             with closing(sqlite3.connect(path)) as database:  # on a full disk GDAL leaves it out without a word
                 database.execute("SELECT count(*) FROM rtree_windows_geom")
     except (RuntimeError, sqlite3.Error) as error:  # all of pyogrio's errors are RuntimeErrors
-        raise OutputError(f"{path} cannot be written ({reason(error)}); choose another --out or make room") from error
+        raise OutputError(f"{path} cannot be written ({reason(error)}); {advice(error)}") from error

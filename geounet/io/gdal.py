@@ -15,6 +15,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 from rasterio.windows import Window
 
 from geounet.errors import GeoUNetError, OutputError, SceneError
+from geounet.files import advice
 
 logging.getLogger("rasterio").setLevel(logging.CRITICAL)  # what GDAL says comes back in the error that is raised
 
@@ -23,6 +24,7 @@ _CACHE = 64 << 20  # bytes, as rasterio takes them; GDAL's own default is 5 % of
 _MOST_OPEN = 200  # files; systems allow a process 1,024 or, on a Mac, 256
 
 _READ_BACK = 16 << 20  # bytes of a strip
+_LONGEST = 200  # characters of a reason
 
 
 @contextmanager
@@ -110,7 +112,7 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except (RasterioError, CPLE_BaseError) as error:  # copying lets GDAL's own errors through
-        raise OutputError(f"{path} cannot be written ({reason(error)}); choose another --out or make room") from error
+        raise OutputError(f"{path} cannot be written ({reason(error)}); {advice(error)}") from error
 
 
 def check_written(raster: Path) -> None:
@@ -135,7 +137,10 @@ def reason(error: BaseException) -> str:
 
     >>> reason(OSError("disk full"))
     'disk full'
+    >>> len(reason(OSError("INSERT INTO layer " * 50 + "disk is full")))
+    200
     """
     while isinstance(error, RasterioIOError) and error.__cause__ is not None:
         error = error.__cause__
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if len(words) <= _LONGEST else f"{words[:40]} ... {words[45 - _LONGEST :]}"  # its end tells most

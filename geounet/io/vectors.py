@@ -14,7 +14,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geounet.errors import OutputError
-from geounet.files import refuse_existing, whole_file
+from geounet.files import advice, refuse_existing, whole_file
 from geounet.footprints import Footprints, ground_size
 from geounet.io.gdal import reason
 from geounet.io.style import EPOCH, footprint_style
@@ -125,7 +125,7 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, sqlite3.Error) as error:  # all of pyogrio's errors are RuntimeErrors
-        raise OutputError(f"{path} cannot be written ({reason(error)}); make room or choose another --out") from error
+        raise OutputError(f"{path} cannot be written ({reason(error)}); {advice(error)}") from error
 
 
 def _columns(batch: Footprints, name: str, crs: str | None) -> list[NDArray[Any]]:

@@ -1,16 +1,19 @@
 """What guards an output folder: the job that made it, so that another one neither continues nor overwrites it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from geounet.errors import OutputError
-from geounet.files import translated, whole_file
+from geounet.errors import OutputError, SettingsError
+from geounet.files import held, translated, whole_file
 
 NAME = "job.json"
 State = Literal["new", "unfinished", "finished"]
+T = TypeVar("T")
+_HIDDEN = ".job"  # with which the lock's name begins, and that of a mark which a killed job was writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,14 @@ class Guard:
                 return "new"
             if not self.folder.is_dir():
                 raise OutputError(f"{self.folder} is a file; choose another --out")
-            is_empty, is_done = not any(self.folder.iterdir()), (self.folder / self.last).exists()
-        there = self._there()
+            is_empty = all(path.name.startswith(_HIDDEN) for path in self.folder.iterdir())
+            is_done = (self.folder / self.last).exists()
+        there = remembered(self.folder)
         if there == self._wanted():
             return "finished" if is_done and not overwrite else "unfinished"
         if overwrite or is_empty:
             return "new"
-        if there is None:
+        if not there:
             raise OutputError(f"{self.folder} exists already; choose another --out, or give --overwrite")
         wanted = self._wanted()
         differing = sorted(key for key in there.keys() | wanted.keys() if there.get(key) != wanted.get(key))
@@ -55,19 +59,63 @@ class Guard:
             unfinished.write_text(json.dumps(self._wanted(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
     def release(self) -> None:
-        """Take the mark away again, and the folder too where nothing else is in it."""
+        """Take the mark away again."""
         with translated(self.folder):
             (self.folder / NAME).unlink(missing_ok=True)
-            if not any(self.folder.iterdir()):
-                self.folder.rmdir()
 
     def _wanted(self) -> dict[str, object]:
         wanted: dict[str, object] = json.loads(json.dumps(dict(self.settings)))
         return wanted
 
-    def _there(self) -> dict[str, object] | None:
-        try:
-            there = json.loads((self.folder / NAME).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return there if isinstance(there, dict) else None
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Makes a folder and keeps other processes off it; at the end one with nothing in it is taken away again.
+
+    Raises:
+        OutputError: another process is writing it.
+    """
+    with suppress(OSError):  # `Guard` says what is in the way
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with held(folder / f"{_HIDDEN}.lock", folder):
+            yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def remembered(folder: Path) -> Mapping[str, object]:
+    """Settings of the job that a folder is marked with, as they were resolved; none where there is no such job."""
+    try:
+        settings = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return settings if isinstance(settings, dict) else {}
+
+
+def as_before(asked: T | Literal["auto"], before: object, kind: type[T]) -> T | Literal["auto"]:
+    """A setting as it was asked for; where that is `auto`, what it was resolved to before, if that is known.
+
+    >>> as_before("auto", 4, int), as_before(2, 4, int), as_before("auto", None, int)
+    (4, 2, 'auto')
+    """
+    return before if asked == "auto" and isinstance(before, kind) else asked
+
+
+@contextmanager
+def begun_with(folder: Path, before: Mapping[str, object]) -> Iterator[None]:
+    """Adds to an error of device or precision that the folder's job was begun with the ones it remembers.
+
+    Raises:
+        SettingsError: naming the folder.
+    """
+    try:
+        yield
+    except SettingsError as error:
+        if "device" not in before:
+            raise
+        raise SettingsError(
+            f"{folder} was begun on {before.get('device')} in {before.get('precision')}; go on where it is, or begin "
+            f"again with --overwrite ({error})"
+        ) from error

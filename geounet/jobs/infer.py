@@ -15,6 +15,7 @@ from geounet.io.parts import CogOptions, Layer, Parts, probability_layers, write
 from geounet.io.scene import Scene, open_scene
 from geounet.io.source import Nodata, Reading, Stretch
 from geounet.jobs.blend import predict_blended
+from geounet.jobs.guard import alone, as_before, begun_with, remembered
 from geounet.jobs.map_folder import MapFolder
 from geounet.jobs.outputs import ALL, CLASSES, FOOTPRINTS, PARTS, PROBABILITY
 from geounet.jobs.pipeline import Clock, peak_memory_mb
@@ -24,6 +25,7 @@ from geounet.jobs.unreadable import Unreadable
 from geounet.jobs.vectorize import vectorize
 from geounet.nn.model_file import model_hash
 from geounet.nn.segmenter import TorchSegmenter, load_segmenter
+from geounet.nn.views import Tta
 from geounet.polygons.simplify import Tidying
 from geounet.track import Track, untracked
 from geounet.working import SAME
@@ -31,6 +33,7 @@ from geounet.working import SAME
 log = logging.getLogger(__name__)
 
 Scenes = Path | str | Sequence[Path | str]
+_WINDOW = 1536  # pixels: half as many again go through the network as are mapped, and a laptop has the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,30 @@ class _Vectors:
 
     def __post_init__(self) -> None:
         Tidying(self.min_area, self.fill_holes, None if self.simplify == "auto" else self.simplify)  # checks them
+
+
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    """What the network runs on."""
+
+    device: str
+    precision: str
+    batch_size: int | Literal["auto"]
+    workers: int | Literal["auto"]
+
+    def as_before(self, begun: Mapping[str, object]) -> "_Machine":
+        """With what `auto` was resolved to when the job was begun."""
+        return _Machine(
+            as_before(self.device, begun.get("device"), str),
+            as_before(self.precision, begun.get("precision"), str),
+            as_before(self.batch_size, begun.get("batch_size"), int),
+            as_before(self.workers, begun.get("threads"), int),
+        )
+
+    def segmenter(self, model: Path, *, threshold: float, tta: Tta) -> TorchSegmenter:
+        batch_size = None if self.batch_size == "auto" else self.batch_size
+        threads = None if self.workers == "auto" else self.workers
+        return load_segmenter(model, self.device, self.precision, batch_size, threshold, tta=tta, threads=threads)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +122,7 @@ def infer(
     stitch: Literal["exact", "hann"] = "exact",
     batch_size: int | Literal["auto"] = "auto",
     threshold: float = 0.5,
-    tta: Literal["none", "flips", "d4"] = "none",
+    tta: Tta = "none",
     aoi: Path | None = None,
     bands: Sequence[int] | Literal["auto"] = "auto",
     stretch: tuple[float, float] | None = None,
@@ -149,16 +176,6 @@ def infer(
     paths = [scenes] if isinstance(scenes, Path | str) else list(scenes)
     folder = out or default_out(paths)
     vectors = None if no_vectors else _Vectors(min_area, fill_holes, simplify)
-    segmenter = load_segmenter(
-        model,
-        device,
-        precision,
-        None if batch_size == "auto" else batch_size,
-        threshold,
-        tta=tta,
-        threads=None if workers == "auto" else workers,
-    )
-    card = segmenter.card
     asked = {
         "model_sha256": model_hash(model),
         "stitch": stitch,
@@ -172,17 +189,24 @@ def infer(
         "vectors": vectors and asdict(vectors),
         "compress": compress,
     }
-    unreadable = Unreadable(folder / PARTS).add if skip_unreadable else None
-    reading = Reading(bands, card.colours, nodata, stretch and Stretch(*stretch, card.dtype), unreadable)
-    with open_scene(paths, reading, resolution=None if no_resample else card.ground_resolution, aoi=aoi) as scene:
-        _check_fits(scene, card, no_resample=no_resample)
-        grid = _grid(scene, card, 1536 if window == "auto" else window)
-        job = _Job(folder, scene, segmenter, grid, vectors, _resolved(scene, segmenter, grid) | asked, clock, track)
-        before = job.map_folder.claimed(overwrite=overwrite)
-        if before is not None:
-            return InferResult(folder, before, was_finished=True)
-        summary = _mapped(job)
-    job.map_folder.finish(summary)
+    with alone(folder):
+        begun = {} if overwrite else remembered(folder)
+        machine = _Machine(device, precision, batch_size, workers).as_before(begun)
+        with begun_with(folder, begun):
+            segmenter = machine.segmenter(model, threshold=threshold, tta=tta)
+        card = segmenter.card
+        unreadable = Unreadable(folder / PARTS).add if skip_unreadable else None
+        reading = Reading(bands, card.colours, nodata, stretch and Stretch(*stretch, card.dtype), unreadable)
+        with open_scene(paths, reading, resolution=None if no_resample else card.ground_resolution, aoi=aoi) as scene:
+            _check_fits(scene, card, no_resample=no_resample)
+            grid = _grid(scene, card, as_before(window, begun.get("window"), int))
+            settings = _resolved(scene, segmenter, grid) | asked
+            job = _Job(folder, scene, segmenter, grid, vectors, settings, clock, track)
+            before = job.map_folder.claimed(overwrite=overwrite)
+            if before is not None:
+                return InferResult(folder, before, was_finished=True)
+            summary = _mapped(job)
+        job.map_folder.finish(summary)
     return InferResult(folder, summary, was_finished=False)
 
 
@@ -214,10 +238,11 @@ def _check_fits(scene: Scene, card: ModelCard, *, no_resample: bool) -> None:
         log.info("%s has pixels of %.3g m, the model was trained at %.3g m: expect errors", scene.path, native, wanted)
 
 
-def _grid(scene: Scene, card: ModelCard, window: int) -> WindowGrid:
+def _grid(scene: Scene, card: ModelCard, window: int | Literal["auto"]) -> WindowGrid:
     frame = scene.frame
     row, col = frame.phase(card.alignment)
-    return WindowGrid(frame.height, frame.width, window, card.halo, card.alignment, row, col)
+    largest = _WINDOW if window == "auto" else window
+    return WindowGrid(frame.height, frame.width, largest, card.halo, card.alignment, row, col)
 
 
 def _resolved(scene: Scene, segmenter: TorchSegmenter, grid: WindowGrid) -> dict[str, object]:
