@@ -288,7 +288,7 @@ def _predicted(job: _Job) -> Predicted:
 
 def _assemble(job: _Job) -> None:
     card, compress = job.segmenter.card, str(job.settings["compress"])
-    keys = ("model_sha256", "threshold", "window", "halo", "stitch", "tta", "precision")
+    keys = ("model_sha256", "threshold", "window", "halo", "stitch", "tta", "precision", "bands", "nodata", "stretch")
     tags = {"GEOUNET_VERSION": __version__} | {f"GEOUNET_{key.upper()}": str(job.settings[key]) for key in keys}
     classes, probability = job.folder / CLASSES, job.folder / PROBABILITY
     job.parts.assemble(classes, [Layer(1, "class")], tags=tags, options=CogOptions("mode", compress))
