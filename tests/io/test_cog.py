@@ -132,5 +132,9 @@ def test_tags_tell_how_a_raster_was_made_and_neither_when_nor_where(mapped: Call
         "GEOUNET_WINDOW": "1536",
         "GEOUNET_HALO": str(card_of(Architecture(width=3, depth=1)).halo),
         "GEOUNET_STITCH": "exact",
+        "GEOUNET_TTA": "none",
         "GEOUNET_PRECISION": "fp32",
+        "GEOUNET_BANDS": "[1, 2, 3]",
+        "GEOUNET_NODATA": "auto",
+        "GEOUNET_STRETCH": "None",
     }
