@@ -3,7 +3,8 @@
 Tensors are suffixed by shape: B batch, C bands, K outputs, F bands of a strip, H rows, W columns.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,14 @@ from geounet.block import Array, Block, Piece
 from geounet.card import ModelCard
 from geounet.errors import SettingsError
 from geounet.nn.answer import averaged, strips
-from geounet.nn.device import Runtime, chosen_runtime, enough_memory, normalised, placed, use_threads
+from geounet.nn.device import Runtime, chosen_runtime, enough_memory, keep_freed_memory, placed, use_threads
+from geounet.nn.entrance import enter, slabs
 from geounet.nn.model_file import load_model
 from geounet.nn.unet import folded
 from geounet.nn.views import VIEWS, Tta
 from geounet.rule import cut_level
+
+Views = Sequence[Tensor]  # logits (B, K, H, W) of each view of a window
 
 _ROOM = "use a smaller --window or --batch-size"
 GPU_BATCH = 4  # padded windows of 1536 px: enough to fill a GPU, few enough for its memory
@@ -76,65 +80,107 @@ class TorchSegmenter:
 
     def scores(self, pieces: Iterable[Piece]) -> Iterator[Block]:
         """Probability of each class over each whole window: (classes [+ contact], height, width) float32."""
-        for batch, views in self._answers(pieces):
-            with enough_memory(SettingsError, _ROOM):
-                chances = _fetched(averaged(views))
-            for piece, values in zip(batch, chances, strict=True):
-                yield Block(piece.pixels.window, values)
+
+        def window_scores(piece: Piece, views: Views) -> Tensor:
+            return averaged(views)[0]
+
+        for piece, values in self._answered(pieces, window_scores):
+            yield Block(piece.pixels.window, values)
 
     def predict(self, pieces: Iterable[Piece]) -> Iterator[Block]:
         """Strip of each core: (1 + foreground classes [+ contact], height, width) uint8."""
-        for batch, views in self._answers(pieces):
-            for number, piece in enumerate(batch):
-                inside = piece.core.seen_from(piece.pixels.window)
-                with enough_memory(SettingsError, _ROOM):
-                    core_BKHW = averaged([view[number : number + 1, :, inside.rows, inside.cols] for view in views])
-                    strip = _fetched(self._strips(core_BKHW))[0]
-                yield Block(piece.core, strip)
+
+        def core_strip(piece: Piece, views: Views) -> Tensor:
+            inside = piece.core.seen_from(piece.pixels.window)
+            return self._strip([view_BKHW[:, :, inside.rows, inside.cols] for view_BKHW in views], averaged)
+
+        for piece, values in self._answered(pieces, core_strip):
+            yield Block(piece.core, values)
 
     def strip(self, scores: Block) -> Block:
         """Strip (1 + foreground classes [+ contact], height, width) uint8 of scores like those of `scores`."""
         chance_BKHW = torch.from_numpy(scores.values)[None]
-        return Block(scores.window, _fetched(self._strips(chance_BKHW))[0])
+        return Block(scores.window, self._strip([chance_BKHW], lambda views: views[0]).numpy())
 
-    def _strips(self, chance_BKHW: Tensor) -> Tensor:
-        return strips(chance_BKHW, len(self._card.legend.classes), cut=self._cut)
+    def _strip(self, views: Views, chances: Callable[[Views], Tensor]) -> Tensor:
+        """Strip (F, H, W) of the probabilities that `chances` makes of the views, slab by slab."""
+        classes = len(self._card.legend.classes)
+        return torch.cat(
+            [
+                strips(chances([view_BKHW[:, :, rows] for view_BKHW in views]), classes, cut=self._cut)[0]
+                for rows in slabs(views[0])
+            ],
+            dim=1,
+        )
 
-    def _answers(self, pieces: Iterable[Piece]) -> Iterator[tuple[list[Piece], list[Tensor]]]:
-        """Each batch with the logits of its views; on a GPU the next batch is on its way before the last is fetched."""
-        ahead: tuple[list[Piece], list[Tensor]] | None = None
+    def _answered(
+        self, pieces: Iterable[Piece], answer: Callable[[Piece, Views], Tensor]
+    ) -> Iterator[tuple[Piece, Array]]:
+        """Each piece with what `answer` makes of it; a GPU has the next batch before the last answer is waited for."""
+        ahead: _Launched | None = None
         for batch in _batches(pieces, self.batch_size):
-            current = batch, self._logits(batch)
-            if not self.runtime.on_gpu:
-                yield current
-                continue
-            if ahead is not None:
-                yield ahead
-            ahead = current
+            launched = self._launched(batch, answer)
+            if self.runtime.on_gpu:
+                ahead, launched = launched, ahead
+            if launched is not None:
+                yield from launched.landed()
         if ahead is not None:
-            yield ahead
+            yield from ahead.landed()
 
     @enough_memory(SettingsError, _ROOM)
     @torch.inference_mode()
-    def _logits(self, batch: list[Piece]) -> list[Tensor]:
+    def _launched(self, batch: list[Piece], answer: Callable[[Piece, Views], Tensor]) -> "_Launched":
+        views = self._logits(batch)
+        answers = [
+            # from a GPU: into pinned memory, while the host goes on
+            answer(piece, [view_BKHW[number : number + 1] for view_BKHW in views]).to("cpu", non_blocking=True)
+            for number, piece in enumerate(batch)
+        ]
+        ready = torch.cuda.current_stream(self.runtime.device).record_event() if self.runtime.on_gpu else None
+        return _Launched(batch, answers, ready)
+
+    def _logits(self, batch: list[Piece]) -> Views:
         """What the network says of each view of the windows, turned back: (B, K, H, W) each."""
-        x_BCHW = self._sent([piece.pixels.values for piece in batch])
-        valid_B1HW = self._sent([piece.valid.values for piece in batch])
-        x_BCHW = normalised(x_BCHW, valid_B1HW, self._mean_C11, self._std_C11)
-        x_BCHW = x_BCHW.to(self.runtime.dtype, memory_format=torch.channels_last)
+        shape = len(batch), *batch[0].pixels.values.shape
+        x_BCHW = torch.empty(
+            shape, dtype=self.runtime.dtype, device=self.runtime.device, memory_format=torch.channels_last
+        )
+        for number, piece in enumerate(batch):
+            valid = piece.valid.values
+            enter(
+                x_BCHW[number : number + 1],
+                self._sent(piece.pixels.values),
+                None if valid.all() else self._sent(valid),
+                self._mean_C11,
+                self._std_C11,
+            )
         with self.runtime.exact():
             return [view.undone(self._network(view.of(x_BCHW))) for view in VIEWS[self.tta]]
 
-    def _sent(self, arrays: list[Array]) -> Tensor:
-        together = torch.from_numpy(np.stack(arrays))
+    def _sent(self, values: Array) -> Tensor:
+        """The values (1, C, H, W) on the device, as they are: bytes travel quicker than floats."""
         if not self.runtime.on_gpu:
-            return together
-        return together.pin_memory().to(self.runtime.device, non_blocking=True)
+            return torch.from_numpy(values)[None]
+        # PyTorch lends a pinned buffer again only when the copy out of it is done
+        buffer = torch.empty(values.shape, dtype=torch.from_numpy(values).dtype, pin_memory=True)
+        np.copyto(buffer.numpy(), values)
+        return buffer[None].to(self.runtime.device, non_blocking=True)
 
 
-def _fetched(values: Tensor) -> Array:
-    fetched: Array = values.cpu().contiguous().numpy()
-    return fetched
+@dataclass(frozen=True, slots=True, eq=False)
+class _Launched:
+    """Answers to a batch; `ready` tells when a GPU has put them there."""
+
+    batch: list[Piece]
+    answers: list[Tensor]
+    ready: torch.cuda.Event | None
+
+    def landed(self) -> Iterator[tuple[Piece, Array]]:
+        if self.ready is not None:
+            with enough_memory(SettingsError, _ROOM):
+                self.ready.synchronize()
+        for piece, answer in zip(self.batch, self.answers, strict=True):
+            yield piece, answer.numpy()
 
 
 def _batches(pieces: Iterable[Piece], size: int) -> Iterator[list[Piece]]:
@@ -170,6 +216,7 @@ def load_segmenter(
         SettingsError: a setting out of its range.
     """
     runtime = chosen_runtime(device, precision)
+    keep_freed_memory()
     network, card = load_model(path)
     size = batch_size if batch_size is not None else GPU_BATCH if runtime.on_gpu else 1
     return TorchSegmenter(network, card, runtime, batch_size=size, threshold=threshold, tta=tta, threads=threads)

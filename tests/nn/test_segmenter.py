@@ -210,9 +210,9 @@ def test_the_strip_of_scores_is_what_predict_makes(
     outputs: int, names: tuple[str, ...], contact_width: float | None, tta: Tta
 ) -> None:
     segmenter = segmenter_of(Architecture(3, outputs, 4, 2), *names, contact_width=contact_width, tta=tta)
-    plans = [PlannedWindow(Window(0, 0, 64, 48), Window(8, 4, 40, 32))]
-    (scores,) = segmenter.scores(pieces(picture(64, 64), plans))
-    (strip,) = segmenter.predict(pieces(picture(64, 64), plans))
+    plans = [PlannedWindow(Window(0, 0, 160, 48), Window(8, 4, 150, 32))]
+    (scores,) = segmenter.scores(pieces(picture(160, 64), plans))
+    (strip,) = segmenter.predict(pieces(picture(160, 64), plans))
     again = segmenter.strip(scores.cut(plans[0].core))
     assert again.window == strip.window
     assert_array_equal(again.values, strip.values)
