@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from geounet.block import Array, Block, Piece
-from geounet.card import ModelCard
+from geounet.card import Architecture, ModelCard
 from geounet.errors import SettingsError
 from geounet.nn.answer import averaged, strips
+from geounet.nn.batch import windows_that_fit
 from geounet.nn.device import Runtime, chosen_runtime, enough_memory, keep_freed_memory, placed, use_threads
 from geounet.nn.entrance import enter, slabs
 from geounet.nn.model_file import load_model
@@ -25,7 +26,6 @@ from geounet.rule import cut_level
 Views = Sequence[Tensor]  # logits (B, K, H, W) of each view of a window
 
 _ROOM = "use a smaller --window or --batch-size"
-GPU_BATCH = 4  # padded windows of 1536 px: enough to fill a GPU, few enough for its memory
 
 
 class TorchSegmenter:
@@ -70,7 +70,7 @@ class TorchSegmenter:
         self.tta = tta
         self.threads = torch.get_num_threads()  # sums come out differently in the last digit with another number
         self._cut = cut_level(threshold)
-        self._network = placed(folded(network), runtime, runtime.dtype)
+        self.network = placed(folded(network), runtime, runtime.dtype)
         self._mean_C11 = torch.tensor(card.mean, device=runtime.device)[:, None, None]
         self._std_C11 = torch.tensor(card.std, device=runtime.device)[:, None, None]
 
@@ -155,7 +155,7 @@ class TorchSegmenter:
                 self._std_C11,
             )
         with self.runtime.exact():
-            return [view.undone(self._network(view.of(x_BCHW))) for view in VIEWS[self.tta]]
+            return [view.undone(self.network(view.of(x_BCHW))) for view in VIEWS[self.tta]]
 
     def _sent(self, values: Array) -> Tensor:
         """The values (1, C, H, W) on the device, as they are: bytes travel quicker than floats."""
@@ -204,12 +204,14 @@ def load_segmenter(
     *,
     tta: Tta = "none",
     threads: int | None = None,
+    largest_window: int = 1536,
 ) -> TorchSegmenter:
     """The segmenter of a model file, or of a training run's folder.
 
     Args:
-        batch_size: None is 1 on a processor, which a single window keeps busy, and 4 on a GPU.
+        batch_size: None is 1 on a processor, which a single window keeps busy, and what the memory holds on a GPU.
         tta, threads: as `TorchSegmenter` takes them.
+        largest_window: side in pixels of the windows to come.
 
     Raises:
         ModelError: no model at `path`, or one that is damaged.
@@ -218,5 +220,13 @@ def load_segmenter(
     runtime = chosen_runtime(device, precision)
     keep_freed_memory()
     network, card = load_model(path)
-    size = batch_size if batch_size is not None else GPU_BATCH if runtime.on_gpu else 1
-    return TorchSegmenter(network, card, runtime, batch_size=size, threshold=threshold, tta=tta, threads=threads)
+    if batch_size is None:
+        batch_size = _batch_size(runtime, card.architecture, largest_window)
+    return TorchSegmenter(network, card, runtime, batch_size=batch_size, threshold=threshold, tta=tta, threads=threads)
+
+
+def _batch_size(runtime: Runtime, architecture: Architecture, window: int) -> int:
+    if not runtime.on_gpu:
+        return 1
+    free, _ = torch.cuda.mem_get_info(runtime.device)
+    return windows_that_fit(free, architecture, window, runtime.dtype.itemsize)
