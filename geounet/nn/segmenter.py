@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from geounet.block import Array, Block, Piece
 from geounet.card import Architecture, ModelCard
 from geounet.errors import SettingsError
+from geounet.grid import Window
 from geounet.nn.answer import averaged, strips
 from geounet.nn.batch import windows_that_fit
 from geounet.nn.device import Runtime, chosen_runtime, enough_memory, keep_freed_memory, placed, use_threads
 from geounet.nn.entrance import enter, slabs
 from geounet.nn.model_file import load_model
-from geounet.nn.unet import folded
+from geounet.nn.unet import folded, inner_answer
 from geounet.nn.views import VIEWS, Tta
 from geounet.rule import cut_level
 
@@ -80,22 +81,11 @@ class TorchSegmenter:
 
     def scores(self, pieces: Iterable[Piece]) -> Iterator[Block]:
         """Probability of each class over each whole window: (classes [+ contact], height, width) float32."""
-
-        def window_scores(piece: Piece, views: Views) -> Tensor:
-            return averaged(views)[0]
-
-        for piece, values in self._answered(pieces, window_scores):
-            yield Block(piece.pixels.window, values)
+        return self._answered(pieces, lambda piece: piece.pixels.window, lambda views: averaged(views)[0])
 
     def predict(self, pieces: Iterable[Piece]) -> Iterator[Block]:
         """Strip of each core: (1 + foreground classes [+ contact], height, width) uint8."""
-
-        def core_strip(piece: Piece, views: Views) -> Tensor:
-            inside = piece.core.seen_from(piece.pixels.window)
-            return self._strip([view_BKHW[:, :, inside.rows, inside.cols] for view_BKHW in views], averaged)
-
-        for piece, values in self._answered(pieces, core_strip):
-            yield Block(piece.core, values)
+        return self._answered(pieces, lambda piece: piece.core, lambda views: self._strip(views, averaged))
 
     def strip(self, scores: Block) -> Block:
         """Strip (1 + foreground classes [+ contact], height, width) uint8 of scores like those of `scores`."""
@@ -114,12 +104,12 @@ class TorchSegmenter:
         )
 
     def _answered(
-        self, pieces: Iterable[Piece], answer: Callable[[Piece, Views], Tensor]
-    ) -> Iterator[tuple[Piece, Array]]:
-        """Each piece with what `answer` makes of it; a GPU has the next batch before the last answer is waited for."""
+        self, pieces: Iterable[Piece], wanted: Callable[[Piece], Window], answer: Callable[[Views], Tensor]
+    ) -> Iterator[Block]:
+        """What `answer` makes of each wanted window's views; a GPU has the next batch before the last is waited for."""
         ahead: _Launched | None = None
         for batch in _batches(pieces, self.batch_size):
-            launched = self._launched(batch, answer)
+            launched = self._launched(batch, [wanted(piece) for piece in batch], answer)
             if self.runtime.on_gpu:
                 ahead, launched = launched, ahead
             if launched is not None:
@@ -129,18 +119,20 @@ class TorchSegmenter:
 
     @enough_memory(SettingsError, _ROOM)
     @torch.inference_mode()
-    def _launched(self, batch: list[Piece], answer: Callable[[Piece, Views], Tensor]) -> "_Launched":
-        views = self._logits(batch)
-        answers = [
+    def _launched(self, batch: list[Piece], wanted: list[Window], answer: Callable[[Views], Tensor]) -> "_Launched":
+        given = [piece.pixels.window for piece in batch]
+        trim = min(margin(outer, inner) for outer, inner in zip(given, wanted, strict=True))
+        views, answers = self._logits(batch, trim), []
+        for number, (outer, inner) in enumerate(zip(given, wanted, strict=True)):
+            inside = inner.seen_from(outer.grown(-trim))
+            answered = answer([view_BKHW[number : number + 1, :, inside.rows, inside.cols] for view_BKHW in views])
             # from a GPU: into pinned memory, while the host goes on
-            answer(piece, [view_BKHW[number : number + 1] for view_BKHW in views]).to("cpu", non_blocking=True)
-            for number, piece in enumerate(batch)
-        ]
+            answers.append(answered.to("cpu", non_blocking=True))
         ready = torch.cuda.current_stream(self.runtime.device).record_event() if self.runtime.on_gpu else None
-        return _Launched(batch, answers, ready)
+        return _Launched(wanted, answers, ready)
 
-    def _logits(self, batch: list[Piece]) -> Views:
-        """What the network says of each view of the windows, turned back: (B, K, H, W) each."""
+    def _logits(self, batch: list[Piece], trim: int) -> Views:
+        """What the network says of each view of the windows without their outermost pixels, turned back."""
         shape = len(batch), *batch[0].pixels.values.shape
         x_BCHW = torch.empty(
             shape, dtype=self.runtime.dtype, device=self.runtime.device, memory_format=torch.channels_last
@@ -155,7 +147,7 @@ class TorchSegmenter:
                 self._std_C11,
             )
         with self.runtime.exact():
-            return [view.undone(self.network(view.of(x_BCHW))) for view in VIEWS[self.tta]]
+            return [view.undone(inner_answer(self.network, view.of(x_BCHW), trim)) for view in VIEWS[self.tta]]
 
     def _sent(self, values: Array) -> Tensor:
         """The values (1, C, H, W) on the device, as they are: bytes travel quicker than floats."""
@@ -169,18 +161,29 @@ class TorchSegmenter:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Launched:
-    """Answers to a batch; `ready` tells when a GPU has put them there."""
+    """Answers for some windows; `ready` tells when a GPU has put them there."""
 
-    batch: list[Piece]
+    windows: list[Window]
     answers: list[Tensor]
     ready: torch.cuda.Event | None
 
-    def landed(self) -> Iterator[tuple[Piece, Array]]:
+    def landed(self) -> Iterator[Block]:
         if self.ready is not None:
             with enough_memory(SettingsError, _ROOM):
                 self.ready.synchronize()
-        for piece, answer in zip(self.batch, self.answers, strict=True):
-            yield piece, answer.numpy()
+        for window, answer in zip(self.windows, self.answers, strict=True):
+            yield Block(window, answer.numpy())
+
+
+def margin(outer: Window, inner: Window) -> int:
+    """Pixels of `outer` beyond `inner` on the side where there are fewest.
+
+    >>> margin(Window(0, 0, 64, 64), Window(8, 4, 40, 52))
+    4
+    """
+    inside = inner.seen_from(outer)
+    below, right = outer.height - inside.row - inside.height, outer.width - inside.col - inside.width
+    return min(inside.row, inside.col, below, right)
 
 
 def _batches(pieces: Iterable[Piece], size: int) -> Iterator[list[Piece]]:

@@ -22,7 +22,7 @@ class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.sizes: dict[int, int] = {}
+        self.storages: dict[int, tuple[int, int]] = {}  # address and size, by the tensors that hold them
         self.most = 0
 
     def __torch_dispatch__(
@@ -30,10 +30,11 @@ class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> object:
         out = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(out):
-            if isinstance(tensor, Tensor) and tensor.data_ptr() not in self.sizes:
-                self.sizes[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
-                weakref.finalize(tensor, self.sizes.pop, tensor.data_ptr())
-        self.most = max(self.most, sum(self.sizes.values()))
+            if isinstance(tensor, Tensor) and id(tensor) not in self.storages:
+                storage = tensor.untyped_storage()
+                self.storages[id(tensor)] = storage.data_ptr(), storage.nbytes()
+                weakref.finalize(tensor, self.storages.pop, id(tensor))
+        self.most = max(self.most, sum(size for _, size in set(self.storages.values())))
         return out
 
 
