@@ -1,43 +1,98 @@
-"""The segmenter as it runs here against plain float32 PyTorch, on the same window, in one run."""
+"""The segmenter as it runs here against plain float32 PyTorch, on the same window, in one run.
+
+With --model and --scene also how far its building mask is from the one that float32 gives.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
 from common import best_seconds, told
 
+from geounet.assemble import cut
 from geounet.block import Block, Piece
 from geounet.card import Architecture, ModelCard
-from geounet.grid import Window
+from geounet.grid import Window, WindowGrid
+from geounet.io.scene import open_scene
 from geounet.legend import Legend
-from geounet.nn.device import chosen_runtime
-from geounet.nn.segmenter import TorchSegmenter
-from geounet.nn.unet import alignment, halo, initialised
+from geounet.nn.device import chosen_runtime, keep_freed_memory
+from geounet.nn.segmenter import TorchSegmenter, load_segmenter
+from geounet.nn.unet import UNet, alignment, halo, initialised
 
-SIDE = 512
+SIDE = 1024
+WIDTHS = (16, 64)
 
 
 def main() -> None:
-    for width in (16, 64):
-        architecture = Architecture(width=width)
-        network = initialised(architecture, 0).eval()
-        pixels = np.random.default_rng(0).integers(0, 255, (3, SIDE, SIDE), dtype="uint8")
-        window = Window(0, 0, SIDE, SIDE)
-        piece = Piece(Block(window, pixels), Block(window, np.ones((1, SIDE, SIDE), dtype=bool)), window)
-        x_BCHW = torch.from_numpy(pixels)[None].float() / 255
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--scene", type=Path)
+    asked = parser.parse_args()
+    if asked.model and asked.scene:
+        tell_distance(asked.model, asked.scene)
+    else:
+        tell_speed()
 
-        def plain(network: torch.nn.Module = network, x_BCHW: torch.Tensor = x_BCHW) -> None:
-            with torch.inference_mode():
-                network(x_BCHW)
 
-        theirs = best_seconds(plain)
-        colours = ("red", "green", "blue")
-        card = ModelCard(
-            architecture, colours, "uint8", (127.0,) * 3, (50.0,) * 3, 0.3, halo(architecture),
-            alignment(architecture), Legend.of_names("building"),
-        )  # fmt: skip
-        runtime = chosen_runtime()
-        segmenter = TorchSegmenter(network, card, runtime)
+def tell_speed() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (3, SIDE, SIDE), dtype="uint8")
+    networks = {width: initialised(Architecture(width=width), 0).eval() for width in WIDTHS}
+    # all of PyTorch's own first: the segmenter changes how this process keeps memory
+    theirs = {width: best_seconds(lambda n=network: plain(n, pixels)) for width, network in networks.items()}
+    keep_freed_memory()
+    for width, network in networks.items():
+        segmenter = TorchSegmenter(network, card_of(network.architecture), chosen_runtime())
+        piece = whole_window(pixels)
         ours = best_seconds(lambda s=segmenter, p=piece: list(s.predict([p])))
-        told(f"U-Net of width {width}, {SIDE} px, {runtime.precision}", ours, theirs, rival="float32 eager")
+        what = f"U-Net of width {width}, {SIDE} px, {segmenter.runtime.precision}"
+        told(what, ours, theirs[width], rival="float32 eager")
+    one = TorchSegmenter(torch.nn.Conv2d(3, 1, 1), card_of(Architecture()), chosen_runtime())
+    around = best_seconds(lambda: list(one.predict([piece])), runs=10) / SIDE**2
+    print(f"all around the network (1x1 convolution in its place): {around * 1e9:.1f} ns a pixel")
+
+
+def plain(network: UNet, pixels: np.ndarray) -> None:
+    with torch.inference_mode():
+        network(torch.from_numpy(pixels)[None].float() / 255)
+
+
+def whole_window(pixels: np.ndarray) -> Piece:
+    window = Window(0, 0, *pixels.shape[1:])
+    return Piece(Block(window, pixels), Block(window, np.ones((1, *window.shape), dtype=bool)), window)
+
+
+def card_of(architecture: Architecture) -> ModelCard:
+    return ModelCard(
+        architecture, ("red", "green", "blue"), "uint8", (127.0,) * 3, (50.0,) * 3, 0.3, halo(architecture),
+        alignment(architecture), Legend.of_names("building"),
+    )  # fmt: skip
+
+
+def tell_distance(model: Path, scene: Path) -> None:
+    """Print the IoU of the fast and the exact building mask, and how near the threshold they part."""
+    exact, fast = (load_segmenter(model, "cpu", precision) for precision in ("fp32", "bf16"))
+    both = either = 0
+    furthest = 0.0
+    for piece in windows_of(scene, exact.card):
+        seen = piece.valid.cut(piece.core).values[0]
+        (scores,) = exact.scores([piece])
+        (strip,) = fast.predict([piece])
+        core = scores.cut(piece.core)
+        a, b = exact.strip(core).values[0] == 1, strip.values[0] == 1
+        both, either = both + (a & b & seen).sum(), either + ((a | b) & seen).sum()
+        apart = np.abs(core.values[1] - exact.threshold)[(a != b) & seen]
+        furthest = max(furthest, float(apart.max(initial=0)))
+    print(f"{scene.name}: IoU of bf16 and float32 buildings {both / either:.4f} ({either} px)")
+    print(f"largest |p - threshold| where they differ: {furthest:.4f}")
+
+
+def windows_of(path: Path, card: ModelCard) -> Iterator[Piece]:
+    with open_scene(path, colours=card.colours, resolution=card.ground_resolution) as scene:
+        grid = WindowGrid(*scene.frame.shape, 1024, card.halo, card.alignment, *scene.frame.phase(card.alignment))
+        for plan in grid:
+            yield from cut(*scene.read(plan.window), [plan])
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def averaged(views: Sequence[Tensor]) -> Tensor:
     total_BKHW = probabilities(views[0])
     for logits_BKHW in views[1:]:
         total_BKHW += probabilities(logits_BKHW)
-    return total_BKHW.div_(len(views))
+    return total_BKHW.div_(len(views)) if len(views) > 1 else total_BKHW
 
 
 def strips(chance_BKHW: Tensor, classes: int, *, cut: int) -> Tensor:
@@ -41,14 +41,16 @@ def strips(chance_BKHW: Tensor, classes: int, *, cut: int) -> Tensor:
     contact_BKHW = chance_BKHW[:, classes:]
     if classes == 2:
         # 1 - background keeps building + contact at most 1
-        chance_BKHW = 1 - chance_BKHW[:, :1] if contact_BKHW.shape[1] else chance_BKHW[:, 1:]
-        levels_BKHW = _levels(torch.cat([chance_BKHW, contact_BKHW], dim=1))
-        winner_BKHW = (levels_BKHW[:, :1] >= cut).to(torch.uint8)
+        has_contact = contact_BKHW.shape[1] > 0
+        shown_BKHW = torch.cat([1 - chance_BKHW[:, :1], contact_BKHW], dim=1) if has_contact else chance_BKHW[:, 1:]
+        levels_BKHW = _levels(shown_BKHW)
+        winner_BKHW = (levels_BKHW[:, :1] - (cut - 1)).clamp_(0, 1)
     else:
-        winner_BKHW = chance_BKHW[:, :classes].argmax(1, keepdim=True).to(torch.uint8)
+        winner_BKHW = chance_BKHW[:, :classes].argmax(1, keepdim=True).to(torch.int16)
         levels_BKHW = _levels(chance_BKHW[:, 1:])
-    return torch.cat([winner_BKHW, levels_BKHW], dim=1)
+    # on a processor int16 is several times as quick as uint8 to make from floats and to compare
+    return torch.cat([winner_BKHW, levels_BKHW], dim=1).to(torch.uint8)
 
 
 def _levels(chance_BKHW: Tensor) -> Tensor:
-    return torch.round(LEVELS * chance_BKHW).to(torch.uint8)
+    return (LEVELS * chance_BKHW).round_().to(torch.int16)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from geounet.errors import GeoUNetError, SettingsError
 
 N = TypeVar("N", bound=nn.Module)
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # mallopt(3)
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8  # mallopt(3)
 # torch's allocators, CUDA's and cuDNN's own words: only some of them raise torch.OutOfMemoryError
 _OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator", "STATUS_ALLOC_FAILED")
 _AMPERE = 8  # compute capability from which a GPU multiplies bfloat16 at full speed
@@ -119,23 +119,17 @@ def enough_memory(refused: type[GeoUNetError], advice: str) -> Iterator[None]:
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep what a training step frees for the next one; elsewhere, nothing.
+    """Have glibc keep what a step or window frees for the next one; elsewhere, nothing.
 
-    Each step allocates and frees the same large tensors. By default glibc hands them back to the system and the next
-    step pays for every page again: on a virtual machine that took up to three quarters of a training's time.
+    Each allocates and frees the same large tensors. By default glibc hands them back to the system, which has to give
+    every page anew: on a virtual machine that took up to three quarters of a training's time and a fifth of an
+    inference's. The most memory that is ever held stays the same; it is only held longer.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # no glibc
         return
-    for parameter, value in ((_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, (1 << 31) - 1), (_TOP_PAD, 64 << 20)):
+    # threads other than the first have heaps of 64 MB at most, too small for such tensors: all share one
+    settings = (_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, (1 << 31) - 1), (_TOP_PAD, 64 << 20), (_ARENA_MAX, 1)
+    for parameter, value in settings:
         mallopt(parameter, value)
-
-
-def normalised(x_BCHW: Tensor, valid_B1HW: Tensor, mean_C11: Tensor, std_C11: Tensor) -> Tensor:
-    """What the network is given: (x - mean) / std in float32, and exactly 0 where a pixel is not valid.
-
-    The one entrance to the network, in training and in inference alike; what invalid pixels hold, NaN included, has
-    no part in it.
-    """
-    return torch.where(valid_B1HW, (x_BCHW.to(torch.float32) - mean_C11) / std_C11, 0.0)

@@ -15,7 +15,8 @@ from geounet.errors import TrainingError
 from geounet.metrics import Confusion
 from geounet.nn.answer import probabilities, strips
 from geounet.nn.chip_store import VOID
-from geounet.nn.device import Runtime, enough_memory, normalised, placed
+from geounet.nn.device import Runtime, enough_memory, placed
+from geounet.nn.entrance import normalised
 from geounet.nn.losses import Loss, learned, loss_named
 from geounet.nn.samples import Batch
 from geounet.nn.score import scored

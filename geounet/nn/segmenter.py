@@ -3,7 +3,8 @@
 Tensors are suffixed by shape: B batch, C bands, K outputs, F bands of a strip, H rows, W columns.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +12,21 @@ import torch
 from torch import Tensor, nn
 
 from geounet.block import Array, Block, Piece
-from geounet.card import ModelCard
+from geounet.card import Architecture, ModelCard
 from geounet.errors import SettingsError
+from geounet.grid import Window
 from geounet.nn.answer import averaged, strips
-from geounet.nn.device import Runtime, chosen_runtime, enough_memory, normalised, placed, use_threads
+from geounet.nn.batch import windows_that_fit
+from geounet.nn.device import Runtime, chosen_runtime, enough_memory, keep_freed_memory, placed, use_threads
+from geounet.nn.entrance import enter, slabs
 from geounet.nn.model_file import load_model
-from geounet.nn.unet import folded
+from geounet.nn.unet import folded, inner_answer
 from geounet.nn.views import VIEWS, Tta
 from geounet.rule import cut_level
 
+Views = Sequence[Tensor]  # logits (B, K, H, W) of each view of a window
+
 _ROOM = "use a smaller --window or --batch-size"
-GPU_BATCH = 4  # padded windows of 1536 px: enough to fill a GPU, few enough for its memory
 
 
 class TorchSegmenter:
@@ -66,7 +71,7 @@ class TorchSegmenter:
         self.tta = tta
         self.threads = torch.get_num_threads()  # sums come out differently in the last digit with another number
         self._cut = cut_level(threshold)
-        self._network = placed(folded(network), runtime, runtime.dtype)
+        self.network = placed(folded(network), runtime, runtime.dtype)
         self._mean_C11 = torch.tensor(card.mean, device=runtime.device)[:, None, None]
         self._std_C11 = torch.tensor(card.std, device=runtime.device)[:, None, None]
 
@@ -76,65 +81,109 @@ class TorchSegmenter:
 
     def scores(self, pieces: Iterable[Piece]) -> Iterator[Block]:
         """Probability of each class over each whole window: (classes [+ contact], height, width) float32."""
-        for batch, views in self._answers(pieces):
-            with enough_memory(SettingsError, _ROOM):
-                chances = _fetched(averaged(views))
-            for piece, values in zip(batch, chances, strict=True):
-                yield Block(piece.pixels.window, values)
+        return self._answered(pieces, lambda piece: piece.pixels.window, lambda views: averaged(views)[0])
 
     def predict(self, pieces: Iterable[Piece]) -> Iterator[Block]:
         """Strip of each core: (1 + foreground classes [+ contact], height, width) uint8."""
-        for batch, views in self._answers(pieces):
-            for number, piece in enumerate(batch):
-                inside = piece.core.seen_from(piece.pixels.window)
-                with enough_memory(SettingsError, _ROOM):
-                    core_BKHW = averaged([view[number : number + 1, :, inside.rows, inside.cols] for view in views])
-                    strip = _fetched(self._strips(core_BKHW))[0]
-                yield Block(piece.core, strip)
+        return self._answered(pieces, lambda piece: piece.core, lambda views: self._strip(views, averaged))
 
     def strip(self, scores: Block) -> Block:
         """Strip (1 + foreground classes [+ contact], height, width) uint8 of scores like those of `scores`."""
         chance_BKHW = torch.from_numpy(scores.values)[None]
-        return Block(scores.window, _fetched(self._strips(chance_BKHW))[0])
+        return Block(scores.window, self._strip([chance_BKHW], lambda views: views[0]).numpy())
 
-    def _strips(self, chance_BKHW: Tensor) -> Tensor:
-        return strips(chance_BKHW, len(self._card.legend.classes), cut=self._cut)
+    def _strip(self, views: Views, chances: Callable[[Views], Tensor]) -> Tensor:
+        """Strip (F, H, W) of the probabilities that `chances` makes of the views, slab by slab."""
+        classes = len(self._card.legend.classes)
+        return torch.cat(
+            [
+                strips(chances([view_BKHW[:, :, rows] for view_BKHW in views]), classes, cut=self._cut)[0]
+                for rows in slabs(views[0])
+            ],
+            dim=1,
+        )
 
-    def _answers(self, pieces: Iterable[Piece]) -> Iterator[tuple[list[Piece], list[Tensor]]]:
-        """Each batch with the logits of its views; on a GPU the next batch is on its way before the last is fetched."""
-        ahead: tuple[list[Piece], list[Tensor]] | None = None
+    def _answered(
+        self, pieces: Iterable[Piece], wanted: Callable[[Piece], Window], answer: Callable[[Views], Tensor]
+    ) -> Iterator[Block]:
+        """What `answer` makes of each wanted window's views; a GPU has the next batch before the last is waited for."""
+        ahead: _Launched | None = None
         for batch in _batches(pieces, self.batch_size):
-            current = batch, self._logits(batch)
-            if not self.runtime.on_gpu:
-                yield current
-                continue
-            if ahead is not None:
-                yield ahead
-            ahead = current
+            launched = self._launched(batch, [wanted(piece) for piece in batch], answer)
+            if self.runtime.on_gpu:
+                ahead, launched = launched, ahead
+            if launched is not None:
+                yield from launched.landed()
         if ahead is not None:
-            yield ahead
+            yield from ahead.landed()
 
     @enough_memory(SettingsError, _ROOM)
     @torch.inference_mode()
-    def _logits(self, batch: list[Piece]) -> list[Tensor]:
-        """What the network says of each view of the windows, turned back: (B, K, H, W) each."""
-        x_BCHW = self._sent([piece.pixels.values for piece in batch])
-        valid_B1HW = self._sent([piece.valid.values for piece in batch])
-        x_BCHW = normalised(x_BCHW, valid_B1HW, self._mean_C11, self._std_C11)
-        x_BCHW = x_BCHW.to(self.runtime.dtype, memory_format=torch.channels_last)
+    def _launched(self, batch: list[Piece], wanted: list[Window], answer: Callable[[Views], Tensor]) -> "_Launched":
+        given = [piece.pixels.window for piece in batch]
+        trim = min(margin(outer, inner) for outer, inner in zip(given, wanted, strict=True))
+        views, answers = self._logits(batch, trim), []
+        for number, (outer, inner) in enumerate(zip(given, wanted, strict=True)):
+            inside = inner.seen_from(outer.grown(-trim))
+            answered = answer([view_BKHW[number : number + 1, :, inside.rows, inside.cols] for view_BKHW in views])
+            # from a GPU: into pinned memory, while the host goes on
+            answers.append(answered.to("cpu", non_blocking=True))
+        ready = torch.cuda.current_stream(self.runtime.device).record_event() if self.runtime.on_gpu else None
+        return _Launched(wanted, answers, ready)
+
+    def _logits(self, batch: list[Piece], trim: int) -> Views:
+        """What the network says of each view of the windows without their outermost pixels, turned back."""
+        shape = len(batch), *batch[0].pixels.values.shape
+        x_BCHW = torch.empty(
+            shape, dtype=self.runtime.dtype, device=self.runtime.device, memory_format=torch.channels_last
+        )
+        for number, piece in enumerate(batch):
+            valid = piece.valid.values
+            enter(
+                x_BCHW[number : number + 1],
+                self._sent(piece.pixels.values),
+                None if valid.all() else self._sent(valid),
+                self._mean_C11,
+                self._std_C11,
+            )
         with self.runtime.exact():
-            return [view.undone(self._network(view.of(x_BCHW))) for view in VIEWS[self.tta]]
+            return [view.undone(inner_answer(self.network, view.of(x_BCHW), trim)) for view in VIEWS[self.tta]]
 
-    def _sent(self, arrays: list[Array]) -> Tensor:
-        together = torch.from_numpy(np.stack(arrays))
+    def _sent(self, values: Array) -> Tensor:
+        """The values (1, C, H, W) on the device, as they are: bytes travel quicker than floats."""
         if not self.runtime.on_gpu:
-            return together
-        return together.pin_memory().to(self.runtime.device, non_blocking=True)
+            return torch.from_numpy(values)[None]
+        # PyTorch lends a pinned buffer again only when the copy out of it is done
+        buffer = torch.empty(values.shape, dtype=torch.from_numpy(values).dtype, pin_memory=True)
+        np.copyto(buffer.numpy(), values)
+        return buffer[None].to(self.runtime.device, non_blocking=True)
 
 
-def _fetched(values: Tensor) -> Array:
-    fetched: Array = values.cpu().contiguous().numpy()
-    return fetched
+@dataclass(frozen=True, slots=True, eq=False)
+class _Launched:
+    """Answers for some windows; `ready` tells when a GPU has put them there."""
+
+    windows: list[Window]
+    answers: list[Tensor]
+    ready: torch.cuda.Event | None
+
+    def landed(self) -> Iterator[Block]:
+        if self.ready is not None:
+            with enough_memory(SettingsError, _ROOM):
+                self.ready.synchronize()
+        for window, answer in zip(self.windows, self.answers, strict=True):
+            yield Block(window, answer.numpy())
+
+
+def margin(outer: Window, inner: Window) -> int:
+    """Pixels of `outer` beyond `inner` on the side where there are fewest.
+
+    >>> margin(Window(0, 0, 64, 64), Window(8, 4, 40, 52))
+    4
+    """
+    inside = inner.seen_from(outer)
+    below, right = outer.height - inside.row - inside.height, outer.width - inside.col - inside.width
+    return min(inside.row, inside.col, below, right)
 
 
 def _batches(pieces: Iterable[Piece], size: int) -> Iterator[list[Piece]]:
@@ -158,18 +207,29 @@ def load_segmenter(
     *,
     tta: Tta = "none",
     threads: int | None = None,
+    largest_window: int = 1536,
 ) -> TorchSegmenter:
     """The segmenter of a model file, or of a training run's folder.
 
     Args:
-        batch_size: None is 1 on a processor, which a single window keeps busy, and 4 on a GPU.
+        batch_size: None is 1 on a processor, which a single window keeps busy, and what the memory holds on a GPU.
         tta, threads: as `TorchSegmenter` takes them.
+        largest_window: side in pixels of the windows to come.
 
     Raises:
         ModelError: no model at `path`, or one that is damaged.
         SettingsError: a setting out of its range.
     """
     runtime = chosen_runtime(device, precision)
+    keep_freed_memory()
     network, card = load_model(path)
-    size = batch_size if batch_size is not None else GPU_BATCH if runtime.on_gpu else 1
-    return TorchSegmenter(network, card, runtime, batch_size=size, threshold=threshold, tta=tta, threads=threads)
+    if batch_size is None:
+        batch_size = _batch_size(runtime, card.architecture, largest_window)
+    return TorchSegmenter(network, card, runtime, batch_size=batch_size, threshold=threshold, tta=tta, threads=threads)
+
+
+def _batch_size(runtime: Runtime, architecture: Architecture, window: int) -> int:
+    if not runtime.on_gpu:
+        return 1
+    free, _ = torch.cuda.mem_get_info(runtime.device)
+    return windows_that_fit(free, architecture, window, runtime.dtype.itemsize)

@@ -55,6 +55,29 @@ def halo(architecture: Architecture) -> int:
     return -(-reach(architecture) // grid) * grid
 
 
+def trims(depth: int, trim: int) -> list[int]:
+    """Pixels on each side that the levels going up can leave out, the deepest first, when the answer leaves out `trim`.
+
+    Each convolution spoils one pixel at the edge of what it is given, and a level begins with a whole pixel of the one
+    below.
+
+    >>> trims(4, 96)
+    [8, 20, 44, 94]
+    """
+    found = []
+    for _ in range(depth):
+        spare = max(0, trim - CONVOLUTIONS) // 2
+        found.append(2 * spare)
+        trim = spare
+    return found[::-1]
+
+
+def trimmed(x_BCHW: Tensor, count: int) -> Tensor:
+    """Without `count` pixels on each of the four sides; a view."""
+    height, width = x_BCHW.shape[2:]
+    return x_BCHW[:, :, count : height - count, count : width - count]
+
+
 class Level(nn.Module):
     """3x3 convolutions, each with batch normalisation and a rectifier: (B, inputs, H, W) -> (B, outputs, H, W)."""
 
@@ -72,7 +95,11 @@ class Level(nn.Module):
 
 
 class UNet(nn.Module):
-    """Logits of each pixel: (B, bands, H, W) -> (B, outputs, H, W); H and W are multiples of the alignment."""
+    """Logits of each pixel: (B, bands, H, W) -> (B, outputs, H, W); H and W are multiples of the alignment.
+
+    Of `trim` pixels on each side no answer is wanted: it is left out, and on the way up most of what it takes is not
+    computed. What is left is the same.
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -86,19 +113,27 @@ class UNet(nn.Module):
         self.merge = nn.ModuleList(Level(joined * a, a) for a, _ in reversed(pairs))
         self.head = nn.Conv2d(widths[0], architecture.outputs, 1)
 
-    def forward(self, x_BCHW: Tensor) -> Tensor:
+    def forward(self, x_BCHW: Tensor, trim: int = 0) -> Tensor:
         assert not any(side % alignment(self.architecture) for side in x_BCHW.shape[2:]), x_BCHW.shape
         skipped = []
         for level in self.down:
             x_BCHW = level(x_BCHW)
             skipped.append(x_BCHW)
             x_BCHW = nn.functional.max_pool2d(x_BCHW, 2)
-        x_BCHW = self.bridge(x_BCHW)
-        for up, merge in zip(self.up, self.merge, strict=True):
-            x_BCHW, beside_BCHW = up(x_BCHW), skipped.pop()
+        x_BCHW, gone = self.bridge(x_BCHW), 0
+        for up, merge, going in zip(self.up, self.merge, trims(self.architecture.depth, trim), strict=True):
+            x_BCHW, beside_BCHW = up(trimmed(x_BCHW, going // 2 - gone)), trimmed(skipped.pop(), going)
             x_BCHW = merge(torch.cat([beside_BCHW, x_BCHW], dim=1) if self.architecture.skips else x_BCHW)
-        logits_BCHW: Tensor = self.head(x_BCHW)
+            gone = going
+        logits_BCHW: Tensor = self.head(trimmed(x_BCHW, trim - gone))
         return logits_BCHW
+
+
+def inner_answer(network: nn.Module, x_BCHW: Tensor, trim: int) -> Tensor:
+    """Logits of all but `trim` pixels on each side; a network of another kind has to compute them all."""
+    answer_BKHW = network(x_BCHW, trim) if isinstance(network, UNet) else trimmed(network(x_BCHW), trim)
+    assert isinstance(answer_BKHW, Tensor)
+    return answer_BKHW
 
 
 def initialised(architecture: Architecture, seed: int) -> UNet:

@@ -1,6 +1,7 @@
 """The torch segmenter: tiled it is the whole, invalid pixels are nothing to it, one rule decides."""
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from geounet.block import Array, Block, Piece
 from geounet.card import Architecture
 from geounet.errors import SettingsError
 from geounet.grid import PlannedWindow, Window, WindowGrid
-from geounet.nn.device import Runtime, chosen_runtime, enough_memory
+from geounet.nn.device import Runtime, chosen_runtime, cpu_multiplies_bfloat16, enough_memory
 from geounet.nn.model_file import save_model
 from geounet.nn.segmenter import TorchSegmenter, load_segmenter
 from geounet.nn.unet import UNet, initialised
@@ -52,6 +53,9 @@ def picture(height: int, width: int, bands: int = 3) -> Array:
     rng = np.random.default_rng(5)
     coarse = rng.integers(0, 256, (bands, height // 8 + 1, width // 8 + 1), dtype=np.uint8)
     return np.kron(coarse, np.ones((1, 8, 8), dtype=np.uint8))[:, :height, :width]
+
+
+PLOTS = np.clip(picture(256, 256) + np.random.default_rng(1).normal(0, 20, (3, 256, 256)), 0, 255).astype(np.uint8)
 
 
 def pieces(pixels: Array, plans: list[PlannedWindow], valid: Array | None = None) -> Iterator[Piece]:
@@ -210,9 +214,9 @@ def test_the_strip_of_scores_is_what_predict_makes(
     outputs: int, names: tuple[str, ...], contact_width: float | None, tta: Tta
 ) -> None:
     segmenter = segmenter_of(Architecture(3, outputs, 4, 2), *names, contact_width=contact_width, tta=tta)
-    plans = [PlannedWindow(Window(0, 0, 64, 48), Window(8, 4, 40, 32))]
-    (scores,) = segmenter.scores(pieces(picture(64, 64), plans))
-    (strip,) = segmenter.predict(pieces(picture(64, 64), plans))
+    plans = [PlannedWindow(Window(0, 0, 160, 48), Window(8, 4, 150, 32))]
+    (scores,) = segmenter.scores(pieces(picture(160, 64), plans))
+    (strip,) = segmenter.predict(pieces(picture(160, 64), plans))
     again = segmenter.strip(scores.cut(plans[0].core))
     assert again.window == strip.window
     assert_array_equal(again.values, strip.values)
@@ -226,6 +230,37 @@ def test_bfloat16_stays_close_to_float32() -> None:
     )
     assert np.abs(exact - rounded).mean() < 0.01
     assert np.abs(exact - rounded).max() < 0.1
+
+
+def trained(seed: int = 0) -> UNet:
+    """A network that has learned to find what is bright in red, noise and all."""
+    network = initialised(DEPTH_2, seed)
+    card, generator = card_of(DEPTH_2), torch.Generator().manual_seed(seed)
+    mean_C11, std_C11 = (torch.tensor(values)[:, None, None] for values in (card.mean, card.std))
+    steps = torch.optim.Adam(network.parameters(), lr=0.02)
+    for _ in range(80):
+        coarse = torch.rand((4, 3, 4, 4), generator=generator).repeat_interleave(8, 2).repeat_interleave(8, 3)
+        x_BCHW = 255 * coarse + 20 * torch.randn((4, 3, 32, 32), generator=generator)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(
+            network((x_BCHW - mean_C11) / std_C11), (coarse[:, :1] > 0.5).float()
+        )
+        steps.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        steps.step()
+    return network.eval()
+
+
+@pytest.mark.skipif(not cpu_multiplies_bfloat16(), reason="this processor has no bfloat16: it is never chosen here")
+def test_bfloat16_finds_the_buildings_that_float32_finds_but_for_pixels_near_the_threshold() -> None:
+    network, plans = trained(), [PlannedWindow(Window(0, 0, 256, 256), Window(0, 0, 256, 256))]
+    segmenters = (
+        TorchSegmenter(deepcopy(network), card_of(DEPTH_2), chosen_runtime("cpu", kind)) for kind in ("fp32", "bf16")
+    )
+    exact, fast = (next(segmenter.scores(pieces(PLOTS, plans))) for segmenter in segmenters)
+    a, b = exact.values[1] >= 0.5, fast.values[1] >= 0.5
+    assert 0.2 < a.mean() < 0.8
+    assert (a & b).sum() / (a | b).sum() >= 0.99
+    assert np.abs(exact.values[1] - 0.5)[a != b].max(initial=0) < 0.05
 
 
 def test_sixteen_bit_imagery_is_taken_as_it_is() -> None:

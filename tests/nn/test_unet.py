@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from geounet.card import Architecture
 from geounet.nn.unet import UNet, alignment, folded, halo, initialised, reach
@@ -99,3 +100,25 @@ def test_folding_the_normalisations_leaves_the_answer() -> None:
         after = folded(network)(x_BCHW)
     assert float((before - after).abs().max()) < 1e-12
     assert not any("norms" in name for name in network.state_dict())
+
+
+@pytest.mark.parametrize("skips", [True, False], ids=["skips", "plain"])
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+@pytest.mark.parametrize("trim", [0, 1, 2, 3, 7, 16, 30, 47])
+def test_leaving_out_the_margin_of_an_answer_changes_nothing_of_the_rest(depth: int, skips: bool, trim: int) -> None:
+    network = lively(Architecture(bands=2, width=2, depth=depth, skips=skips))
+    generator = torch.Generator().manual_seed(4)
+    x_BCHW = torch.randn(1, 2, 96, 112, generator=generator, dtype=torch.float64)
+    with torch.inference_mode():
+        whole_BKHW, inner_BKHW = network(x_BCHW), network(x_BCHW, trim)
+    assert inner_BKHW.shape[2:] == (96 - 2 * trim, 112 - 2 * trim)
+    torch.testing.assert_close(inner_BKHW, whole_BKHW[:, :, trim : 96 - trim, trim : 112 - trim], rtol=0, atol=1e-12)
+
+
+def test_leaving_out_the_halo_spares_an_eighth_of_the_work_on_the_usual_window() -> None:
+    work = []
+    for trim in (0, halo(Architecture())):
+        with torch.device("meta"), FlopCounterMode(display=False) as counter:
+            UNet(Architecture()).eval()(torch.zeros(1, 3, 1536, 1536), trim)
+        work.append(counter.get_total_flops())
+    assert work[1] < 0.875 * work[0]

@@ -1,0 +1,37 @@
+"""The one entrance to the network, in training and in inference alike.
+
+Tensors are suffixed by shape: B batch, C bands, H rows, W columns.
+"""
+
+import torch
+from torch import Tensor
+
+SLAB = 64  # rows whose float32 values stay in the processor's cache from one operation to the next
+
+
+def normalised(x_BCHW: Tensor, valid_B1HW: Tensor | None, mean_C11: Tensor, std_C11: Tensor) -> Tensor:
+    """What the network is given: (x - mean) / std in float32, and exactly 0 where a pixel is not valid.
+
+    What invalid pixels hold, NaN included, has no part in it.
+
+    Args:
+        valid_B1HW: None where every pixel is.
+    """
+    x_BCHW = (x_BCHW.to(torch.float32) - mean_C11).div_(std_C11)
+    return x_BCHW if valid_B1HW is None else torch.where(valid_B1HW, x_BCHW, 0.0)
+
+
+def enter(out_BCHW: Tensor, x_BCHW: Tensor, valid_B1HW: Tensor | None, mean_C11: Tensor, std_C11: Tensor) -> None:
+    """Fill `out_BCHW`, of any number type and memory format, with what `normalised` gives, slab by slab."""
+    for rows in slabs(out_BCHW):
+        valid = None if valid_B1HW is None else valid_B1HW[:, :, rows]
+        slab_BCHW = normalised(x_BCHW[:, :, rows], valid, mean_C11, std_C11)
+        # rounding first and then turning channels last is twice as quick as both at once
+        out_BCHW[:, :, rows] = slab_BCHW.to(out_BCHW.dtype)
+
+
+def slabs(x_BCHW: Tensor) -> list[slice]:
+    """Rows to work on together: a few on a processor, all at once on a GPU."""
+    height = x_BCHW.shape[2]
+    step = SLAB if x_BCHW.device.type == "cpu" else height
+    return [slice(row, min(row + step, height)) for row in range(0, height, step)]
