@@ -1,8 +1,10 @@
 """The `geounet` command: subcommands are imported when asked for, errors become one line."""
 
 import logging
+import os
 import signal
 import sys
+import threading
 from importlib import import_module
 
 import click
@@ -65,13 +67,17 @@ def main(arguments: list[str] | None = None) -> None:
     for noisy in ("rasterio", "matplotlib", "pyogrio", "fiona", "PIL"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what schedulers send is an interruption like Ctrl-C
+    threads = threading.active_count()
     try:
         status = cli.main(args=words, prog_name="geounet", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is leaving
         _fail("interrupted; " + _GO_ON.get(words[0] if words else "", "run the same command again to begin anew"))
+        if threading.active_count() > threads:  # after a second Ctrl-C one may compute on: it would end in an abort
+            os._exit(130)
         sys.exit(130)
     except GeoUNetError as error:
         if verbose:

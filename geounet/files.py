@@ -101,14 +101,14 @@ def held(lock: Path, what: Path) -> Iterator[None]:
     except BlockingIOError:
         raise OutputError(f"{what} is being written by another process; wait for it, or choose another --out") from None
     except (ImportError, OSError):
-        yield
-        return
+        handle = None
     try:
         yield
     finally:
         with suppress(OSError):
             lock.unlink()
-        os.close(handle)
+        if handle is not None:
+            os.close(handle)
 
 
 def _locked(path: Path) -> int:

@@ -1,5 +1,6 @@
 """The command line as a test calls it: in this process, through its own front door."""
 
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +29,13 @@ class Told:
 def geounet(capsys: pytest.CaptureFixture[str], *words: object) -> Told:
     """Run a command of the command line."""
     capsys.readouterr()
-    with pytest.raises(SystemExit) as left:
-        main([str(word) for word in words])
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with pytest.raises(SystemExit) as left:
+            main([str(word) for word in words])
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     assert isinstance(left.value.code, int)
     return Told(left.value.code, *capsys.readouterr())
 

@@ -136,9 +136,9 @@ def test_a_part_that_was_damaged_since_is_computed_again_and_the_others_are_not(
 ) -> None:
     asked = buildings.elsewhere(tmp_path)
     asked.made(Stop("tempfile.mkstemp .classes-*.tif"))
-    before = asked.noted_parts()
     part = sorted((asked.out / PARTS).glob("*.tif"))[3]
-    part.write_bytes(part.read_bytes()[:-1] + b"x")
+    part.write_bytes(part.read_bytes()[:-9] + b"nonsense" + b"x")
+    before = asked.noted_parts()
     asked.made(Stop("tempfile.mkstemp .classes-*.tif"))
     assert len(before.items() - asked.noted_parts().items()) == 1
     assert asked.made().status == 0
@@ -213,9 +213,16 @@ def test_a_map_that_another_process_makes_is_refused(buildings: Whole, tmp_path:
     assert not asked.out.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        pytest.param([signal.SIGINT], id="once"),
+        pytest.param([signal.SIGTERM], id="by a scheduler"),
+        pytest.param([signal.SIGINT, signal.SIGINT], id="twice"),
+    ],
+)
 def test_a_command_interrupted_while_it_predicts_leaves_with_130_and_one_line(
-    tmp_path: Path, number: signal.Signals
+    tmp_path: Path, numbers: list[signal.Signals]
 ) -> None:
     model = write_model(tmp_path / "m.safetensors", card_of(Architecture(width=16, depth=2)))
     asked = Map(write_scene(tmp_path / "a.tif", noise(900, 900)), model, tmp_path / "map")
@@ -224,7 +231,9 @@ def test_a_command_interrupted_while_it_predicts_leaves_with_130_and_one_line(
     while not (asked.out / "job.json").exists():
         assert running.poll() is None, running.communicate()
         time.sleep(0.01)
-    running.send_signal(number)
+    for number in numbers:
+        running.send_signal(number)
+        time.sleep(0.3)
     _, said = running.communicate(timeout=60)
     assert (running.returncode, said.strip()) == (130, "Error: interrupted; run the same command again to go on")
     assert asked.out.is_dir()
