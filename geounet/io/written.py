@@ -35,22 +35,29 @@ def check_written(raster: Path) -> None:
 def _blocks(raster: Path) -> Iterator[tuple[int, int]]:
     """First byte and length of every block that the file should have."""
     with gdal(), rasterio.open(raster) as dataset:
-        is_masked = MaskFlags.per_dataset in dataset.mask_flag_enums[0]
-        directories = (1 + len(dataset.overviews(1))) * (1 + is_masked)
-    for number in range(1, directories + 1):
-        with gdal(), rasterio.open(f"GTIFF_DIR:{number}:{raster}") as dataset:
-            yield from _blocks_of(dataset)
+        yield from _blocks_of(dataset, dataset)
+        levels = len(dataset.overviews(1))
+        for level in range(levels):
+            with rasterio.open(raster, overview_level=level) as overview:
+                yield from _blocks_of(dataset, overview, level)
+        if MaskFlags.per_dataset in dataset.mask_flag_enums[0]:
+            assert not levels, "masks of overviews are not looked at"
+            with rasterio.open(f"GTIFF_DIR:2:{raster}") as mask:
+                yield from _blocks_of(mask, mask)
 
 
-def _blocks_of(dataset: rasterio.DatasetReader) -> Iterator[tuple[int, int]]:
-    height, width = dataset.block_shapes[0]
-    rows, cols = range(-(-dataset.height // height)), range(-(-dataset.width // width))
+def _blocks_of(
+    dataset: rasterio.DatasetReader, shaped: rasterio.DatasetReader, level: int | None = None
+) -> Iterator[tuple[int, int]]:
+    """Those of the dataset itself, or of its overview `level`, which is `shaped` like this."""
+    height, width = shaped.block_shapes[0]
+    rows, cols = range(-(-shaped.height // height)), range(-(-shaped.width // width))
     bands = dataset.indexes if dataset.interleaving is Interleaving.band else (1,)
     for band, row, col in product(bands, rows, cols):
-        where = f"{col}_{row}"
-        offset, size = (dataset.get_tag_item(f"BLOCK_{what}_{where}", "TIFF", bidx=band) for what in ("OFFSET", "SIZE"))
+        names = (f"BLOCK_{what}_{col}_{row}" for what in ("OFFSET", "SIZE"))
+        offset, size = (dataset.get_tag_item(name, "TIFF", bidx=band, ovr=level) for name in names)
         if offset is None or size is None:
-            raise RasterioIOError(f"block {where} was not written")
+            raise RasterioIOError(f"block {col}_{row} was not written")
         yield int(offset), int(size)
 
 

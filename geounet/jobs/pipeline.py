@@ -4,12 +4,14 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from typing import TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 _WAIT = 0.1  # seconds after which a stage looks whether it is still wanted
 
@@ -69,6 +71,17 @@ def ahead(items: Iterable[T]) -> Generator[T, None, None]:
     finally:
         unwanted.set()
         thread.join()
+
+
+def together(first: Callable[[], S], second: Callable[[], T]) -> tuple[S, T]:
+    """What two calls return that run at the same time, the second in another thread; waits for both.
+
+    An error of the first goes before one of the second.
+    """
+    with ThreadPoolExecutor(1) as executor:
+        waiting = executor.submit(second)
+        result = first()
+        return result, waiting.result()
 
 
 def peak_memory_mb() -> int | None:
