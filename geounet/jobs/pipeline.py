@@ -26,12 +26,13 @@ class _Finished:
 
 
 def ahead(items: Iterable[T]) -> Generator[T, None, None]:
-    """The items, each made in another thread while the one before it is used; at most one waits.
+    """The items, each made in another thread while the one before it is used; two are held at most.
 
     An error in making them is raised here. Closing this ends the thread, and closes the items there.
     """
     queue: Queue[T | _Failed | _Finished] = Queue(maxsize=1)
     unwanted = threading.Event()
+    taken = threading.Semaphore(0)
 
     def put(item: T | _Failed | _Finished) -> None:
         while not unwanted.is_set():
@@ -45,8 +46,10 @@ def ahead(items: Iterable[T]) -> Generator[T, None, None]:
         try:
             for item in items:
                 put(item)
-                if unwanted.is_set():
-                    return
+                del item
+                while not taken.acquire(timeout=_WAIT):
+                    if unwanted.is_set():
+                        return
             put(_Finished())
         except BaseException as error:
             put(_Failed(error))
@@ -67,6 +70,7 @@ def ahead(items: Iterable[T]) -> Generator[T, None, None]:
                 return
             if isinstance(item, _Failed):
                 raise item.error
+            taken.release()
             yield item
     finally:
         unwanted.set()

@@ -13,7 +13,7 @@ def test_items_come_in_order_and_all_of_them() -> None:
     assert list(ahead(range(100))) == list(range(100))
 
 
-def test_at_most_one_item_waits_while_another_is_used() -> None:
+def test_one_item_is_made_while_another_is_used_and_no_more() -> None:
     made: list[int] = []
 
     def items() -> Iterator[int]:
@@ -22,7 +22,7 @@ def test_at_most_one_item_waits_while_another_is_used() -> None:
             yield number
 
     for number in ahead(items()):
-        assert len(made) <= number + 3  # one in use, one waiting, one in the making
+        assert len(made) <= number + 2
 
 
 def test_an_error_in_the_making_is_raised_to_the_user_after_what_was_made_before() -> None:
