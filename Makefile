@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench samples clean
+.PHONY: demo test check bench bench-long samples clean
 
 demo: $(READY)
 	$(BIN)/geounet demo --out demo --overwrite
@@ -18,8 +18,15 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
+# long ones, with a network of 31 million weights, for themselves
+LONG := $(wildcard benchmarks/bench_long_*.py)
+SHORT := $(filter-out $(LONG),$(wildcard benchmarks/bench_*.py))
+
 bench: $(READY)
-	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+	for script in $(SHORT); do $(BIN)/python $$script || exit 1; done
+
+bench-long: $(READY)
+	for script in $(LONG); do $(BIN)/python $$script || exit 1; done
 
 samples: $(READY)
 	$(BIN)/python -m sample_tiles.generator

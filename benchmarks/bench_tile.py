@@ -16,7 +16,7 @@ SIDE = 8192
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         scene, labels = Path(folder) / "scene.tif", Path(folder) / "labels.gpkg"
-        write_scene(scene, SIDE)
+        write_scene(scene, SIDE, SIDE)
         boxes = [shapely.box(500_000 + x, 5_000_000 - y - 15, 500_015 + x, 5_000_000 - y)
                  for x in range(0, 2400, 40) for y in range(0, 2400, 40)]  # fmt: skip
         geopandas.GeoDataFrame(geometry=boxes, crs="EPSG:32632").to_file(labels)

@@ -35,6 +35,8 @@ def place(answers: Iterable[Block], part: Window, bands: int) -> Block:
 def masked(strip: Block, valid: Block) -> Block:
     """The strip with nodata in every band where the scene has no pixel."""
     seen = valid.cut(strip.window).values
+    if seen.all():
+        return strip
     return Block(strip.window, np.where(seen, strip.values, np.uint8(NODATA)))
 
 

@@ -1,11 +1,12 @@
 """What a network sees beyond the edge of the data: the mirror image of what lies inside."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geounet.block import Array
 from geounet.grid import Window
 
 _REACH = 256  # pixels beyond a sheet's edge that are mirrored where it has no neighbour: more than a halo
@@ -63,6 +64,29 @@ def mirrored(start: int, count: int, length: int) -> NDArray[np.int64]:
     """
     index = np.arange(start, start + count) % (2 * length)
     return np.where(index < length, index, 2 * length - 1 - index)
+
+
+def taken(values: Array, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> Array:
+    """Those rows and columns of `values` (bands, h, w), which `mirrored` chose."""
+    taken = np.empty((len(values), len(rows), len(cols)), values.dtype)
+    for to_row, from_row in _runs(rows):
+        for to_col, from_col in _runs(cols):
+            taken[:, to_row, to_col] = values[:, from_row, from_col]  # ten times as fast as by lists of indices
+    return taken
+
+
+def _runs(index: NDArray[np.int64]) -> Iterator[tuple[slice, slice]]:
+    """Where stretches of a mirrored axis lie in the outcome, and what they are of the axis, upward or downward.
+
+    >>> list(_runs(np.array([1, 0, 0, 1, 2])))
+    [(slice(0, 2, None), slice(1, None, -1)), (slice(2, 5, None), slice(0, 3, 1))]
+    """
+    done = 0
+    for run in np.split(index, np.flatnonzero(np.diff(index) == 0) + 1):
+        first, last = int(run[0]), int(run[-1])
+        step = 1 if last >= first else -1
+        yield slice(done, done + len(run)), slice(first, last + step if last + step >= 0 else None, step)
+        done += len(run)
 
 
 def _beyond(start: int, count: int, first: int, length: int) -> NDArray[np.float32]:

@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import rasterio
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
-from rasterio.windows import Window
 
 from geounet.errors import GeoUNetError, OutputError, SceneError
 from geounet.files import advice
@@ -22,8 +20,6 @@ logging.getLogger("rasterio").setLevel(logging.CRITICAL)  # what GDAL says comes
 _CACHE = 64 << 20  # bytes, as rasterio takes them; GDAL's own default is 5 % of the memory, and was slower
 
 _MOST_OPEN = 200  # files; systems allow a process 1,024 or, on a Mac, 256
-
-_READ_BACK = 16 << 20  # bytes of a strip
 _LONGEST = 200  # characters of a reason
 
 
@@ -113,23 +109,6 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except (RasterioError, CPLE_BaseError) as error:  # copying lets GDAL's own errors through
         raise OutputError(f"{path} cannot be written ({reason(error)}); {advice(error)}") from error
-
-
-def check_written(raster: Path) -> None:
-    """Read a raster back, its overviews too: on a full disk GDAL closes a file without a word (rasterio 1.4).
-
-    Raises:
-        RasterioError: something of it is missing.
-    """
-    with gdal(), rasterio.open(raster) as dataset:
-        levels: list[dict[str, int]] = [{}, *({"overview_level": i} for i in range(len(dataset.overviews(1))))]
-    for level in levels:
-        with gdal(), rasterio.open(raster, **level) as dataset:
-            row_bytes = dataset.width * dataset.count * np.dtype(dataset.dtypes[0]).itemsize
-            block = dataset.block_shapes[0][0]
-            rows = max(1, _READ_BACK // row_bytes // block) * block
-            for row in range(0, dataset.height, rows):
-                dataset.read(window=Window(0, row, dataset.width, min(rows, dataset.height - row)))
 
 
 def reason(error: BaseException) -> str:

@@ -22,7 +22,9 @@ from geounet.errors import OutputError
 from geounet.files import translated, whole_file
 from geounet.frame import Frame
 from geounet.grid import Window
-from geounet.io.gdal import check_written, gdal, opened, reason, writing
+from geounet.io.gdal import gdal, opened, reason, writing
+from geounet.io.overviews import Kind, write_overviews
+from geounet.io.written import check_written
 from geounet.legend import NODATA, Legend
 from geounet.rule import LEVELS
 
@@ -118,10 +120,12 @@ class Parts:
             OutputError: it cannot be written.
         """
         windows = sorted(window for window, has_data in self.finished().items() if has_data)
+        parts = [(window, self._path(window).name) for window in windows]
         vrt = self.folder / f"{out.stem}.vrt"
-        with translated(out):
-            vrt.write_bytes(_vrt(self.frame, [(w, self._path(w).name) for w in windows], layers, tags))
         with gdal(), whole_file(out) as unfinished, writing(out):
+            vrt.write_bytes(_vrt(self.frame, parts, layers, tags))
+            overviews = write_overviews(vrt, options.overviews, _TILE)
+            vrt.write_bytes(_vrt(self.frame, parts, layers, tags, overviews))
             rasterio.shutil.copy(str(vrt), str(unfinished), driver="COG", **options.creation())
             check_written(unfinished)
 
@@ -139,15 +143,14 @@ class Layer:
 class CogOptions:
     """How overviews are made ('mode' for classes, 'average' for probabilities), and the compression."""
 
-    overviews: str
+    overviews: Kind
     compress: str = "deflate"
 
     def creation(self) -> dict[str, object]:
         return {
             "COMPRESS": self.compress.upper(),
             "BLOCKSIZE": _TILE,
-            "OVERVIEWS": "IGNORE_EXISTING",
-            "OVERVIEW_RESAMPLING": self.overviews.upper(),
+            "OVERVIEWS": "FORCE_USE_EXISTING",
             "BIGTIFF": "IF_SAFER",
             "NUM_THREADS": "ALL_CPUS",
         }
@@ -187,7 +190,13 @@ def _checksum(path: Path) -> str | None:
         return None
 
 
-def _vrt(frame: Frame, parts: Sequence[tuple[Window, str]], layers: Sequence[Layer], tags: Mapping[str, str]) -> bytes:
+def _vrt(
+    frame: Frame,
+    parts: Sequence[tuple[Window, str]],
+    layers: Sequence[Layer],
+    tags: Mapping[str, str],
+    overviews: Sequence[Path] = (),
+) -> bytes:
     """A GDAL virtual raster over the parts; where there is none it reads as nodata."""
     root = ET.Element("VRTDataset", rasterXSize=str(frame.width), rasterYSize=str(frame.height))
     if frame.crs:
@@ -210,6 +219,10 @@ def _vrt(frame: Frame, parts: Sequence[tuple[Window, str]], layers: Sequence[Lay
             size = {"xSize": str(window.width), "ySize": str(window.height)}
             ET.SubElement(source, "SrcRect", {"xOff": "0", "yOff": "0"} | size)
             ET.SubElement(source, "DstRect", {"xOff": str(window.col), "yOff": str(window.row)} | size)
+        for overview in overviews:
+            source = ET.SubElement(band, "Overview")
+            ET.SubElement(source, "SourceFilename", relativeToVRT="1").text = overview.name
+            ET.SubElement(source, "SourceBand").text = str(number)
     return bytes(ET.tostring(root, encoding="utf-8"))
 
 

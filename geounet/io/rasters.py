@@ -17,7 +17,8 @@ from geounet.block import Array, Block
 from geounet.errors import SceneError
 from geounet.files import translated, whole_file
 from geounet.frame import Frame
-from geounet.io.gdal import check_written, gdal, opened, reason, writing
+from geounet.io.gdal import gdal, opened, reason, writing
+from geounet.io.written import check_written
 
 
 def write_window(path: Path, pixels: Block, valid: Block, frame: Frame) -> None:

@@ -15,7 +15,7 @@ from geounet.errors import LabelError
 from geounet.frame import Frame
 from geounet.grid import Window, hull
 from geounet.io.bands import Bands
-from geounet.io.edges import copies_around, mirrored
+from geounet.io.edges import copies_around, mirrored, taken
 from geounet.io.gdal import Handles, gdal
 from geounet.io.labels import PixelPolygons, read_areas
 from geounet.io.mosaic import Mosaic
@@ -136,8 +136,8 @@ class Scene:
         inside = _span(rows, cols)
         pixels, valid = self._inside(inside)
         if inside != window:
-            where = np.ix_(rows - inside.row, cols - inside.col)
-            pixels, valid = pixels[:, where[0], where[1]], valid[where]
+            rows, cols = rows - inside.row, cols - inside.col
+            pixels, valid = taken(pixels, rows, cols), taken(valid[None], rows, cols)[0]
         return pixels, valid
 
     def _patched(self, window: Window) -> Decoded:

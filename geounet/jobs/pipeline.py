@@ -1,17 +1,18 @@
-"""Stages of a job in threads of their own, joined by queues of one."""
+"""Stages of a job in threads of their own, each one item ahead of the next."""
 
 import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from queue import Empty, Full, Queue
+from queue import SimpleQueue
 from typing import TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
-_WAIT = 0.1  # seconds after which a stage looks whether it is still wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,30 +25,25 @@ class _Finished:
 
 
 def ahead(items: Iterable[T]) -> Generator[T, None, None]:
-    """The items, each made in another thread while the one before it is used; at most one waits.
+    """The items, each made in another thread while the one before it is used; two are held at most.
 
     An error in making them is raised here. Closing this ends the thread, and closes the items there.
     """
-    queue: Queue[T | _Failed | _Finished] = Queue(maxsize=1)
+    queue: SimpleQueue[T | _Failed | _Finished] = SimpleQueue()
     unwanted = threading.Event()
-
-    def put(item: T | _Failed | _Finished) -> None:
-        while not unwanted.is_set():
-            try:
-                queue.put(item, timeout=_WAIT)
-                return
-            except Full:
-                continue
+    taken = threading.Semaphore(0)
 
     def work() -> None:
         try:
             for item in items:
-                put(item)
+                queue.put(item)
+                del item  # what is used up must not stay here
+                taken.acquire()
                 if unwanted.is_set():
                     return
-            put(_Finished())
+            queue.put(_Finished())
         except BaseException as error:
-            put(_Failed(error))
+            queue.put(_Failed(error))
         finally:
             if isinstance(items, Generator):
                 items.close()
@@ -55,20 +51,27 @@ def ahead(items: Iterable[T]) -> Generator[T, None, None]:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
-        while True:
-            try:
-                item = queue.get(timeout=_WAIT)
-            except Empty:
-                assert thread.is_alive() or not queue.empty(), "a stage ended without saying so"
-                continue
-            if isinstance(item, _Finished):
-                return
+        while not isinstance(item := queue.get(), _Finished):
             if isinstance(item, _Failed):
                 raise item.error
+            taken.release()
             yield item
+            del item
     finally:
         unwanted.set()
+        taken.release()
         thread.join()
+
+
+def together(first: Callable[[], S], second: Callable[[], T]) -> tuple[S, T]:
+    """What two calls return that run at the same time, the second in another thread; waits for both.
+
+    An error of the first goes before one of the second.
+    """
+    with ThreadPoolExecutor(1) as executor:
+        waiting = executor.submit(second)
+        result = first()
+        return result, waiting.result()
 
 
 def peak_memory_mb() -> int | None:

@@ -15,7 +15,7 @@ from geounet.track import Track, untracked
 
 log = logging.getLogger(__name__)
 
-PART_BYTES = 32 << 20
+PART_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)

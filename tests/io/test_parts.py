@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 from geounet.block import Array, Block
 from geounet.errors import OutputError
 from geounet.grid import Window
+from geounet.io.overviews import Kind
 from geounet.io.parts import CogOptions, Layer, Parts, probability_layers, write_category_names
 from geounet.legend import NODATA, Legend
 from tests.scenes import frame
@@ -52,7 +53,8 @@ def test_an_assembled_raster_holds_the_parts_pixels_at_their_places(tmp_path: Pa
 
 def test_overviews_are_the_mode_of_classes_and_the_mean_of_probabilities(tmp_path: Path, values: Array) -> None:
     parts = two_parts(tmp_path / "parts", values)
-    for layer, kind in ((CLASS, "mode"), (BUILDING, "average")):
+    rasters: list[tuple[Layer, Kind]] = [(CLASS, "mode"), (BUILDING, "average")]
+    for layer, kind in rasters:
         parts.assemble(tmp_path / "o.tif", [layer], tags={}, options=CogOptions(kind))
         with rasterio.open(tmp_path / "o.tif", overview_level=0) as overview:
             found = overview.read(1)

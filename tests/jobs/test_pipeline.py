@@ -6,14 +6,14 @@ from itertools import count
 
 import pytest
 
-from geounet.jobs.pipeline import Clock, ahead
+from geounet.jobs.pipeline import Clock, ahead, together
 
 
 def test_items_come_in_order_and_all_of_them() -> None:
     assert list(ahead(range(100))) == list(range(100))
 
 
-def test_at_most_one_item_waits_while_another_is_used() -> None:
+def test_one_item_is_made_while_another_is_used_and_no_more() -> None:
     made: list[int] = []
 
     def items() -> Iterator[int]:
@@ -22,7 +22,7 @@ def test_at_most_one_item_waits_while_another_is_used() -> None:
             yield number
 
     for number in ahead(items()):
-        assert len(made) <= number + 3  # one in use, one waiting, one in the making
+        assert len(made) <= number + 2
 
 
 def test_an_error_in_the_making_is_raised_to_the_user_after_what_was_made_before() -> None:
@@ -51,6 +51,28 @@ def test_leaving_off_early_ends_the_threads_of_all_stages_and_closes_the_items()
     stages.close()
     assert closed.is_set()
     assert threading.active_count() == before
+
+
+def test_two_calls_run_at_the_same_time_and_both_are_waited_for() -> None:
+    meeting = threading.Barrier(2, timeout=10)
+
+    def met(name: str) -> str:
+        meeting.wait()
+        return name
+
+    before = threading.active_count()
+    assert together(lambda: met("a"), lambda: met("b")) == ("a", "b")
+    assert threading.active_count() == before
+
+
+def test_an_error_of_either_call_is_raised_when_both_have_ended() -> None:
+    ended = threading.Event()
+    with pytest.raises(ZeroDivisionError):
+        together(lambda: 1 // 0, ended.set)
+    assert ended.is_set()
+    with pytest.raises(ZeroDivisionError):
+        together(ended.clear, lambda: 1 // 0)
+    assert not ended.is_set()
 
 
 def test_a_clock_counts_the_making_of_items_and_not_their_use(monkeypatch: pytest.MonkeyPatch) -> None:
