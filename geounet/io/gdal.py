@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from rasterio._err import CPLE_BaseError
+from rasterio.env import hasenv
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.windows import Window
 
@@ -28,12 +29,9 @@ _READ_BACK = 16 << 20  # bytes of a strip
 @contextmanager
 def gdal() -> Iterator[None]:
     """GDAL with a small block cache, all threads for (de)compression, and no habit of listing folders."""
-    settings = rasterio.Env(
-        GDAL_CACHEMAX=_CACHE,
-        GDAL_NUM_THREADS="ALL_CPUS",
-        GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR",
-        GDAL_TIFF_INTERNAL_MASK=True,
-    )
+    # what an open scene looks for beside its sources, while another thread reads it, is not to be missed
+    listing = {} if hasenv() else {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
+    settings = rasterio.Env(GDAL_CACHEMAX=_CACHE, GDAL_NUM_THREADS="ALL_CPUS", GDAL_TIFF_INTERNAL_MASK=True, **listing)
     with settings, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # we say so ourselves, in words of the job
         yield

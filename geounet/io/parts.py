@@ -3,20 +3,24 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import rasterio
 import rasterio.shutil
+from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
+from rasterio.windows import Window as RasterioWindow
 
 from geounet.block import Block
+from geounet.errors import OutputError
 from geounet.files import translated, whole_file
 from geounet.frame import Frame
 from geounet.grid import Window
-from geounet.io.gdal import check_written, gdal, writing
+from geounet.io.gdal import check_written, gdal, opened, reason, writing
 from geounet.legend import NODATA, Legend
 from geounet.rule import LEVELS
 
@@ -90,13 +94,38 @@ class Parts:
         Raises:
             OutputError: it cannot be written.
         """
-        windows = sorted(window for window, has_data in self.finished().items() if has_data)
-        vrt = self.folder / f"{out.stem}.vrt"
-        with translated(out):
-            vrt.write_bytes(_vrt(self.frame, [(w, self._path(w).name) for w in windows], layers, tags))
+        vrt = self._virtual(out.stem, layers, tags)
         with gdal(), whole_file(out) as unfinished, writing(out):
             rasterio.shutil.copy(str(vrt), str(unfinished), driver="COG", **options.creation())
             check_written(unfinished)
+
+    @contextmanager
+    def opened(self) -> Iterator[Callable[[Window], Block]]:
+        """What reads any window of the raster that the parts make, (bands, height, width); of one thread alone.
+
+        Raises:
+            OutputError: a part that cannot be read.
+        """
+        vrt = self._virtual("whole", [Layer(band, "") for band in range(1, self.bands + 1)], {})
+        with gdal(), opened(vrt, OutputError, "raster of parts", sidecars=True) as dataset:  # as the scene around it
+
+            def read(window: Window) -> Block:
+                asked = RasterioWindow(window.col, window.row, window.width, window.height)
+                try:
+                    return Block(window, dataset.read(window=asked))
+                except RasterioError as error:
+                    raise OutputError(f"{self.folder} cannot be read ({reason(error)}); run the job again") from error
+
+            yield read
+
+    def _virtual(self, name: str, layers: "Sequence[Layer]", tags: Mapping[str, str]) -> Path:
+        """A virtual raster of some of the parts' bands, written beside them."""
+        windows = sorted(window for window, has_data in self.finished().items() if has_data)
+        path = self.folder / f"{name}.vrt"
+        with translated(path):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(_vrt(self.frame, [(w, self._path(w).name) for w in windows], layers, tags))
+        return path
 
 
 @dataclass(frozen=True, slots=True)

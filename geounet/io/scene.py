@@ -19,9 +19,10 @@ from geounet.io.edges import copies_around, mirrored
 from geounet.io.gdal import Handles, gdal
 from geounet.io.labels import PixelPolygons, read_areas
 from geounet.io.mosaic import Mosaic
+from geounet.io.own_grid import OwnGrid
 from geounet.io.resample import resampled, support
 from geounet.io.sheet import Sheet
-from geounet.io.source import Decoded, Reading, Source
+from geounet.io.source import Decoded, Reading, Source, pieces
 from geounet.working import WorkingGrid, working_grid
 
 _CHUNK = 4 << 20  # pixels of one read while resampling
@@ -81,6 +82,11 @@ class Scene:
     @property
     def is_resampled(self) -> bool:
         return self._grid.rows is not None
+
+    @property
+    def own_grid(self) -> OwnGrid:
+        """The way back from what is seen of a working grid to the pixels of the files; only of a resampled scene."""
+        return OwnGrid(self._source, self._grid, self._view)
 
     @property
     def decoded(self) -> int:
@@ -175,13 +181,8 @@ class Scene:
 
     def _chunks(self, window: Window) -> Iterator[tuple[int, int, Array, NDArray[np.bool_]]]:
         """The files' pixels of a window, in pieces whose edges lie on whole blocks of the (first) file."""
-        block_height, block_width = self._source.block_shape
-        width = -(-2048 // block_width) * block_width
-        height = max(1, _CHUNK // width // block_height) * block_height
-        for row in range(window.row // height * height, window.row + window.height, height):
-            for col in range(window.col // width * width, window.col + window.width, width):
-                chunk = Window(row, col, height, width).within(window)
-                yield chunk.row, chunk.col, *self._source.decode(chunk)
+        for chunk in pieces(window, self._source.block_shape, _CHUNK):
+            yield chunk.row, chunk.col, *self._source.decode(chunk)
 
 
 @contextmanager

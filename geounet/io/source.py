@@ -1,6 +1,7 @@
 """Source: pixels of one grid, whether they come from a file, from another grid, or from many sheets."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -104,3 +105,13 @@ class Reading:
     nodata: Nodata = "auto"
     stretch: Stretch | None = None
     unreadable: Callable[[str, Window], None] | None = None
+
+
+def pieces(window: Window, block: tuple[int, int], largest: int) -> Iterator[Window]:
+    """A window in pieces of about `largest` pixels whose edges lie on whole blocks."""
+    block_height, block_width = block
+    width = -(-math.isqrt(largest) // block_width) * block_width
+    height = max(1, largest // width // block_height) * block_height
+    for row in range(window.row // height * height, window.row + window.height, height):
+        for col in range(window.col // width * width, window.col + window.width, width):
+            yield Window(row, col, height, width).within(window)
