@@ -83,6 +83,11 @@ class Handles:
         self._open.move_to_end(path)
         return self._open[path]
 
+    def drop(self, path: str) -> None:
+        """Forget what GDAL keeps of a file: of a reading that failed it keeps blocks of zeros, as if they were read."""
+        if path in self._open:
+            self._open.pop(path).close()
+
     def close(self) -> None:
         while self._open:
             self._open.popitem()[1].close()

@@ -87,6 +87,7 @@ class Sheet:
         try:
             decoded = self._decoded(window, shape or window.shape)
         except (RasterioError, OSError, ValueError) as error:
+            self._handles.drop(self.path)
             if self._unreadable is None:
                 raise SceneError(
                     f"{self.path} cannot be read at row {window.row}, column {window.col} ({reason(error)}); "
@@ -125,6 +126,7 @@ class Sheet:
             try:
                 values, known = self._decoded(inside, inside.shape)
             except (RasterioError, OSError, ValueError):
+                self._handles.drop(self.path)
                 self._unreadable(self.path, block.within(self.frame.window))
                 continue
             into_rows, from_rows = _among(rows + window.row, inside.rows)
