@@ -52,6 +52,7 @@ class OwnGrid:
             SceneError: a part of a file that cannot be read.
         """
         place = self._place
+        self.source.forget(window.row + place.row)
         _, valid = self.source.decode(Window(window.row + place.row, window.col + place.col, *window.shape))
         return Block(window, valid[None])
 

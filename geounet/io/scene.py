@@ -15,7 +15,7 @@ from geounet.errors import LabelError
 from geounet.frame import Frame
 from geounet.grid import Window, hull
 from geounet.io.bands import Bands
-from geounet.io.edges import copies_around, mirrored
+from geounet.io.edges import REACH, copies_around, mirrored
 from geounet.io.gdal import Handles, gdal
 from geounet.io.labels import PixelPolygons, read_areas
 from geounet.io.mosaic import Mosaic
@@ -23,6 +23,7 @@ from geounet.io.own_grid import OwnGrid
 from geounet.io.resample import resampled, support
 from geounet.io.sheet import Sheet
 from geounet.io.source import Decoded, Reading, Source, pieces
+from geounet.io.spool import spooling
 from geounet.working import WorkingGrid, working_grid
 
 _CHUNK = 4 << 20  # pixels of one read while resampling
@@ -170,6 +171,8 @@ class Scene:
 
     def _inside(self, window: Window) -> Decoded:
         """A window that lies in the working grid."""
+        # scenes are read from top to bottom; a window beside may mirror what lies above this one
+        self._source.forget(self._grid.made_of(window.grown(REACH)).row)
         rows, cols = self._grid.rows, self._grid.cols
         if rows is None or cols is None:
             return self._source.decode(window)
@@ -207,8 +210,13 @@ def open_scene(
     """
     paths = [path] if isinstance(path, Path | str) else list(path)
     # files beside them (.aux.xml, .tfw, .ovr, .msk) are looked for: of a virtual raster when its sources are first read
-    with gdal(), rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN=False), closing(Handles()) as handles:
-        sheets = [Sheet(str(path), handles, reading) for path in paths]
+    with (
+        gdal(),
+        rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN=False),
+        closing(Handles()) as handles,
+        spooling(reading.spool) as spooled,
+    ):
+        sheets = [spooled(Sheet(str(path), handles, reading)) for path in paths]
         source: Source = sheets[0] if len(sheets) == 1 else Mosaic(sheets)
         grid = working_grid(source.frame, resolution, source.reference)
         area = read_areas(aoi, grid.frame, "--aoi") if aoi is not None else None

@@ -16,7 +16,7 @@ from geounet.io.parts import CogOptions, Layer, Parts, probability_layers, write
 from geounet.io.scene import Scene, open_scene
 from geounet.io.source import Nodata, Reading, Stretch
 from geounet.jobs.map_folder import MapFolder
-from geounet.jobs.outputs import ALL, CLASSES, FOOTPRINTS, OWN_GRID, PARTS, PROBABILITY
+from geounet.jobs.outputs import ALL, CLASSES, FOOTPRINTS, OWN_GRID, PARTS, PROBABILITY, SPOOL
 from geounet.jobs.pipeline import Clock, peak_memory_mb
 from geounet.jobs.predict import Predicted, predict_parts
 from geounet.jobs.preview import write_preview
@@ -173,7 +173,8 @@ def infer(
         "compress": compress,
     }
     unreadable = Unreadable(folder / PARTS).add if skip_unreadable else None
-    reading = Reading(bands, card.colours, nodata, stretch and Stretch(*stretch, card.dtype), unreadable)
+    spool = folder / PARTS / SPOOL
+    reading = Reading(bands, card.colours, nodata, stretch and Stretch(*stretch, card.dtype), unreadable, spool)
     with open_scene(paths, reading, resolution=None if no_resample else card.ground_resolution, aoi=aoi) as scene:
         _check_fits(scene, card, no_resample=no_resample)
         grid = _grid(scene, card, 1536 if window == "auto" else window)
