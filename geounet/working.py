@@ -16,7 +16,7 @@ COARSEST = 4.0  # times the wanted ground resolution: beyond it, pixels would be
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """How one axis of the working grid lies on the scene's pixels, in whole STEPS-ths of a scene pixel.
+    """How one axis of the working grid lies on the scene's pixels.
 
     Working pixel i covers [start + i * ratio, start + (i + 1) * ratio) of the scene's axis.
     """
@@ -24,6 +24,23 @@ class Resampling:
     start: Fraction
     ratio: Fraction
     count: int
+
+    @property
+    def steps(self) -> int:
+        """Parts of a scene pixel in which start and ratio are whole numbers."""
+        return math.lcm(self.start.denominator, self.ratio.denominator)
+
+    def cropped(self, first: int, count: int) -> "Resampling":
+        """The axis of some working pixels alone, the first of them its pixel 0."""
+        return Resampling(self.start + first * self.ratio, self.ratio, count)
+
+    def inverted(self, first: int, count: int) -> "Resampling":
+        """How `count` scene pixels from `first` on lie on the working pixels: the two change places.
+
+        >>> Resampling(Fraction(-1, 2), Fraction(5, 2), 4).inverted(2, 6)
+        Resampling(start=Fraction(1, 1), ratio=Fraction(2, 5), count=6)
+        """
+        return Resampling((first - self.start) / self.ratio, 1 / self.ratio, count)
 
     def covering(self, first: int, count: int) -> tuple[int, int]:
         """First working pixel that shares ground with a run of scene pixels, and the one behind the last."""

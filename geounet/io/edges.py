@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from geounet.block import Array
 from geounet.grid import Window
 
-_REACH = 256  # pixels beyond a sheet's edge that are mirrored where it has no neighbour: more than a halo
+REACH = 256  # pixels beyond a sheet's edge that are mirrored where it has no neighbour: more than a halo
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +35,7 @@ def copies_around(window: Window, extents: Sequence[Window]) -> list[Copy]:
     if not away.any():
         return []
     owner = np.full(window.shape, -1, dtype="int32")
-    near = [(i, extent, extent.grown(_REACH).within(window)) for i, extent in enumerate(extents)]
+    near = [(i, extent, extent.grown(REACH).within(window)) for i, extent in enumerate(extents)]
     near = [(i, extent, into) for i, extent, into in near if into.area]
     for i, extent, into in near:
         here = into.seen_from(window)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import rasterio
 from rasterio._err import CPLE_BaseError
+from rasterio.env import hasenv
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
 from geounet.errors import GeoUNetError, OutputError, SceneError
@@ -26,12 +27,9 @@ _LONGEST = 200  # characters of a reason
 @contextmanager
 def gdal() -> Iterator[None]:
     """GDAL with a small block cache, all threads for (de)compression, and no habit of listing folders."""
-    settings = rasterio.Env(
-        GDAL_CACHEMAX=_CACHE,
-        GDAL_NUM_THREADS="ALL_CPUS",
-        GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR",
-        GDAL_TIFF_INTERNAL_MASK=True,
-    )
+    # what an open scene looks for beside its sources, while another thread reads it, is not to be missed
+    listing = {} if hasenv() else {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
+    settings = rasterio.Env(GDAL_CACHEMAX=_CACHE, GDAL_NUM_THREADS="ALL_CPUS", GDAL_TIFF_INTERNAL_MASK=True, **listing)
     with settings, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # we say so ourselves, in words of the job
         yield
@@ -83,8 +81,8 @@ class Handles:
         self._open.move_to_end(path)
         return self._open[path]
 
-    def forget(self, path: str) -> None:
-        """Close a file that failed: GDAL may keep zeros for what it could not read, and hand them out next time."""
+    def drop(self, path: str) -> None:
+        """Forget what GDAL keeps of a file: of a reading that failed it keeps blocks of zeros, as if they were read."""
         if path in self._open:
             self._open.pop(path).close()
 

@@ -100,6 +100,10 @@ class Mosaic:
             there |= new
         return pixels, valid
 
+    def forget(self, row: int) -> None:
+        for sheet in self._sheets:
+            sheet.source.forget(row - sheet.place.row)
+
 
 def _scaled(window: Window, down: float, across: float) -> Window:
     """The window in a picture that many times smaller."""

@@ -4,7 +4,8 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -119,15 +120,46 @@ class Parts:
         Raises:
             OutputError: it cannot be written.
         """
-        windows = sorted(window for window, has_data in self.finished().items() if has_data)
-        parts = [(window, self._path(window).name) for window in windows]
-        vrt = self.folder / f"{out.stem}.vrt"
+        parts = self._with_data()
         with gdal(), whole_file(out) as unfinished, writing(out):
-            vrt.write_bytes(_vrt(self.frame, parts, layers, tags))
+            vrt = self._virtual(out.stem, _vrt(self.frame, parts, layers, tags))
             overviews = write_overviews(vrt, options.overviews, _TILE)
-            vrt.write_bytes(_vrt(self.frame, parts, layers, tags, overviews))
+            vrt = self._virtual(out.stem, _vrt(self.frame, parts, layers, tags, overviews))
             rasterio.shutil.copy(str(vrt), str(unfinished), driver="COG", **options.creation())
             check_written(unfinished)
+
+    @contextmanager
+    def opened(self) -> Iterator[Callable[[Window], Block]]:
+        """What reads any window of the raster that the parts make, (bands, height, width); of one thread alone.
+
+        Raises:
+            OutputError: a part that cannot be read.
+        """
+        layers = [Layer(band, "") for band in range(1, self.bands + 1)]
+        vrt = self._virtual("whole", _vrt(self.frame, self._with_data(), layers, {}))
+        with gdal(), opened(vrt, OutputError, "raster of parts", sidecars=True) as dataset:  # as the scene around it
+
+            def read(window: Window) -> Block:
+                asked = RasterioWindow(window.col, window.row, window.width, window.height)
+                try:
+                    return Block(window, dataset.read(window=asked))
+                except RasterioError as error:
+                    raise OutputError(f"{self.folder} cannot be read ({reason(error)}); run the job again") from error
+
+            yield read
+
+    def _with_data(self) -> list[tuple[Window, str]]:
+        """Windows and files of the parts that hold data."""
+        windows = sorted(window for window, has_data in self.finished().items() if has_data)
+        return [(window, self._path(window).name) for window in windows]
+
+    def _virtual(self, name: str, content: bytes) -> Path:
+        """A virtual raster, written beside the parts."""
+        path = self.folder / f"{name}.vrt"
+        with translated(path):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return path
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,19 @@
-"""Resampling to the working grid: separable weights, so that a pixel's value depends on its place alone.
+"""Resampling to the working grid, or back: separable weights, so that a pixel's value depends on its place alone.
 
 Down: the average of the area a working pixel covers. Up: bilinear between pixel centres. Weights are whole numbers
-(64ths of a pixel), and sums of whole numbers are exact in float64 in any order: whatever window asks for an integer
-scene's pixel gets the same value.
+(fractions of a pixel), and sums of whole numbers are exact in float64 in any order: whatever window asks for an integer
+scene's pixel gets the same value. On the way back the two grids change places: what is called a working pixel here is
+then the scene's.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from geounet.block import Array
-from geounet.frame import STEPS
 from geounet.working import Resampling
 
 Floats = NDArray[np.float64]
@@ -38,11 +37,12 @@ class Support:
 
 def support(axis: Resampling, start: int, count: int, length: int) -> Support:
     """How working pixels `start` .. `start + count` of an axis are made from the scene's `length` pixels."""
-    ratio = _steps(axis.ratio)
-    left = np.arange(start, start + count) * ratio + _steps(axis.start)
-    cover = _within(length, *_area(left, ratio))
+    steps = axis.steps
+    ratio, offset = int(axis.ratio * steps), int(axis.start * steps)
+    left = np.arange(start, start + count) * ratio + offset
+    cover = _within(length, *_area(left, ratio, steps))
     # of the pixels that a working pixel covers none is too far from its centre for a weight
-    shares = cover if ratio >= STEPS else _within(length, *_bilinear(2 * left + ratio))
+    shares = cover if ratio >= steps else _within(length, *_bilinear(2 * left + ratio, steps))
     first = int(shares.cols.min()) if shares.cols.size else 0
     used = int(shares.cols.max()) + 1 - first if shares.cols.size else 1
     weights = shares.matrix(first, (count, used))
@@ -67,31 +67,25 @@ def _within(length: int, rows: Array, cols: Array, amounts: Array) -> _Shares:
     return _Shares(rows[inside], cols[inside], amounts[inside])
 
 
-def _steps(value: Fraction) -> int:
-    steps = value * STEPS
-    assert steps.denominator == 1, f"{value} is no whole number of {STEPS}ths"
-    return int(steps)
-
-
-def _area(left: NDArray[np.int64], ratio: int) -> tuple[Array, Array, Array]:
-    """(working pixel, scene pixel, overlap in steps) for intervals [left, left + ratio)."""
-    reach = np.arange(ratio // STEPS + 2)
-    cols = left[:, None] // STEPS + reach
-    begin = np.maximum(left[:, None], cols * STEPS)
-    end = np.minimum(left[:, None] + ratio, (cols + 1) * STEPS)
+def _area(left: NDArray[np.int64], ratio: int, steps: int) -> tuple[Array, Array, Array]:
+    """(working pixel, scene pixel, overlap) for intervals [left, left + ratio), in `steps` of a scene pixel."""
+    reach = np.arange(ratio // steps + 2)
+    cols = left[:, None] // steps + reach
+    begin = np.maximum(left[:, None], cols * steps)
+    end = np.minimum(left[:, None] + ratio, (cols + 1) * steps)
     rows = np.broadcast_to(np.arange(len(left))[:, None], cols.shape)
     return rows.ravel(), cols.ravel(), np.maximum(end - begin, 0).ravel()
 
 
-def _bilinear(centre: NDArray[np.int64]) -> tuple[Array, Array, Array]:
-    """(working pixel, scene pixel, weight out of 2 STEPS) for centres given in half steps."""
-    from_first = centre - STEPS  # scene pixel 0 has its centre at STEPS half steps
-    col, fraction = from_first // (2 * STEPS), from_first % (2 * STEPS)
+def _bilinear(centre: NDArray[np.int64], steps: int) -> tuple[Array, Array, Array]:
+    """(working pixel, scene pixel, weight out of 2 steps) for centres given in half `steps` of a scene pixel."""
+    from_first = centre - steps  # scene pixel 0 has its centre at `steps` half steps
+    col, fraction = from_first // (2 * steps), from_first % (2 * steps)
     rows = np.arange(len(centre))
     return (
         np.concatenate([rows, rows]),
         np.concatenate([col, col + 1]),
-        np.concatenate([2 * STEPS - fraction, fraction]),
+        np.concatenate([2 * steps - fraction, fraction]),
     )
 
 

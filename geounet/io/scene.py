@@ -15,13 +15,15 @@ from geounet.errors import LabelError
 from geounet.frame import Frame
 from geounet.grid import Window, hull
 from geounet.io.bands import Bands
-from geounet.io.edges import copies_around, mirrored, taken
+from geounet.io.edges import REACH, copies_around, mirrored, taken
 from geounet.io.gdal import Handles, gdal
 from geounet.io.labels import PixelPolygons, read_areas
 from geounet.io.mosaic import Mosaic
+from geounet.io.own_grid import OwnGrid
 from geounet.io.resample import resampled, support
 from geounet.io.sheet import Sheet
-from geounet.io.source import Decoded, Reading, Source
+from geounet.io.source import Decoded, Reading, Source, pieces
+from geounet.io.spool import spooling
 from geounet.working import WorkingGrid, working_grid
 
 _CHUNK = 4 << 20  # pixels of one read while resampling
@@ -81,6 +83,11 @@ class Scene:
     @property
     def is_resampled(self) -> bool:
         return self._grid.rows is not None
+
+    @property
+    def own_grid(self) -> OwnGrid:
+        """The way back from what is seen of a working grid to the pixels of the files; only of a resampled scene."""
+        return OwnGrid(self._source, self._grid, self._view)
 
     @property
     def decoded(self) -> int:
@@ -164,6 +171,8 @@ class Scene:
 
     def _inside(self, window: Window) -> Decoded:
         """A window that lies in the working grid."""
+        # scenes are read from top to bottom; a window beside may mirror what lies above this one
+        self._source.forget(self._grid.made_of(window.grown(REACH)).row)
         rows, cols = self._grid.rows, self._grid.cols
         if rows is None or cols is None:
             return self._source.decode(window)
@@ -175,13 +184,8 @@ class Scene:
 
     def _chunks(self, window: Window) -> Iterator[tuple[int, int, Array, NDArray[np.bool_]]]:
         """The files' pixels of a window, in pieces whose edges lie on whole blocks of the (first) file."""
-        block_height, block_width = self._source.block_shape
-        width = -(-2048 // block_width) * block_width
-        height = max(1, _CHUNK // width // block_height) * block_height
-        for row in range(window.row // height * height, window.row + window.height, height):
-            for col in range(window.col // width * width, window.col + window.width, width):
-                chunk = Window(row, col, height, width).within(window)
-                yield chunk.row, chunk.col, *self._source.decode(chunk)
+        for chunk in pieces(window, self._source.block_shape, _CHUNK):
+            yield chunk.row, chunk.col, *self._source.decode(chunk)
 
 
 @contextmanager
@@ -206,8 +210,13 @@ def open_scene(
     """
     paths = [path] if isinstance(path, Path | str) else list(path)
     # files beside them (.aux.xml, .tfw, .ovr, .msk) are looked for: of a virtual raster when its sources are first read
-    with gdal(), rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN=False), closing(Handles()) as handles:
-        sheets = [Sheet(str(path), handles, reading) for path in paths]
+    with (
+        gdal(),
+        rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN=False),
+        closing(Handles()) as handles,
+        spooling(reading.spool) as spooled,
+    ):
+        sheets = [spooled(Sheet(str(path), handles, reading)) for path in paths]
         source: Source = sheets[0] if len(sheets) == 1 else Mosaic(sheets)
         grid = working_grid(source.frame, resolution, source.reference)
         area = read_areas(aoi, grid.frame, "--aoi") if aoi is not None else None

@@ -1,7 +1,6 @@
 """Sheet: one raster file as a source of pixels."""
 
 import logging
-from collections.abc import Iterator
 
 import numpy as np
 import rasterio
@@ -18,7 +17,7 @@ from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.io.bands import Bands, choose_bands
 from geounet.io.gdal import Handles, reason
-from geounet.io.source import Decoded, Nodata, Reading
+from geounet.io.source import Decoded, Nodata, Reading, blocks_of, touched
 
 log = logging.getLogger(__name__)
 
@@ -87,15 +86,18 @@ class Sheet:
         try:
             decoded = self._decoded(window, shape or window.shape)
         except (RasterioError, OSError, ValueError) as error:
-            self._handles.forget(self.path)
+            self._handles.drop(self.path)
             if self._unreadable is None:
                 raise UnreadableError(
                     f"{self.path} cannot be read at row {window.row}, column {window.col} ({reason(error)}); "
                     "the file may be truncated: copy it again"
                 ) from error
             decoded = self._readable(window, shape or window.shape)
-        self.decoded += _touched(window, self.block_shape).within(self.frame.window).area
+        self.decoded += touched(window, self.block_shape).within(self.frame.window).area
         return decoded
+
+    def forget(self, row: int) -> None:
+        """Nothing is kept."""
 
     def _decoded(self, window: Window, shape: tuple[int, int]) -> Decoded:
         asked = RasterioWindow(window.col, window.row, window.width, window.height)
@@ -121,12 +123,12 @@ class Sheet:
         pixels: Array = np.zeros((len(self.bands.numbers), *shape), dtype=self.dtype)
         valid = np.zeros(shape, dtype=bool)
         rows, cols = (_sampled(length, count) for length, count in zip(window.shape, shape, strict=True))
-        for block in _blocks(window, self.block_shape):
+        for block in blocks_of(window, self.block_shape):
             inside = block.within(window)
             try:
                 values, known = self._decoded(inside, inside.shape)
             except (RasterioError, OSError, ValueError):
-                self._handles.forget(self.path)
+                self._handles.drop(self.path)
                 self._unreadable(self.path, block.within(self.frame.window))
                 continue
             into_rows, from_rows = _among(rows + window.row, inside.rows)
@@ -158,22 +160,6 @@ def _declared_nodata(dataset: rasterio.DatasetReader, bands: Bands, nodata: Noda
     # a float32 scene holds what -9999.9 is rounded to
     is_float32 = dataset.dtypes[bands.numbers[0] - 1] == "float32"
     return np.array(declared, dtype="float32" if is_float32 else "float64").astype("float64")
-
-
-def _blocks(window: Window, block: tuple[int, int]) -> Iterator[Window]:
-    """The blocks that a window touches, row by row."""
-    touched, (height, width) = _touched(window, block), block
-    for row in range(touched.row, touched.row + touched.height, height):
-        for col in range(touched.col, touched.col + touched.width, width):
-            yield Window(row, col, height, width)
-
-
-def _touched(window: Window, block: tuple[int, int]) -> Window:
-    """The whole blocks that a window touches, as one window."""
-    (height, width), (row, col) = block, (window.row, window.col)
-    top, left = row // height * height, col // width * width
-    bottom, right = -(-(row + window.height) // height) * height, -(-(col + window.width) // width) * width
-    return Window(top, left, bottom - top, right - left)
 
 
 def _sampled(length: int, count: int) -> NDArray[np.int64]:

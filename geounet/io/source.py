@@ -1,7 +1,9 @@
 """Source: pixels of one grid, whether they come from a file, from another grid, or from many sheets."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
@@ -55,6 +57,10 @@ class Source(Protocol):
         """
         ...
 
+    def forget(self, row: int) -> None:
+        """Let go of what is kept of rows above this one; they may still be asked for."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -97,6 +103,7 @@ class Reading:
         stretch: how values are brought to another type; None leaves them.
         unreadable: told the path and the window of a block that cannot be read, which then has no data; where it is
             None such a block is an error.
+        spool: a folder for what is decoded of files that cannot be read in pieces cheaply; None decodes it again.
     """
 
     bands: Sequence[int] | Literal["auto"] = "auto"
@@ -104,3 +111,33 @@ class Reading:
     nodata: Nodata = "auto"
     stretch: Stretch | None = None
     unreadable: Callable[[str, Window], None] | None = None
+    spool: Path | None = None
+
+
+def blocks_of(window: Window, block: tuple[int, int]) -> Iterator[Window]:
+    """The blocks of a shape that a window touches, row by row."""
+    whole, (height, width) = touched(window, block), block
+    for row in range(whole.row, whole.row + whole.height, height):
+        for col in range(whole.col, whole.col + whole.width, width):
+            yield Window(row, col, height, width)
+
+
+def touched(window: Window, block: tuple[int, int]) -> Window:
+    """The whole blocks that a window touches, as one window."""
+    (height, width), (row, col) = block, (window.row, window.col)
+    top, left = row // height * height, col // width * width
+    bottom, right = -(-(row + window.height) // height) * height, -(-(col + window.width) // width) * width
+    return Window(top, left, bottom - top, right - left)
+
+
+def piece_shape(block: tuple[int, int], largest: int) -> tuple[int, int]:
+    """Rows and columns of about `largest` pixels that are made of whole blocks; at least one block."""
+    block_height, block_width = block
+    width = -(-math.isqrt(largest) // block_width) * block_width
+    return max(1, largest // width // block_height) * block_height, width
+
+
+def pieces(window: Window, block: tuple[int, int], largest: int) -> Iterator[Window]:
+    """A window in pieces of about `largest` pixels whose edges lie on whole blocks."""
+    for piece in blocks_of(window, piece_shape(block, largest)):
+        yield piece.within(window)

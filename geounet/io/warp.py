@@ -95,6 +95,12 @@ class Warped:
             valid[into.rows, into.cols] = known[seen.rows, seen.cols]
         return pixels, valid
 
+    def forget(self, row: int) -> None:
+        top = row - self.block_shape[0]  # the chunk that the row lies in may begin there
+        below = Window(top, 0, max(1, self.frame.height - top), self.frame.width)
+        needed = self._needed(self.frame.crop(below))
+        self._source.forget(self._source.frame.height if needed is None else needed.row)
+
     def _chunks(self, window: Window) -> Iterator[Window]:
         """Chunks that a window of the grid touches; their edges are multiples of their side from the CRS's origin."""
         side = self.block_shape[0]

@@ -10,6 +10,7 @@ from geounet import __version__
 from geounet.card import ModelCard
 from geounet.errors import SceneError, SettingsError, UnreadableError
 from geounet.files import beside, identity
+from geounet.frame import Frame
 from geounet.grid import WindowGrid
 from geounet.io.parts import CogOptions, Layer, Parts, probability_layers, write_category_names
 from geounet.io.scene import Scene, open_scene
@@ -17,10 +18,11 @@ from geounet.io.source import Nodata, Reading, Stretch
 from geounet.jobs.blend import predict_blended
 from geounet.jobs.guard import alone, as_before, begun_with, remembered
 from geounet.jobs.map_folder import MapFolder
-from geounet.jobs.outputs import ALL, CLASSES, FOOTPRINTS, PARTS, PROBABILITY
+from geounet.jobs.outputs import ALL, CLASSES, FOOTPRINTS, OWN_GRID, PARTS, PROBABILITY, SPOOL
 from geounet.jobs.pipeline import Clock, peak_memory_mb
 from geounet.jobs.predict import Predicted, predict_parts
 from geounet.jobs.preview import write_preview
+from geounet.jobs.regrid import bring_back
 from geounet.jobs.unreadable import Unreadable
 from geounet.jobs.vectorize import vectorize
 from geounet.nn.model_file import model_hash
@@ -196,7 +198,8 @@ def infer(
             segmenter = machine.segmenter(model, threshold=threshold, tta=tta)
         card = segmenter.card
         unreadable = Unreadable(folder / PARTS).add if skip_unreadable else None
-        reading = Reading(bands, card.colours, nodata, stretch and Stretch(*stretch, card.dtype), unreadable)
+        spool = folder / PARTS / SPOOL
+        reading = Reading(bands, card.colours, nodata, stretch and Stretch(*stretch, card.dtype), unreadable, spool)
         with open_scene(paths, reading, resolution=None if no_resample else card.ground_resolution, aoi=aoi) as scene:
             _check_fits(scene, card, no_resample=no_resample)
             grid = _grid(scene, card, as_before(window, begun.get("window"), int))
@@ -267,11 +270,12 @@ def _mapped(job: _Job) -> dict[str, object]:
     """The summary of a job, all of whose other outputs are written."""
     predicted = _predicted(job)
     with job.clock.stage("assemble"):
-        _assemble(job)
+        parts = _brought_back(job)
+        _assemble(job, parts)
     with job.clock.stage("vectorize"):
         polygons = 0 if job.vectors is None else _vectorize(job, job.vectors)
     write_preview(job.folder, job.scene)
-    return _summary(job, predicted, polygons)
+    return _summary(job, predicted, polygons, parts.frame)
 
 
 def _predicted(job: _Job) -> Predicted:
@@ -286,14 +290,24 @@ def _predicted(job: _Job) -> Predicted:
         raise
 
 
-def _assemble(job: _Job) -> None:
+def _brought_back(job: _Job) -> Parts:
+    """The parts of the rasters: those predicted, or others that are made from them on the scene's own pixels."""
+    if job.settings["output_grid"] == "working" or not job.scene.is_resampled:
+        return job.parts
+    own, legend = job.scene.own_grid, job.segmenter.card.legend
+    parts = Parts(job.parts.folder / OWN_GRID, own.frame, job.parts.bands)
+    bring_back(job.parts, own, parts, legend, job.segmenter.threshold, track=job.track)
+    return parts
+
+
+def _assemble(job: _Job, parts: Parts) -> None:
     card, compress = job.segmenter.card, str(job.settings["compress"])
     keys = ("model_sha256", "threshold", "window", "halo", "stitch", "tta", "precision", "bands", "nodata", "stretch")
     tags = {"GEOUNET_VERSION": __version__} | {f"GEOUNET_{key.upper()}": str(job.settings[key]) for key in keys}
     classes, probability = job.folder / CLASSES, job.folder / PROBABILITY
-    job.parts.assemble(classes, [Layer(1, "class")], tags=tags, options=CogOptions("mode", compress))
+    parts.assemble(classes, [Layer(1, "class")], tags=tags, options=CogOptions("mode", compress))
     write_category_names(classes, card.legend)
-    job.parts.assemble(probability, job.layers, tags=tags, options=CogOptions("average", compress))
+    parts.assemble(probability, job.layers, tags=tags, options=CogOptions("average", compress))
 
 
 def _vectorize(job: _Job, vectors: _Vectors) -> int:
@@ -314,16 +328,16 @@ def _vectorize(job: _Job, vectors: _Vectors) -> int:
     return sum(result.polygons.values())
 
 
-def _summary(job: _Job, predicted: Predicted, polygons: int) -> dict[str, object]:
+def _summary(job: _Job, predicted: Predicted, polygons: int, frame: Frame) -> dict[str, object]:
     seconds = job.clock.seconds("read", "forward", "write", "assemble", "vectorize")
-    pixels = job.grid.height * job.grid.width
+    pixels = frame.window.area
     kept = (
         "halo", "stitch", "tta", "threshold", "device", "precision", "backend", "model_sha256",
         "output_grid",
     )  # fmt: skip
     return {
         "scenes": list(job.scene.paths),
-        "size": [job.grid.height, job.grid.width],
+        "size": list(frame.shape),
         "pixels": pixels,
         **asdict(predicted),
         "window": max(job.grid.window_shape),

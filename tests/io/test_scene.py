@@ -294,3 +294,15 @@ def test_what_was_decoded_counts_blocks_of_the_file_within_its_edges(tmp_path: P
         assert scene.decoded == 2 * 16 * 16
         scene.read(Window(39, 49, 1, 1))
         assert scene.decoded == 2 * 16 * 16 + 8 * 2
+
+
+def test_a_block_that_cannot_be_read_is_missing_whatever_is_read_with_it_and_however_often(tmp_path: Path) -> None:
+    path = write_scene(tmp_path / "a.tif", noise(90, 120), block=64, compress="deflate")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 8 // 10])
+    told: set[Window] = set()
+    with open_scene(path, Reading(unreadable=lambda _, block: told.add(block))) as scene:
+        for window in (scene.frame.window, Window(64, 0, 10, 120), Window(70, 30, 5, 60), Window(70, 90, 3, 3)) * 2:
+            valid = scene.read(window)[1]
+            assert valid.cut(Window(0, 0, 64, 120).within(window)).values.all()
+            assert not valid.cut(Window(64, 0, 26, 120).within(window)).values.any()
+    assert told == {Window(64, 0, 26, 64), Window(64, 64, 26, 56)}
