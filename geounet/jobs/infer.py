@@ -8,27 +8,19 @@ from typing import Literal
 
 from geounet import __version__
 from geounet.card import ModelCard
-from geounet.errors import SceneError, SettingsError, UnreadableError
+from geounet.errors import SceneError, SettingsError
 from geounet.files import beside, identity
-from geounet.frame import Frame
 from geounet.grid import WindowGrid
-from geounet.io.parts import CogOptions, Layer, Parts, probability_layers, write_category_names
 from geounet.io.scene import Scene, open_scene
 from geounet.io.source import Nodata, Reading, Stretch
-from geounet.jobs.blend import predict_blended
 from geounet.jobs.guard import alone, as_before, begun_with, remembered
-from geounet.jobs.map_folder import MapFolder
-from geounet.jobs.outputs import ALL, CLASSES, FOOTPRINTS, OWN_GRID, PARTS, PROBABILITY, SPOOL
-from geounet.jobs.pipeline import Clock, peak_memory_mb
-from geounet.jobs.predict import Predicted, predict_parts
-from geounet.jobs.preview import write_preview
-from geounet.jobs.regrid import bring_back
+from geounet.jobs.map_job import MapJob, Vectors, mapped
+from geounet.jobs.outputs import PARTS, SPOOL
+from geounet.jobs.pipeline import Clock
 from geounet.jobs.unreadable import Unreadable
-from geounet.jobs.vectorize import vectorize
 from geounet.nn.model_file import model_hash
 from geounet.nn.segmenter import TorchSegmenter, load_segmenter
 from geounet.nn.views import Tta
-from geounet.polygons.simplify import Tidying
 from geounet.track import Track, untracked
 from geounet.working import SAME
 
@@ -45,18 +37,6 @@ class InferResult:
     out: Path
     summary: Mapping[str, object]
     was_finished: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Vectors:
-    """How footprints are made, as `vectorize` takes it."""
-
-    min_area: float
-    fill_holes: float
-    simplify: float | Literal["auto"]
-
-    def __post_init__(self) -> None:
-        Tidying(self.min_area, self.fill_holes, None if self.simplify == "auto" else self.simplify)  # checks them
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,38 +61,6 @@ class _Machine:
         batch_size = None if self.batch_size == "auto" else self.batch_size
         threads = None if self.workers == "auto" else self.workers
         return load_segmenter(model, self.device, self.precision, batch_size, threshold, tta=tta, threads=threads)
-
-
-@dataclass(frozen=True, eq=False)
-class _Job:
-    """What all stages of one map need; `settings` is all that the answer depends on."""
-
-    folder: Path
-    scene: Scene
-    segmenter: TorchSegmenter
-    grid: WindowGrid
-    vectors: _Vectors | None
-    settings: Mapping[str, object]
-    clock: Clock
-    track: Track
-
-    @property
-    def map_folder(self) -> MapFolder:
-        outputs = [name for name in ALL if name != FOOTPRINTS or self.vectors is not None]
-        return MapFolder(self.folder, self.settings, outputs)
-
-    @property
-    def layers(self) -> list[Layer]:
-        card = self.segmenter.card
-        return probability_layers(card.legend, contact=card.contact_width is not None)
-
-    @property
-    def parts(self) -> Parts:
-        return Parts(self.folder / PARTS, self.scene.frame, 1 + len(self.layers))
-
-    @property
-    def unreadable(self) -> Unreadable:
-        return Unreadable(self.folder / PARTS)
 
 
 def infer(
@@ -177,7 +125,7 @@ def infer(
     clock = Clock()
     paths = [scenes] if isinstance(scenes, Path | str) else list(scenes)
     folder = out or default_out(paths)
-    vectors = None if no_vectors else _Vectors(min_area, fill_holes, simplify)
+    vectors = None if no_vectors else Vectors(min_area, fill_holes, simplify)
     asked = {
         "model_sha256": model_hash(model),
         "stitch": stitch,
@@ -204,11 +152,11 @@ def infer(
             _check_fits(scene, card, no_resample=no_resample)
             grid = _grid(scene, card, as_before(window, begun.get("window"), int))
             settings = _resolved(scene, segmenter, grid) | asked
-            job = _Job(folder, scene, segmenter, grid, vectors, settings, clock, track)
+            job = MapJob(folder, scene, segmenter, grid, vectors, settings, clock, track)
             before = job.map_folder.claimed(overwrite=overwrite)
             if before is not None:
                 return InferResult(folder, before, was_finished=True)
-            summary = _mapped(job)
+            summary = mapped(job)
         job.map_folder.finish(summary)
     return InferResult(folder, summary, was_finished=False)
 
@@ -263,89 +211,4 @@ def _resolved(scene: Scene, segmenter: TorchSegmenter, grid: WindowGrid) -> dict
         "backend": segmenter.backend,
         "backend_version": segmenter.backend_version,
         "threads": segmenter.threads,
-    }
-
-
-def _mapped(job: _Job) -> dict[str, object]:
-    """The summary of a job, all of whose other outputs are written."""
-    predicted = _predicted(job)
-    with job.clock.stage("assemble"):
-        parts = _brought_back(job)
-        _assemble(job, parts)
-    with job.clock.stage("vectorize"):
-        polygons = 0 if job.vectors is None else _vectorize(job, job.vectors)
-    write_preview(job.folder, job.scene)
-    return _summary(job, predicted, polygons, parts.frame)
-
-
-def _predicted(job: _Job) -> Predicted:
-    try:
-        predict = predict_blended if job.settings["stitch"] == "hann" else predict_parts
-        return predict(job.scene, job.segmenter, job.grid, job.parts, clock=job.clock, track=job.track)
-    except SceneError as error:
-        if not job.parts.finished():  # nothing to go on from
-            job.map_folder.abandon()
-        if isinstance(error, UnreadableError):
-            raise UnreadableError(f"{error}, or add --skip-unreadable, which makes it nodata and goes on") from error
-        raise
-
-
-def _brought_back(job: _Job) -> Parts:
-    """The parts of the rasters: those predicted, or others that are made from them on the scene's own pixels."""
-    if job.settings["output_grid"] == "working" or not job.scene.is_resampled:
-        return job.parts
-    own, legend = job.scene.own_grid, job.segmenter.card.legend
-    parts = Parts(job.parts.folder / OWN_GRID, own.frame, job.parts.bands)
-    bring_back(job.parts, own, parts, legend, job.segmenter.threshold, track=job.track)
-    return parts
-
-
-def _assemble(job: _Job, parts: Parts) -> None:
-    card, compress = job.segmenter.card, str(job.settings["compress"])
-    keys = ("model_sha256", "threshold", "window", "halo", "stitch", "tta", "precision", "bands", "nodata", "stretch")
-    tags = {"GEOUNET_VERSION": __version__} | {f"GEOUNET_{key.upper()}": str(job.settings[key]) for key in keys}
-    classes, probability = job.folder / CLASSES, job.folder / PROBABILITY
-    parts.assemble(classes, [Layer(1, "class")], tags=tags, options=CogOptions("mode", compress))
-    write_category_names(classes, card.legend)
-    parts.assemble(probability, job.layers, tags=tags, options=CogOptions("average", compress))
-
-
-def _vectorize(job: _Job, vectors: _Vectors) -> int:
-    """Write the footprints; how many there are."""
-    # of more than two classes the likeliest wins, whatever its probability
-    raster = PROBABILITY if job.segmenter.card.legend.is_binary else CLASSES
-    result = vectorize(
-        job.folder / raster,
-        probability=job.folder / PROBABILITY,
-        out=job.folder / FOOTPRINTS,
-        threshold=job.segmenter.threshold,
-        min_area=vectors.min_area,
-        fill_holes=vectors.fill_holes,
-        simplify=vectors.simplify,
-        overwrite=True,
-        track=job.track,
-    )
-    return sum(result.polygons.values())
-
-
-def _summary(job: _Job, predicted: Predicted, polygons: int, frame: Frame) -> dict[str, object]:
-    seconds = job.clock.seconds("read", "forward", "write", "assemble", "vectorize")
-    pixels = frame.window.area
-    kept = (
-        "halo", "stitch", "tta", "threshold", "device", "precision", "backend", "model_sha256",
-        "output_grid",
-    )  # fmt: skip
-    return {
-        "scenes": list(job.scene.paths),
-        "size": list(frame.shape),
-        "pixels": pixels,
-        **asdict(predicted),
-        "window": max(job.grid.window_shape),
-        **{key: job.settings[key] for key in kept},
-        "ground_resolution": job.scene.frame.ground_resolution,
-        "polygons": polygons,
-        "unreadable": job.unreadable.listed(),
-        "seconds": seconds,
-        "megapixels_per_second": round(pixels / 1e6 / max(1e-9, seconds["total"]), 3),
-        "peak_memory_mb": peak_memory_mb(),
     }

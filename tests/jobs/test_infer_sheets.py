@@ -158,7 +158,7 @@ def test_blocks_that_could_not_be_read_are_listed_by_a_job_that_goes_on(
     path = tmp_path / "a.tif"
     with_bad_block(path, 1, 2)
     with monkeypatch.context() as patch:
-        patch.setattr("geounet.jobs.infer._assemble", _power_cut)
+        patch.setattr("geounet.jobs.map_job._brought_back", _power_cut)
         with pytest.raises(KeyboardInterrupt):
             mapped(path, model=model, out=tmp_path / "map", skip_unreadable=True)
     result = mapped(path, model=model, out=tmp_path / "map", skip_unreadable=True)

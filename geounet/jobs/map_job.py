@@ -1,0 +1,166 @@
+"""A map from an open scene to its finished folder, stage by stage."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from geounet import __version__
+from geounet.errors import SceneError, UnreadableError
+from geounet.frame import Frame
+from geounet.grid import WindowGrid
+from geounet.io.overviews import Kind
+from geounet.io.parts import CogOptions, Layer, Parts, probability_layers, write_category_names
+from geounet.io.scene import Scene
+from geounet.jobs.blend import predict_blended
+from geounet.jobs.map_folder import MapFolder
+from geounet.jobs.outputs import ALL, CLASSES, FOOTPRINTS, OWN_GRID, PARTS, PROBABILITY
+from geounet.jobs.pipeline import Clock, peak_memory_mb, together
+from geounet.jobs.predict import Predicted, predict_parts
+from geounet.jobs.preview import write_preview
+from geounet.jobs.regrid import bring_back
+from geounet.jobs.unreadable import Unreadable
+from geounet.jobs.vectorize import vectorize
+from geounet.nn.segmenter import TorchSegmenter
+from geounet.polygons.simplify import Tidying
+from geounet.track import Track
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """How footprints are made, as `vectorize` takes it."""
+
+    min_area: float
+    fill_holes: float
+    simplify: float | Literal["auto"]
+
+    def __post_init__(self) -> None:
+        Tidying(self.min_area, self.fill_holes, None if self.simplify == "auto" else self.simplify)  # checks them
+
+
+@dataclass(frozen=True, eq=False)
+class MapJob:
+    """What all stages of one map need; `settings` is all that the answer depends on."""
+
+    folder: Path
+    scene: Scene
+    segmenter: TorchSegmenter
+    grid: WindowGrid
+    vectors: Vectors | None
+    settings: Mapping[str, object]
+    clock: Clock
+    track: Track
+
+    @property
+    def map_folder(self) -> MapFolder:
+        outputs = [name for name in ALL if name != FOOTPRINTS or self.vectors is not None]
+        return MapFolder(self.folder, self.settings, outputs)
+
+    @property
+    def layers(self) -> list[Layer]:
+        card = self.segmenter.card
+        return probability_layers(card.legend, contact=card.contact_width is not None)
+
+    @property
+    def parts(self) -> Parts:
+        return Parts(self.folder / PARTS, self.scene.frame, 1 + len(self.layers))
+
+    @property
+    def unreadable(self) -> Unreadable:
+        return Unreadable(self.folder / PARTS)
+
+
+def mapped(job: MapJob) -> dict[str, object]:
+    """The summary of a job, all of whose other outputs are written."""
+    predicted = _predicted(job)
+    with job.clock.stage("assemble"):
+        parts = _brought_back(job)
+    if job.segmenter.card.legend.is_binary:
+        _assemble_probability(job, parts)
+        polygons, _ = together(lambda: _vectorize(job, PROBABILITY), lambda: _assemble_classes(job, parts))
+    else:  # the likeliest class wins, whatever its probability
+        together(lambda: _assemble_probability(job, parts), lambda: _assemble_classes(job, parts))
+        polygons = _vectorize(job, CLASSES)
+    write_preview(job.folder, job.scene)
+    return _summary(job, predicted, polygons, parts.frame)
+
+
+def _predicted(job: MapJob) -> Predicted:
+    try:
+        predict = predict_blended if job.settings["stitch"] == "hann" else predict_parts
+        return predict(job.scene, job.segmenter, job.grid, job.parts, clock=job.clock, track=job.track)
+    except SceneError as error:
+        if not job.parts.finished():  # nothing to go on from
+            job.map_folder.abandon()
+        if isinstance(error, UnreadableError):
+            raise UnreadableError(f"{error}, or add --skip-unreadable, which makes it nodata and goes on") from error
+        raise
+
+
+def _brought_back(job: MapJob) -> Parts:
+    """The parts of the rasters: those predicted, or others that are made from them on the scene's own pixels."""
+    if job.settings["output_grid"] == "working" or not job.scene.is_resampled:
+        return job.parts
+    own, legend = job.scene.own_grid, job.segmenter.card.legend
+    parts = Parts(job.parts.folder / OWN_GRID, own.frame, job.parts.bands)
+    bring_back(job.parts, own, parts, legend, job.segmenter.threshold, track=job.track)
+    return parts
+
+
+def _assemble_classes(job: MapJob, parts: Parts) -> None:
+    with job.clock.stage("classes"):
+        _assemble(job, parts, CLASSES, [Layer(1, "class")], "mode")
+        write_category_names(job.folder / CLASSES, job.segmenter.card.legend)
+
+
+def _assemble_probability(job: MapJob, parts: Parts) -> None:
+    with job.clock.stage("assemble"):
+        _assemble(job, parts, PROBABILITY, job.layers, "average")
+
+
+def _assemble(job: MapJob, parts: Parts, name: str, layers: list[Layer], overviews: Kind) -> None:
+    keys = ("model_sha256", "threshold", "window", "halo", "stitch", "tta", "precision", "bands", "nodata", "stretch")
+    tags = {"GEOUNET_VERSION": __version__} | {f"GEOUNET_{key.upper()}": str(job.settings[key]) for key in keys}
+    parts.assemble(job.folder / name, layers, tags=tags, options=CogOptions(overviews, str(job.settings["compress"])))
+
+
+def _vectorize(job: MapJob, raster: str) -> int:
+    """Write the footprints if they are wanted; how many there are."""
+    if job.vectors is None:
+        return 0
+    with job.clock.stage("vectorize"):
+        result = vectorize(
+            job.folder / raster,
+            probability=job.folder / PROBABILITY,
+            out=job.folder / FOOTPRINTS,
+            threshold=job.segmenter.threshold,
+            overwrite=True,
+            track=job.track,
+            **asdict(job.vectors),
+        )
+    return sum(result.polygons.values())
+
+
+def _summary(job: MapJob, predicted: Predicted, polygons: int, frame: Frame) -> dict[str, object]:
+    seconds = job.clock.seconds("read", "forward", "write", "assemble", "classes", "vectorize")
+    seconds["assemble"] = round(seconds["assemble"] + seconds.pop("classes"), 3)
+    pixels = frame.window.area
+    computed = pixels * (1 - predicted.parts_resumed / predicted.parts)
+    kept = (
+        "halo", "stitch", "tta", "threshold", "device", "precision", "backend", "model_sha256",
+        "output_grid",
+    )  # fmt: skip
+    return {
+        "scenes": list(job.scene.paths),
+        "size": list(frame.shape),
+        "pixels": pixels,
+        **asdict(predicted),
+        "window": max(job.grid.window_shape),
+        **{key: job.settings[key] for key in kept},
+        "ground_resolution": job.scene.frame.ground_resolution,
+        "polygons": polygons,
+        "unreadable": job.unreadable.listed(),
+        "seconds": seconds,
+        "megapixels_per_second": round(computed / 1e6 / max(1e-9, seconds["total"]), 3),
+        "peak_memory_mb": peak_memory_mb(),
+    }
