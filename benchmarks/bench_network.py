@@ -40,7 +40,7 @@ def tell_speed() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (3, SIDE, SIDE), dtype="uint8")
     networks = {width: initialised(Architecture(width=width), 0).eval() for width in WIDTHS}
     # all of PyTorch's own first: the segmenter changes how this process keeps memory
-    theirs = {width: best_seconds(lambda n=network: plain(n, pixels)) for width, network in networks.items()}
+    theirs = {width: best_seconds(lambda n=network: plain(n, pixels), runs=2) for width, network in networks.items()}
     keep_freed_memory()
     for width, network in networks.items():
         segmenter = TorchSegmenter(network, card_of(network.architecture), chosen_runtime())
