@@ -40,16 +40,18 @@ def tell_speed() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (3, SIDE, SIDE), dtype="uint8")
     networks = {width: initialised(Architecture(width=width), 0).eval() for width in WIDTHS}
     # all of PyTorch's own first: the segmenter changes how this process keeps memory
-    theirs = {width: best_seconds(lambda n=network: plain(n, pixels)) for width, network in networks.items()}
+    theirs = {width: best_seconds(lambda n=network: plain(n, pixels), runs=2) for width, network in networks.items()}
     keep_freed_memory()
     for width, network in networks.items():
         segmenter = TorchSegmenter(network, card_of(network.architecture), chosen_runtime())
-        piece = whole_window(pixels)
-        ours = best_seconds(lambda s=segmenter, p=piece: list(s.predict([p])))
-        what = f"U-Net of width {width}, {SIDE} px, {segmenter.runtime.precision}"
-        told(what, ours, theirs[width], rival="float32 eager")
+        for wanted, margin in (("whole window", 0), ("core alone", segmenter.card.halo)):
+            piece = window_with_core(pixels, margin)
+            ours = best_seconds(lambda s=segmenter, p=piece: list(s.predict([p])))
+            what = f"width {width}, {SIDE} px, {segmenter.runtime.precision}, {wanted}"
+            told(what, ours, theirs[width], rival="float32 eager")
     one = TorchSegmenter(torch.nn.Conv2d(3, 1, 1), card_of(Architecture()), chosen_runtime())
-    around = best_seconds(lambda: list(one.predict([piece])), runs=10) / SIDE**2
+    whole = window_with_core(pixels, 0)
+    around = best_seconds(lambda: list(one.predict([whole])), runs=10) / SIDE**2
     print(f"all around the network (1x1 convolution in its place): {around * 1e9:.1f} ns a pixel")
 
 
@@ -58,9 +60,9 @@ def plain(network: UNet, pixels: np.ndarray) -> None:
         network(torch.from_numpy(pixels)[None].float() / 255)
 
 
-def whole_window(pixels: np.ndarray) -> Piece:
+def window_with_core(pixels: np.ndarray, margin: int) -> Piece:
     window = Window(0, 0, *pixels.shape[1:])
-    return Piece(Block(window, pixels), Block(window, np.ones((1, *window.shape), dtype=bool)), window)
+    return Piece(Block(window, pixels), Block(window, np.ones((1, *window.shape), dtype=bool)), window.grown(-margin))
 
 
 def card_of(architecture: Architecture) -> ModelCard:

@@ -100,6 +100,31 @@ def test_a_part_of_nodata_alone_is_noted_without_a_file(tmp_path: Path) -> None:
     assert [path.name for path in parts.folder.iterdir()] == ["journal.jsonl"]
 
 
+def test_a_part_of_floats_is_read_back_where_it_is_asked_for_and_can_be_taken_away(tmp_path: Path) -> None:
+    parts = Parts(tmp_path / "parts", frame(40, 50), bands=2, dtype="float32")
+    place, inside = Window(-8, 4, 40, 30), Window(3, 10, 20, 7)
+    values = np.random.default_rng(0).random((2, 40, 30)).astype("float32")
+    values[:, 12, 8] = np.nan
+    assert parts.write(Block(place, values))
+    assert_array_equal(parts.read(place, inside).values, Block(place, values).cut(inside).values)
+    parts.remove(place)
+    assert parts.finished() == {}
+    assert not parts.write(Block(place, np.full_like(values, np.nan)))
+    assert parts.finished() == {place: False}
+
+
+def test_a_part_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    parts = Parts(tmp_path / "parts", frame(40, 50), bands=1, dtype="float32")
+    place = Window(0, 0, 40, 50)
+    parts.write(Block(place, np.random.default_rng(0).random((1, 40, 50)).astype("float32")))
+    path = next(parts.folder.glob("*.tif"))
+    content = bytearray(path.read_bytes())
+    content[-4000:] = bytes(4000)
+    path.write_bytes(content)
+    with pytest.raises(OutputError, match=r"r0000000c0000000\.tif cannot be read .*; run the job again"):
+        parts.read(place, place)
+
+
 def test_category_names_carry_names_and_colours_with_a_transparent_background(tmp_path: Path) -> None:
     write_category_names(tmp_path / "classes.tif", Legend.of_names("building", "road"))
     root = ET.parse(tmp_path / "classes.tif.aux.xml").getroot()  # noqa: S314 (we wrote it)
