@@ -136,7 +136,8 @@ class Parts:
             OutputError: a part that cannot be read.
         """
         layers = [Layer(band, "") for band in range(1, self.bands + 1)]
-        vrt = self._virtual("whole", _vrt(self.frame, self._with_data(), layers, {}))
+        with translated(self.folder):
+            vrt = self._virtual("whole", _vrt(self.frame, self._with_data(), layers, {}))
         with gdal(), opened(vrt, OutputError, "raster of parts", sidecars=True) as dataset:  # as the scene around it
 
             def read(window: Window) -> Block:
@@ -156,9 +157,8 @@ class Parts:
     def _virtual(self, name: str, content: bytes) -> Path:
         """A virtual raster, written beside the parts."""
         path = self.folder / f"{name}.vrt"
-        with translated(path):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
         return path
 
 
