@@ -123,10 +123,11 @@ def resampled(
         covered[touched, into] += _apply(rows.cover[touched, above], known, cols.cover[into, beside])
     assert total is not None, "a window inside the scene has pixels"
     good = covered * 2 >= rows.full * cols.full
-    mean = total / np.maximum(weight, 1)
+    total /= np.maximum(weight, 1)
     if np.issubdtype(dtype, np.integer):
-        mean = np.rint(mean)
-    return np.where(good, mean, 0).astype(dtype), good
+        np.rint(total, out=total)
+    np.copyto(total, 0, where=~good)
+    return total.astype(dtype, copy=False), good
 
 
 def _touched(weights: sparse.csr_array) -> slice:
