@@ -1,12 +1,14 @@
 """Stages in threads of their own hand on everything, errors included, and end when they are not wanted."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
 
-from geounet.jobs.pipeline import Clock, ahead, together
+from geounet.jobs.pipeline import Clock, ahead, peak_memory_mb, together
 
 
 def test_items_come_in_order_and_all_of_them() -> None:
@@ -73,6 +75,15 @@ def test_an_error_of_either_call_is_raised_when_both_have_ended() -> None:
     with pytest.raises(ZeroDivisionError):
         together(ended.clear, lambda: 1 // 0)
     assert not ended.is_set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system counts each process for itself")
+def test_peak_memory_is_that_of_this_process_and_not_of_the_one_that_started_it() -> None:
+    held = b"x" * (200 << 20)
+    told = "from geounet.jobs.pipeline import peak_memory_mb; print(peak_memory_mb())"
+    child = subprocess.run([sys.executable, "-c", told], check=True, capture_output=True, text=True)
+    assert int(child.stdout) < len(held) >> 20
+    assert (peak_memory_mb() or 0) > len(held) >> 20
 
 
 def test_a_clock_counts_the_making_of_items_and_not_their_use(monkeypatch: pytest.MonkeyPatch) -> None:
