@@ -41,10 +41,11 @@ class InferResult:
 
 @dataclass(frozen=True, slots=True)
 class _Machine:
-    """What the network runs on."""
+    """What the network runs on, and the windows that it is given."""
 
     device: str
     precision: str
+    window: int | Literal["auto"]
     batch_size: int | Literal["auto"]
     workers: int | Literal["auto"]
 
@@ -53,14 +54,26 @@ class _Machine:
         return _Machine(
             as_before(self.device, begun.get("device"), str),
             as_before(self.precision, begun.get("precision"), str),
+            as_before(self.window, begun.get("window"), int),
             as_before(self.batch_size, begun.get("batch_size"), int),
             as_before(self.workers, begun.get("threads"), int),
         )
 
     def segmenter(self, model: Path, *, threshold: float, tta: Tta) -> TorchSegmenter:
-        batch_size = None if self.batch_size == "auto" else self.batch_size
-        threads = None if self.workers == "auto" else self.workers
-        return load_segmenter(model, self.device, self.precision, batch_size, threshold, tta=tta, threads=threads)
+        return load_segmenter(
+            model,
+            self.device,
+            self.precision,
+            None if self.batch_size == "auto" else self.batch_size,
+            threshold,
+            tta=tta,
+            threads=None if self.workers == "auto" else self.workers,
+            largest_window=self.largest_window,
+        )
+
+    @property
+    def largest_window(self) -> int:
+        return _WINDOW if self.window == "auto" else self.window
 
 
 def infer(
@@ -141,7 +154,7 @@ def infer(
     }
     with alone(folder):
         begun = {} if overwrite else remembered(folder)
-        machine = _Machine(device, precision, batch_size, workers).as_before(begun)
+        machine = _Machine(device, precision, window, batch_size, workers).as_before(begun)
         with begun_with(folder, begun):
             segmenter = machine.segmenter(model, threshold=threshold, tta=tta)
         card = segmenter.card
@@ -150,7 +163,7 @@ def infer(
         reading = Reading(bands, card.colours, nodata, stretch and Stretch(*stretch, card.dtype), unreadable, spool)
         with open_scene(paths, reading, resolution=None if no_resample else card.ground_resolution, aoi=aoi) as scene:
             _check_fits(scene, card, no_resample=no_resample)
-            grid = _grid(scene, card, as_before(window, begun.get("window"), int))
+            grid = _grid(scene, card, machine.largest_window)
             settings = _resolved(scene, segmenter, grid) | asked
             job = MapJob(folder, scene, segmenter, grid, vectors, settings, clock, track)
             before = job.map_folder.claimed(overwrite=overwrite)
@@ -189,11 +202,10 @@ def _check_fits(scene: Scene, card: ModelCard, *, no_resample: bool) -> None:
         log.info("%s has pixels of %.3g m, the model was trained at %.3g m: expect errors", scene.path, native, wanted)
 
 
-def _grid(scene: Scene, card: ModelCard, window: int | Literal["auto"]) -> WindowGrid:
+def _grid(scene: Scene, card: ModelCard, window: int) -> WindowGrid:
     frame = scene.frame
     row, col = frame.phase(card.alignment)
-    largest = _WINDOW if window == "auto" else window
-    return WindowGrid(frame.height, frame.width, largest, card.halo, card.alignment, row, col)
+    return WindowGrid(frame.height, frame.width, window, card.halo, card.alignment, row, col)
 
 
 def _resolved(scene: Scene, segmenter: TorchSegmenter, grid: WindowGrid) -> dict[str, object]:

@@ -120,7 +120,9 @@ def _assemble_probability(job: MapJob, parts: Parts) -> None:
 
 def _assemble(job: MapJob, parts: Parts, name: str, layers: list[Layer], overviews: Kind) -> None:
     keys = ("model_sha256", "threshold", "window", "halo", "stitch", "tta", "precision", "bands", "nodata", "stretch")
-    tags = {"GEOUNET_VERSION": __version__} | {f"GEOUNET_{key.upper()}": str(job.settings[key]) for key in keys}
+    tags = {"GEOUNET_VERSION": __version__} | {
+        f"GEOUNET_{key.upper()}": str(job.settings[key] or "none") for key in keys
+    }
     parts.assemble(job.folder / name, layers, tags=tags, options=CogOptions(overviews, str(job.settings["compress"])))
 
 
