@@ -26,7 +26,7 @@ PROCESSES.set_forkserver_preload([__name__])
 
 SAME = [name for name in ALL if name not in (PREVIEW, SUMMARY)]  # a summary tells the time
 PART_BYTES = 4096  # of input: each window is a part
-_EXACT = ("--device", "cpu", "--precision", "fp32")
+_EXACT = ("--device", "cpu", "--precision", "fp32", "--workers", "1")
 _CHANGES = ("tempfile.mkstemp", "os.chmod", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "sqlite3.connect")
 
 KILLED = partial(signal.raise_signal, signal.SIGKILL)
