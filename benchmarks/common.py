@@ -142,11 +142,11 @@ def map_scene(scene: Path, segmenter: TorchSegmenter, out: Path, *, vectors: boo
         with clock.stage("assemble"):
             parts.assemble(out / name, layers, tags={}, options=CogOptions(kind))
 
-    def trace() -> None:
+    def outline() -> None:
+        assemble(probability.name, layers, "average")
         if vectors:
             with clock.stage("vectorize"):
                 vectorize(probability, out=out / "footprints.gpkg", overwrite=True)
 
-    assemble(probability.name, layers, "average")
-    together(trace, lambda: assemble("classes.tif", [Layer(1, "class")], "mode"))
+    together(outline, lambda: assemble("classes.tif", [Layer(1, "class")], "mode"))
     return Mapped(clock.seconds("read", "forward", "write", "assemble", "vectorize"), grid, predicted)

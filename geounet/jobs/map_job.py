@@ -76,8 +76,7 @@ def mapped(job: MapJob) -> dict[str, object]:
     with job.clock.stage("assemble"):
         parts = _brought_back(job)
     if job.segmenter.card.legend.is_binary:
-        _assemble_probability(job, parts)
-        polygons, _ = together(lambda: _vectorize(job, PROBABILITY), lambda: _assemble_classes(job, parts))
+        polygons, _ = together(lambda: _outlined(job, parts), lambda: _assemble_classes(job, parts))
     else:  # the likeliest class wins, whatever its probability
         together(lambda: _assemble_probability(job, parts), lambda: _assemble_classes(job, parts))
         polygons = _vectorize(job, CLASSES)
@@ -116,6 +115,12 @@ def _assemble_classes(job: MapJob, parts: Parts) -> None:
 def _assemble_probability(job: MapJob, parts: Parts) -> None:
     with job.clock.stage("assemble"):
         _assemble(job, parts, PROBABILITY, job.layers, "average")
+
+
+def _outlined(job: MapJob, parts: Parts) -> int:
+    """Assemble the probability and trace it; how many footprints there are."""
+    _assemble_probability(job, parts)
+    return _vectorize(job, PROBABILITY)
 
 
 def _assemble(job: MapJob, parts: Parts, name: str, layers: list[Layer], overviews: Kind) -> None:

@@ -118,6 +118,17 @@ def enough_memory(refused: type[GeoUNetError], advice: str) -> Iterator[None]:
         raise refused(f"{where} has not enough memory; {advice}") from error
 
 
+@contextmanager
+def in_one_thread() -> Iterator[None]:
+    """Context in which small operations do not pay for waking other threads up; they are wanted elsewhere, too."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def keep_freed_memory() -> None:
     """Have glibc keep what a step or window frees for the next one; elsewhere, nothing.
 

@@ -17,7 +17,15 @@ from geounet.errors import SettingsError
 from geounet.grid import Window
 from geounet.nn.answer import averaged, strips
 from geounet.nn.batch import windows_that_fit
-from geounet.nn.device import Runtime, chosen_runtime, enough_memory, keep_freed_memory, placed, use_threads
+from geounet.nn.device import (
+    Runtime,
+    chosen_runtime,
+    enough_memory,
+    in_one_thread,
+    keep_freed_memory,
+    placed,
+    use_threads,
+)
 from geounet.nn.entrance import enter, slabs
 from geounet.nn.model_file import load_model
 from geounet.nn.unet import folded, inner_answer
@@ -95,13 +103,12 @@ class TorchSegmenter:
     def _strip(self, views: Views, chances: Callable[[Views], Tensor]) -> Tensor:
         """Strip (F, H, W) of the probabilities that `chances` makes of the views, slab by slab."""
         classes = len(self._card.legend.classes)
-        return torch.cat(
-            [
+        with in_one_thread():
+            slab_answers = [
                 strips(chances([view_BKHW[:, :, rows] for view_BKHW in views]), classes, cut=self._cut)[0]
                 for rows in slabs(views[0])
-            ],
-            dim=1,
-        )
+            ]
+            return torch.cat(slab_answers, dim=1)
 
     def _answered(
         self, pieces: Iterable[Piece], wanted: Callable[[Piece], Window], answer: Callable[[Views], Tensor]
@@ -137,15 +144,16 @@ class TorchSegmenter:
         x_BCHW = torch.empty(
             shape, dtype=self.runtime.dtype, device=self.runtime.device, memory_format=torch.channels_last
         )
-        for number, piece in enumerate(batch):
-            valid = piece.valid.values
-            enter(
-                x_BCHW[number : number + 1],
-                self._sent(piece.pixels.values),
-                None if valid.all() else self._sent(valid),
-                self._mean_C11,
-                self._std_C11,
-            )
+        with in_one_thread():
+            for number, piece in enumerate(batch):
+                valid = piece.valid.values
+                enter(
+                    x_BCHW[number : number + 1],
+                    self._sent(piece.pixels.values),
+                    None if valid.all() else self._sent(valid),
+                    self._mean_C11,
+                    self._std_C11,
+                )
         with self.runtime.exact():
             return [view.undone(inner_answer(self.network, view.of(x_BCHW), trim)) for view in VIEWS[self.tta]]
 
