@@ -16,6 +16,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=benchmarks $(BIN)/mypy $(wildcard benchmarks/*.py)
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
 # long ones, with a network of 31 million weights, for themselves

@@ -5,8 +5,7 @@ import time
 from pathlib import Path
 
 import torch
-from bench_network import card_of
-from common import write_scene
+from common import card_of, write_scene
 
 from geounet.card import Architecture
 from geounet.grid import WindowGrid
@@ -31,7 +30,7 @@ def main() -> None:
         seconds = forward_seconds(segmenter)
         print(f"{torch.cuda.get_device_name()}, {segmenter.runtime.precision}, batches of {segmenter.batch_size}")
         print(f"forward alone: {1e-6 / seconds:.1f} Mpx/s of windows")
-        write_scene(here / "scene.tif", SIDE)
+        write_scene(here / "scene.tif", SIDE, SIDE)
         total, pixels = scene_seconds(segmenter, here)
         print(f"{SIDE} px square to its last part: {total:.2f} s, {total / (pixels * seconds):.2f} of the forward")
 

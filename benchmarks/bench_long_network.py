@@ -7,14 +7,13 @@ from common import Laborious, map_scene, segmenter_of, write_scene
 
 from geounet.card import Architecture
 from geounet.jobs.pipeline import peak_memory_mb
-from geounet.nn.unet import initialised
 
 SIDE = 6144
 
 
 def main() -> None:
     architecture = Architecture(width=64)
-    segmenter = segmenter_of(Laborious(initialised(architecture, 0)), architecture)
+    segmenter = segmenter_of(Laborious(architecture), architecture)
     with tempfile.TemporaryDirectory() as folder:
         scene = write_scene(Path(folder) / "scene.tif", SIDE, SIDE)
         mapped = map_scene(scene, segmenter, Path(folder) / "map", vectors=True)

@@ -5,21 +5,22 @@ With --model and --scene also how far its building mask is from the one that flo
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from common import best_seconds, told
+from common import Bright, best_seconds, card_of, segmenter_of, told
 
 from geounet.assemble import cut
 from geounet.block import Block, Piece
 from geounet.card import Architecture, ModelCard
 from geounet.grid import Window, WindowGrid
 from geounet.io.scene import open_scene
-from geounet.legend import Legend
+from geounet.io.source import Reading
 from geounet.nn.device import chosen_runtime, keep_freed_memory
 from geounet.nn.segmenter import TorchSegmenter, load_segmenter
-from geounet.nn.unet import UNet, alignment, halo, initialised
+from geounet.nn.unet import UNet, initialised
 
 SIDE = 1024
 WIDTHS = (16, 64)
@@ -40,18 +41,18 @@ def tell_speed() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (3, SIDE, SIDE), dtype="uint8")
     networks = {width: initialised(Architecture(width=width), 0).eval() for width in WIDTHS}
     # all of PyTorch's own first: the segmenter changes how this process keeps memory
-    theirs = {width: best_seconds(lambda n=network: plain(n, pixels), runs=2) for width, network in networks.items()}
+    theirs = {width: best_seconds(partial(plain, network, pixels), runs=2) for width, network in networks.items()}
     keep_freed_memory()
     for width, network in networks.items():
         segmenter = TorchSegmenter(network, card_of(network.architecture), chosen_runtime())
         for wanted, margin in (("whole window", 0), ("core alone", segmenter.card.halo)):
             piece = window_with_core(pixels, margin)
-            ours = best_seconds(lambda s=segmenter, p=piece: list(s.predict([p])))
+            ours = best_seconds(partial(answered, segmenter, piece))
             what = f"width {width}, {SIDE} px, {segmenter.runtime.precision}, {wanted}"
             told(what, ours, theirs[width], rival="float32 eager")
-    one = TorchSegmenter(torch.nn.Conv2d(3, 1, 1), card_of(Architecture()), chosen_runtime())
+    one = segmenter_of(Bright(), Architecture())
     whole = window_with_core(pixels, 0)
-    around = best_seconds(lambda: list(one.predict([whole])), runs=10) / SIDE**2
+    around = best_seconds(partial(answered, one, whole), runs=10) / SIDE**2
     print(f"all around the network (1x1 convolution in its place): {around * 1e9:.1f} ns a pixel")
 
 
@@ -60,16 +61,14 @@ def plain(network: UNet, pixels: np.ndarray) -> None:
         network(torch.from_numpy(pixels)[None].float() / 255)
 
 
+def answered(segmenter: TorchSegmenter, piece: Piece) -> None:
+    for _ in segmenter.predict([piece]):
+        pass
+
+
 def window_with_core(pixels: np.ndarray, margin: int) -> Piece:
     window = Window(0, 0, *pixels.shape[1:])
     return Piece(Block(window, pixels), Block(window, np.ones((1, *window.shape), dtype=bool)), window.grown(-margin))
-
-
-def card_of(architecture: Architecture) -> ModelCard:
-    return ModelCard(
-        architecture, ("red", "green", "blue"), "uint8", (127.0,) * 3, (50.0,) * 3, 0.3, halo(architecture),
-        alignment(architecture), Legend.of_names("building"),
-    )  # fmt: skip
 
 
 def tell_distance(model: Path, scene: Path) -> None:
@@ -91,7 +90,7 @@ def tell_distance(model: Path, scene: Path) -> None:
 
 
 def windows_of(path: Path, card: ModelCard) -> Iterator[Piece]:
-    with open_scene(path, colours=card.colours, resolution=card.ground_resolution) as scene:
+    with open_scene(path, Reading(colours=card.colours), resolution=card.ground_resolution) as scene:
         grid = WindowGrid(*scene.frame.shape, 1024, card.halo, card.alignment, *scene.frame.phase(card.alignment))
         for plan in grid:
             yield from cut(*scene.read(plan.window), [plan])

@@ -42,9 +42,7 @@ def write_from_memory(raster: Path, kind: Kind) -> np.ndarray:
     options = CogOptions(kind).creation() | {"OVERVIEWS": "IGNORE_EXISTING", "OVERVIEW_RESAMPLING": kind}
     floor = str(raster.with_suffix(".floor"))
     with gdal(), rasterio.open(raster) as finished:
-        profile = {
-            key: finished.profile[key] for key in ("count", "height", "width", "dtype", "nodata", "crs", "transform")
-        }
+        profile = {key: finished.profile[key] for key in PLACED}
         with rasterio.open("", "w", driver="MEM", **profile) as memory:
             memory.write(finished.read())
             return spent(lambda: rasterio.shutil.copy(memory, floor, driver="COG", **options))
@@ -70,10 +68,10 @@ def main() -> None:
         for _ in range(RUNS):
             for vectors, times in ours.items():
                 mapped: list[Mapped] = []
-                times.append(spent(lambda v=vectors, m=mapped: m.append(map_scene(scene, segmenter, out, vectors=v))))
+                times.append(spent(lambda: mapped.append(map_scene(scene, segmenter, out, vectors=vectors))))  # noqa: B023
                 told(*mapped)
             reading = spent(lambda: read_once(scene))
-            writing = sum(write_from_memory(out / name, kind) for name, kind in RASTERS.items())
+            writing = np.sum([write_from_memory(out / name, kind) for name, kind in RASTERS.items()], axis=0)
             print(f"GDAL alone: read {reading[0]:.2f} s, write {writing[0]:.2f} s")
             floor.append(reading + writing)
         least = np.min(floor, axis=0)

@@ -24,7 +24,7 @@ from geounet.jobs.vectorize import vectorize
 from geounet.legend import Legend
 from geounet.nn.device import chosen_runtime
 from geounet.nn.segmenter import TorchSegmenter
-from geounet.nn.unet import UNet, alignment, halo
+from geounet.nn.unet import UNet, alignment, halo, initialised, trimmed
 
 _TOWN = 2048  # pixels of the side of a town that is repeated over a scene
 _BUILDINGS = 900  # of a town
@@ -98,18 +98,20 @@ class Bright(torch.nn.Conv2d):
     def __init__(self) -> None:
         super().__init__(3, 1, 1)
         torch.nn.init.constant_(self.weight, 2.5)
+        assert self.bias is not None
         torch.nn.init.zeros_(self.bias)
 
 
-class Laborious(torch.nn.Module):
+class Laborious(UNet):
     """The work of a U-Net, and the answer of `Bright`: weights nobody trained would draw a map like no other."""
 
-    def __init__(self, unet: UNet) -> None:
-        super().__init__()
-        self.unet, self.bright = unet, Bright()
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__(architecture)
+        self.bright = Bright()
+        self.load_state_dict(initialised(architecture, 0).state_dict(), strict=False)
 
-    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        return self.bright(x_BCHW) + 0 * self.unet(x_BCHW)
+    def forward(self, x_BCHW: torch.Tensor, trim: int = 0) -> torch.Tensor:
+        return trimmed(self.bright(x_BCHW), trim) + 0 * super().forward(x_BCHW, trim)
 
 
 def segmenter_of(network: torch.nn.Module, architecture: Architecture) -> TorchSegmenter:
@@ -129,7 +131,7 @@ class Mapped:
 def map_scene(scene: Path, segmenter: TorchSegmenter, out: Path, *, vectors: bool = False) -> Mapped:
     """What `infer` does below its checks: parts, both rasters, and footprints if they are wanted."""
     shutil.rmtree(out, ignore_errors=True)
-    clock, card = Clock(), segmenter.card
+    clock, card, before = Clock(), segmenter.card, segmenter.network_seconds
     layers = probability_layers(card.legend, contact=False)
     probability = out / "probability.tif"
     with open_scene(scene, resolution=card.ground_resolution) as opened:
@@ -149,4 +151,5 @@ def map_scene(scene: Path, segmenter: TorchSegmenter, out: Path, *, vectors: boo
                 vectorize(probability, out=out / "footprints.gpkg", overwrite=True)
 
     together(outline, lambda: assemble("classes.tif", [Layer(1, "class")], "mode"))
-    return Mapped(clock.seconds("read", "forward", "write", "assemble", "vectorize"), grid, predicted)
+    seconds = clock.seconds("read", "write", "assemble", "vectorize") | {"forward": segmenter.network_seconds - before}
+    return Mapped(seconds, grid, predicted)

@@ -59,7 +59,7 @@ def predict_blended(
         with closing(ahead(clock.timed("read", read_parts(scene, runs)))) as inputs:
             for part in inputs:
                 computed.append(len(part.pieces))
-                scores = clock.timed("forward", segmenter.scores(part.pieces))
+                scores = segmenter.scores(part.pieces)
                 sums = weighed(scores, part.kept.window, weights, plan.classes)
                 yield Block(sums.window, np.where(part.kept.values, sums.values, np.float32(np.nan)))
 

@@ -149,7 +149,8 @@ def _vectorize(job: MapJob, raster: str) -> int:
 
 
 def _summary(job: MapJob, predicted: Predicted, polygons: int, frame: Frame) -> dict[str, object]:
-    seconds = job.clock.seconds("read", "forward", "write", "assemble", "classes", "vectorize")
+    seconds = job.clock.seconds("read", "write", "assemble", "classes", "vectorize")
+    seconds["forward"] = round(job.segmenter.network_seconds, 3)
     seconds["assemble"] = round(seconds["assemble"] + seconds.pop("classes"), 3)
     pixels = frame.window.area
     computed = pixels * (1 - predicted.parts_resumed / predicted.parts)

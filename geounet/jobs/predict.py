@@ -67,8 +67,7 @@ def predict_parts(
         with closing(ahead(clock.timed("read", read_parts(scene, missing)))) as inputs:
             for part in inputs:
                 computed.append(len(part.pieces))
-                answers = clock.timed("forward", segmenter.predict(part.pieces))
-                strip = place(answers, part_core(part.plans), parts.bands)
+                strip = place(segmenter.predict(part.pieces), part_core(part.plans), parts.bands)
                 yield masked(strip, part.kept)
 
     tracked = track(predicted(), "predicting", total=total, unit="Mpx", amount=lambda b: b.window.area / 1e6)

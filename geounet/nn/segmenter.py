@@ -3,6 +3,7 @@
 Tensors are suffixed by shape: B batch, C bands, K outputs, F bands of a strip, H rows, W columns.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,9 @@ class TorchSegmenter:
         tta: views of each window whose probabilities are averaged: none but its own, its 4 flips, or all 8 of d4.
         threads: of the processor; None leaves as many as PyTorch has.
 
+    Attributes:
+        network_seconds: time spent in the network alone so far; on a GPU, in handing it its work and waiting for it.
+
     Raises:
         SettingsError: settings out of their range; from the answers, windows or batches too large for the memory.
     """
@@ -78,6 +82,7 @@ class TorchSegmenter:
         self.threshold = threshold
         self.tta = tta
         self.threads = torch.get_num_threads()  # sums come out differently in the last digit with another number
+        self.network_seconds = 0.0
         self._cut = cut_level(threshold)
         self.network = placed(folded(network), runtime, runtime.dtype)
         self._mean_C11 = torch.tensor(card.mean, device=runtime.device)[:, None, None]
@@ -120,9 +125,13 @@ class TorchSegmenter:
             if self.runtime.on_gpu:
                 ahead, launched = launched, ahead
             if launched is not None:
-                yield from launched.landed()
+                yield from self._landed(launched)
         if ahead is not None:
-            yield from ahead.landed()
+            yield from self._landed(ahead)
+
+    def _landed(self, launched: "_Launched") -> Iterator[Block]:
+        self.network_seconds += launched.wait()
+        yield from launched.blocks()
 
     @enough_memory(SettingsError, _ROOM)
     @torch.inference_mode()
@@ -154,8 +163,11 @@ class TorchSegmenter:
                     self._mean_C11,
                     self._std_C11,
                 )
+        start = time.perf_counter()
         with self.runtime.exact():
-            return [view.undone(inner_answer(self.network, view.of(x_BCHW), trim)) for view in VIEWS[self.tta]]
+            views = [view.undone(inner_answer(self.network, view.of(x_BCHW), trim)) for view in VIEWS[self.tta]]
+        self.network_seconds += time.perf_counter() - start
+        return views
 
     def _sent(self, values: Array) -> Tensor:
         """The values (1, C, H, W) on the device, as they are: bytes travel quicker than floats."""
@@ -175,10 +187,15 @@ class _Launched:
     answers: list[Tensor]
     ready: torch.cuda.Event | None
 
-    def landed(self) -> Iterator[Block]:
+    def wait(self) -> float:
+        """Seconds until the answers were there."""
+        start = time.perf_counter()
         if self.ready is not None:
             with enough_memory(SettingsError, _ROOM):
                 self.ready.synchronize()
+        return time.perf_counter() - start
+
+    def blocks(self) -> Iterator[Block]:
         for window, answer in zip(self.windows, self.answers, strict=True):
             yield Block(window, answer.numpy())
 
