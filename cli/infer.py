@@ -18,6 +18,9 @@ from .options import (
 from .progress import progress
 
 
+_LISTED = 3  # blocks that could not be read
+
+
 @click.command("infer")
 @click.argument("scenes", metavar="SCENE...", nargs=-1, required=True, type=str)
 @click.option("--model", required=True, type=PATH, help="Folder of a training run, or its model.safetensors.")
@@ -100,9 +103,11 @@ def command(
     summary = result.summary
     unreadable = summary["unreadable"]
     assert isinstance(unreadable, list)
-    for block in unreadable:
+    for block in unreadable[:_LISTED]:
         row, col, height, width = block["window"]
         click.echo(f"{block['scene']}: {height} x {width} pixels at row {row}, column {col} could not be read: nodata")
+    if len(unreadable) > _LISTED:
+        click.echo(f"and {len(unreadable) - _LISTED:,} more blocks, listed in {result.out / 'summary.json'}")
     click.echo(
         f"{result.out}: {summary['polygons']:,} footprints from {summary['pixels']:,} pixels "
         f"at {summary['megapixels_per_second']} Mpx/s"

@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
         format="%(levelname)s %(name)s: %(message)s" if verbose else "%(message)s",
         stream=sys.stderr,
     )
-    for noisy in ("rasterio", "matplotlib", "pyogrio", "fiona", "PIL"):
+    for noisy in ("rasterio", "matplotlib", "pyogrio", "fiona", "PIL", "torch"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what schedulers send is an interruption like Ctrl-C
     threads = threading.active_count()

@@ -130,7 +130,7 @@ def _near(path: Path, frame: Frame, what: str, *, may_miss: bool = False) -> geo
     """Features of a file near the frame, in the frame's CRS."""
     info = _info(path)
     if not info.features:
-        raise LabelError(f"{path} holds no features; {what} need at least one polygon")
+        raise LabelError(f"{path} holds no features; {what} takes at least one polygon")
     if (info.crs is None) != (frame.crs is None):
         has, lacks = ("the scene", path.name) if info.crs is None else (path.name, "the scene")
         raise LabelError(f"{has} has a CRS and {lacks} has none: they cannot be laid over each other; assign one")
@@ -178,7 +178,7 @@ class _Info:
 def _info(path: Path) -> _Info:
     with translated(path, "looked at"):
         if not path.exists():
-            raise LabelError(f"{path} does not exist; check the path of the labels")
+            raise LabelError(f"{path} does not exist; check the path")
     if "!" in str(path):  # GDAL's Python side takes what follows for a file in an archive
         raise LabelError(f"{path} has a '!' in its path, which cannot be read; rename it")
     try:
@@ -231,7 +231,9 @@ def _polygons(path: Path, geometry: "Array") -> "Array":
     geometry = shapely.force_2d(geometry)
     flat = np.isin(shapely.get_type_id(geometry), (3, 6))
     if not flat.all():
-        log.info("%s: %d geometries are no polygons and are left out", path, int((~flat).sum()))
+        if not flat.any():
+            raise LabelError(f"{path} holds no polygon; give polygons, not points or lines")
+        log.info("%s: geometries that are no polygons are left out (%d)", path, int((~flat).sum()))
     geometry = np.where(flat, geometry, shapely.Polygon())
     invalid = ~shapely.is_valid(geometry)
     if invalid.any():

@@ -220,7 +220,7 @@ def test_invalid_polygons_are_repaired_and_lines_left_out_with_a_note(
     assert whole[20, 15] == whole[20, 39] == 1
     assert whole[12, 27] == 0
     assert "1 invalid polygons are repaired" in caplog.text
-    assert "1 geometries are no polygons and are left out" in caplog.text
+    assert "geometries that are no polygons are left out (1)" in caplog.text
 
 
 def test_only_a_share_of_the_empty_training_windows_is_kept_and_all_for_validation(
