@@ -29,25 +29,32 @@ class MapFolder:
     def guard(self) -> Guard:
         return Guard(self.folder, self.settings, SUMMARY)
 
-    def claimed(self, *, overwrite: bool) -> dict[str, object] | None:
-        """The summary of this job where it was finished before; else None, and the folder is made ready for it.
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether this job was begun here and is to go on."""
+        return self.guard.is_marked and not self.guard.is_finished
+
+    def finished(self) -> dict[str, object] | None:
+        """The summary of this job where it was finished before, and nothing of what it wrote is missing."""
+        if not self.guard.is_finished or (summary := self._summary()) is None:
+            return None
+        shutil.rmtree(self.folder / PARTS, ignore_errors=True)
+        return summary
+
+    def claim(self, *, overwrite: bool) -> None:
+        """Make the folder ready for this job, which goes on there if it was begun there.
 
         Raises:
-            OutputError: the folder cannot be written, or holds another job's output.
+            OutputError: the folder cannot be written, or holds something else.
         """
         if "!" in str(self.folder):  # what writes the GeoPackage takes the rest for a file in an archive
             raise OutputError(
                 f"{self.folder} has a '!' in its path, where no GeoPackage can be written; choose another --out"
             )
-        state = self.guard.state(overwrite=overwrite)
-        if state == "finished" and (before := self._summary()) is not None:
-            shutil.rmtree(self.folder / PARTS, ignore_errors=True)
-            return before
-        if state == "new" or overwrite:
+        if self.guard.state(overwrite=overwrite) == "new":
             self._clear()
         self._sweep()
         self.guard.claim()
-        return None
 
     def finish(self, summary: Mapping[str, object]) -> None:
         """Write the summary, which is the proof of the other files, and take the parts away."""

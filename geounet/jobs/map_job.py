@@ -38,23 +38,37 @@ class Vectors:
         Tidying(self.min_area, self.fill_holes, None if self.simplify == "auto" else self.simplify)  # checks them
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for of a map's making; the segmenter knows what was of its answers."""
+
+    stitch: Literal["exact", "hann"]
+    output_grid: Literal["working", "scene"]
+    vectors: Vectors | None
+    compress: Literal["deflate", "zstd"]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Files of the finished map."""
+        return [name for name in ALL if name != FOOTPRINTS or self.vectors is not None]
+
+
 @dataclass(frozen=True, eq=False)
 class MapJob:
-    """What all stages of one map need; `settings` is all that the answer depends on."""
+    """What all stages of one map need; `settings` is all that the answer depends on, as it is journaled and told."""
 
     folder: Path
     scene: Scene
     segmenter: TorchSegmenter
     grid: WindowGrid
-    vectors: Vectors | None
+    asked: Asked
     settings: Mapping[str, object]
     clock: Clock
     track: Track
 
     @property
     def map_folder(self) -> MapFolder:
-        outputs = [name for name in ALL if name != FOOTPRINTS or self.vectors is not None]
-        return MapFolder(self.folder, self.settings, outputs)
+        return MapFolder(self.folder, self.settings, self.asked.outputs)
 
     @property
     def layers(self) -> list[Layer]:
@@ -86,7 +100,7 @@ def mapped(job: MapJob) -> dict[str, object]:
 
 def _predicted(job: MapJob) -> Predicted:
     try:
-        predict = predict_blended if job.settings["stitch"] == "hann" else predict_parts
+        predict = predict_blended if job.asked.stitch == "hann" else predict_parts
         return predict(job.scene, job.segmenter, job.grid, job.parts, clock=job.clock, track=job.track)
     except SceneError as error:
         if not job.parts.finished():  # nothing to go on from
@@ -98,7 +112,7 @@ def _predicted(job: MapJob) -> Predicted:
 
 def _brought_back(job: MapJob) -> Parts:
     """The parts of the rasters: those predicted, or others that are made from them on the scene's own pixels."""
-    if job.settings["output_grid"] == "working" or not job.scene.is_resampled:
+    if job.asked.output_grid == "working" or not job.scene.is_resampled:
         return job.parts
     own, legend = job.scene.own_grid, job.segmenter.card.legend
     parts = Parts(job.parts.folder / OWN_GRID, own.frame, job.parts.bands)
@@ -128,12 +142,12 @@ def _assemble(job: MapJob, parts: Parts, name: str, layers: list[Layer], overvie
     tags = {"GEOUNET_VERSION": __version__} | {
         f"GEOUNET_{key.upper()}": str(job.settings[key] or "none") for key in keys
     }
-    parts.assemble(job.folder / name, layers, tags=tags, options=CogOptions(overviews, str(job.settings["compress"])))
+    parts.assemble(job.folder / name, layers, tags=tags, options=CogOptions(overviews, job.asked.compress))
 
 
 def _vectorize(job: MapJob, raster: str) -> int:
     """Write the footprints if they are wanted; how many there are."""
-    if job.vectors is None:
+    if job.asked.vectors is None:
         return 0
     with job.clock.stage("vectorize"):
         result = vectorize(
@@ -143,7 +157,7 @@ def _vectorize(job: MapJob, raster: str) -> int:
             threshold=job.segmenter.threshold,
             overwrite=True,
             track=job.track,
-            **asdict(job.vectors),
+            **asdict(job.asked.vectors),
         )
     return sum(result.polygons.values())
 

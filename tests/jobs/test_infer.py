@@ -153,12 +153,18 @@ def test_overwrite_replaces_the_map_and_leaves_other_files(scene: Path, model: P
     assert (out / "notes.txt").read_text() == "mine"
 
 
-def test_a_folder_of_other_things_is_refused(scene: Path, model: Path, tmp_path: Path) -> None:
-    (tmp_path / "map").mkdir()
-    (tmp_path / "map" / "notes.txt").write_text("mine")
-    with pytest.raises(OutputError, match="map exists already"):
-        infer(scene, model=model, out=tmp_path / "map")
-    assert [path.name for path in (tmp_path / "map").iterdir()] == ["notes.txt"]
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_of_other_things_is_left_as_it_is_whatever_is_asked_for(
+    scene: Path, model: Path, tmp_path: Path, *, overwrite: bool
+) -> None:
+    mine = [tmp_path / "map" / name for name in ("classes.tif", "parts/a.txt")]
+    mine[1].parent.mkdir(parents=True)
+    for path in mine:
+        path.write_text("mine")
+    with pytest.raises(OutputError, match=r"map holds other things .*; choose another --out$"):
+        infer(scene, model=model, out=tmp_path / "map", overwrite=overwrite)
+    assert [path.read_text() for path in mine] == ["mine", "mine"]
+    assert sorted(path for path in (tmp_path / "map").rglob("*") if path.is_file()) == mine
 
 
 SLOW = """
