@@ -9,8 +9,9 @@ from geounet import __version__
 from geounet.errors import SceneError, UnreadableError
 from geounet.frame import Frame
 from geounet.grid import WindowGrid
+from geounet.io.cog import CogOptions, Layer, Patchwork, probability_layers, write_category_names
 from geounet.io.overviews import Kind
-from geounet.io.parts import CogOptions, Layer, Parts, probability_layers, write_category_names
+from geounet.io.parts import Parts
 from geounet.io.scene import Scene
 from geounet.jobs.blend import predict_blended
 from geounet.jobs.map_folder import MapFolder
@@ -110,34 +111,35 @@ def _predicted(job: MapJob) -> Predicted:
         raise
 
 
-def _brought_back(job: MapJob) -> Parts:
-    """The parts of the rasters: those predicted, or others that are made from them on the scene's own pixels."""
+def _brought_back(job: MapJob) -> Patchwork:
+    """What the rasters are made of: the parts predicted, or others made from them on the scene's own pixels."""
+    working = job.parts.checked()
     if job.asked.output_grid == "working" or not job.scene.is_resampled:
-        return job.parts
+        return working
     own, legend = job.scene.own_grid, job.segmenter.card.legend
     parts = Parts(job.parts.folder / OWN_GRID, own.frame, job.parts.bands)
-    bring_back(job.parts, own, parts, legend, job.segmenter.threshold, track=job.track)
-    return parts
+    bring_back(working, own, parts, legend, job.segmenter.threshold, track=job.track)
+    return parts.checked()
 
 
-def _assemble_classes(job: MapJob, parts: Parts) -> None:
+def _assemble_classes(job: MapJob, parts: Patchwork) -> None:
     with job.clock.stage("classes"):
         _assemble(job, parts, CLASSES, [Layer(1, "class")], "mode")
         write_category_names(job.folder / CLASSES, job.segmenter.card.legend)
 
 
-def _assemble_probability(job: MapJob, parts: Parts) -> None:
+def _assemble_probability(job: MapJob, parts: Patchwork) -> None:
     with job.clock.stage("assemble"):
         _assemble(job, parts, PROBABILITY, job.layers, "average")
 
 
-def _outlined(job: MapJob, parts: Parts) -> int:
+def _outlined(job: MapJob, parts: Patchwork) -> int:
     """Assemble the probability and trace it; how many footprints there are."""
     _assemble_probability(job, parts)
     return _vectorize(job, PROBABILITY)
 
 
-def _assemble(job: MapJob, parts: Parts, name: str, layers: list[Layer], overviews: Kind) -> None:
+def _assemble(job: MapJob, parts: Patchwork, name: str, layers: list[Layer], overviews: Kind) -> None:
     keys = ("model_sha256", "threshold", "window", "halo", "stitch", "tta", "precision", "bands", "nodata", "stretch")
     tags = {"GEOUNET_VERSION": __version__} | {
         f"GEOUNET_{key.upper()}": str(job.settings[key] or "none") for key in keys

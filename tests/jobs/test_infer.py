@@ -1,12 +1,16 @@
 """infer: what it writes, what it refuses, and how it goes on."""
 
+import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +23,10 @@ from numpy.testing import assert_array_equal
 from geounet.block import Array
 from geounet.errors import GridError, ModelError, OutputError, SceneError, SettingsError
 from geounet.jobs.infer import default_out, infer
+from geounet.jobs.predict import Predicted, predict_parts
 from geounet.legend import NODATA
 from geounet.rule import cut_level
+from tests.jobs.stopped import PART_BYTES
 from tests.models import tiny_model
 from tests.scenes import MERCATOR_60N, UTM, noise, write_scene
 
@@ -204,6 +210,44 @@ def test_a_killed_job_run_again_ends_with_the_bytes_of_one_left_alone(
     assert parts_resumed > 0
     assert outputs(out) == outputs(finished)
     assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in finished.iterdir())
+
+
+def test_a_part_that_is_lost_while_the_others_are_made_is_told_and_made_anew_by_the_next_run(
+    finished: Path, holed: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = tmp_path / "map" / "parts"
+
+    def lossy(*given: object, **options: object) -> Predicted:
+        predicted = predict_parts(*given, **options)  # type: ignore[arg-type]
+        min(parts.glob("*.tif")).unlink()
+        return predicted
+
+    with monkeypatch.context() as patch:
+        patch.setattr("geounet.jobs.map_job.predict_parts", lossy)
+        patch.setattr("geounet.jobs.predict.PART_BYTES", PART_BYTES)
+        with pytest.raises(OutputError, match="was damaged since it was written; run the same command again"):
+            mapped(holed, model=model, out=parts.parent, window=64)
+    monkeypatch.setattr("geounet.jobs.predict.PART_BYTES", PART_BYTES)
+    summary = mapped(holed, model=model, out=parts.parent, window=64).summary
+    assert summary["parts_resumed"] == int(str(summary["parts"])) - 1
+    assert outputs(parts.parent) == outputs(finished)
+
+
+def test_a_part_is_read_once_to_be_sure_of_it(
+    holed: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest, sure = hashlib.file_digest, Counter[str]()
+
+    def counted(file: BufferedReader, name: str) -> object:
+        sure[Path(file.name).name] += 1
+        return digest(file, name)
+
+    monkeypatch.setattr("hashlib.file_digest", counted)
+    monkeypatch.setattr("geounet.jobs.predict.PART_BYTES", PART_BYTES)
+    mapped(holed, model=model, out=tmp_path / "map", window=64)
+    times = [number for name, number in sure.items() if re.fullmatch(r"r\d+c\d+\.tif", name)]
+    assert len(times) > 9
+    assert set(times) == {1}
 
 
 def test_what_a_job_killed_while_writing_left_is_taken_away_by_the_next(

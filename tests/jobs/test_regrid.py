@@ -19,7 +19,8 @@ from affine import Affine
 from numpy.testing import assert_array_equal
 
 from geounet.block import Array, Block
-from geounet.io.parts import CogOptions, Layer, Parts
+from geounet.io.cog import CogOptions, Layer
+from geounet.io.parts import Parts
 from geounet.io.scene import Scene, open_scene
 from geounet.jobs.infer import infer
 from geounet.jobs.regrid import bring_back
@@ -147,9 +148,9 @@ def brought(scene: Scene, strip: Array, folder: Path, legend: Legend) -> Array:
         for name, frame in (("working", scene.frame), ("own", scene.own_grid.frame))
     )
     working.write(Block(scene.frame.window, strip))
-    bring_back(working, scene.own_grid, parts, legend, 0.5)
+    bring_back(working.checked(), scene.own_grid, parts, legend, 0.5)
     layers = [Layer(band, str(band)) for band in range(1, len(strip) + 1)]
-    parts.assemble(folder / "own.tif", layers, tags={}, options=CogOptions("mode"))
+    parts.checked().assemble(folder / "own.tif", layers, tags={}, options=CogOptions("mode"))
     return read(folder / "own.tif")
 
 
