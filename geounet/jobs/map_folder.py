@@ -62,10 +62,11 @@ class MapFolder:
             unfinished.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
         shutil.rmtree(self.folder / PARTS)
 
-    def abandon(self) -> None:
-        """Leave the folder as it was before a job that has nothing to go on from."""
-        shutil.rmtree(self.folder / PARTS, ignore_errors=True)
-        self.guard.release()
+    def leave_unbegun(self) -> None:
+        """Leave the folder as it was before, where there is nothing to go on from: neither parts nor sums of windows."""
+        if not any((self.folder / PARTS).rglob("*.tif")):
+            shutil.rmtree(self.folder / PARTS, ignore_errors=True)
+            self.guard.release()
 
     def _summary(self) -> dict[str, object] | None:
         """The summary of a finished job; None where it or another output is missing or damaged: it is done again."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from geounet import __version__
-from geounet.errors import SceneError, UnreadableError
+from geounet.errors import GeoUNetError, UnreadableError
 from geounet.frame import Frame
 from geounet.grid import WindowGrid
 from geounet.io.cog import CogOptions, Layer, Patchwork, probability_layers, write_category_names
@@ -86,8 +86,25 @@ class MapJob:
 
 
 def mapped(job: MapJob) -> dict[str, object]:
-    """The summary of a job, all of whose other outputs are written."""
-    predicted = _predicted(job)
+    """The summary of a job, all of whose other outputs are written.
+
+    Raises:
+        GeoUNetError: whatever goes wrong; a job of which no part was finished has left its folder.
+    """
+    try:
+        return _mapped(job)
+    except GeoUNetError as error:
+        job.map_folder.leave_unbegun()
+        if isinstance(error, UnreadableError):  # which ends in the advice to copy the file again
+            raise UnreadableError(
+                f"{error} with its time (cp -p), or add --skip-unreadable, which makes it nodata and goes on"
+            ) from error
+        raise
+
+
+def _mapped(job: MapJob) -> dict[str, object]:
+    predict = predict_blended if job.asked.stitch == "hann" else predict_parts
+    predicted = predict(job.scene, job.segmenter, job.grid, job.parts, clock=job.clock, track=job.track)
     with job.clock.stage("assemble"):
         parts = _brought_back(job)
     if job.segmenter.card.legend.is_binary:
@@ -97,18 +114,6 @@ def mapped(job: MapJob) -> dict[str, object]:
         polygons = _vectorize(job, CLASSES)
     write_preview(job.folder, job.scene)
     return _summary(job, predicted, polygons, parts.frame)
-
-
-def _predicted(job: MapJob) -> Predicted:
-    try:
-        predict = predict_blended if job.asked.stitch == "hann" else predict_parts
-        return predict(job.scene, job.segmenter, job.grid, job.parts, clock=job.clock, track=job.track)
-    except SceneError as error:
-        if not job.parts.finished():  # nothing to go on from
-            job.map_folder.abandon()
-        if isinstance(error, UnreadableError):
-            raise UnreadableError(f"{error}, or add --skip-unreadable, which makes it nodata and goes on") from error
-        raise
 
 
 def _brought_back(job: MapJob) -> Patchwork:

@@ -12,6 +12,7 @@ from collections import Counter
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyogrio
@@ -20,11 +21,12 @@ import rasterio
 import torch
 from numpy.testing import assert_array_equal
 
-from geounet.block import Array
+from geounet.block import Array, Piece
 from geounet.errors import GridError, ModelError, OutputError, SceneError, SettingsError
 from geounet.jobs.infer import default_out, infer
 from geounet.jobs.predict import Predicted, predict_parts
 from geounet.legend import NODATA
+from geounet.nn.segmenter import TorchSegmenter
 from geounet.rule import cut_level
 from tests.jobs.stopped import PART_BYTES
 from tests.models import tiny_model
@@ -248,6 +250,24 @@ def test_a_part_is_read_once_to_be_sure_of_it(
     times = [number for name, number in sure.items() if re.fullmatch(r"r\d+c\d+\.tif", name)]
     assert len(times) > 9
     assert set(times) == {1}
+
+
+@pytest.mark.parametrize("stitch", ["exact", "hann"])
+def test_windows_too_large_for_the_memory_can_be_made_smaller_as_the_error_says(
+    holed: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stitch: Literal["exact", "hann"]
+) -> None:
+    launched = TorchSegmenter._logits
+
+    def in_little_memory(self: TorchSegmenter, batch: list[Piece], trim: int) -> object:
+        if max(batch[0].pixels.window.shape) > 64:
+            raise MemoryError
+        return launched(self, batch, trim)
+
+    monkeypatch.setattr(TorchSegmenter, "_logits", in_little_memory)
+    with pytest.raises(SettingsError, match="not enough memory; use a smaller --window or --batch-size"):
+        mapped(holed, model=model, out=tmp_path / "map", window=96, stitch=stitch)
+    assert not (tmp_path / "map").exists()
+    assert not mapped(holed, model=model, out=tmp_path / "map", window=64, stitch=stitch).was_finished
 
 
 def test_what_a_job_killed_while_writing_left_is_taken_away_by_the_next(

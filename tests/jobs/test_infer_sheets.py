@@ -1,6 +1,7 @@
 """infer on many sheets, in an area of interest, with values stretched and blocks that cannot be read."""
 
 import json
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,11 +14,12 @@ import shapely
 from numpy.testing import assert_array_equal
 
 from geounet.block import Array
-from geounet.errors import SceneError, SettingsError
+from geounet.errors import SceneError, SettingsError, UnreadableError
 from geounet.grid import Window
 from geounet.jobs.infer import infer
 from geounet.legend import NODATA
 from tests.io.test_sheet import with_bad_block
+from tests.jobs.stopped import PART_BYTES
 from tests.models import tiny_model
 from tests.scenes import UTM, noise, write_polygons, write_scene
 
@@ -143,7 +145,9 @@ def test_a_scene_of_another_type_is_mapped_by_a_stretch_and_refused_without(tmp_
 def test_a_block_that_cannot_be_read_stops_the_job_or_becomes_nodata_and_is_listed(tmp_path: Path, model: Path) -> None:
     path = tmp_path / "a.tif"
     with_bad_block(path, 1, 2)
-    with pytest.raises(SceneError, match="copy it again, or add --skip-unreadable, which makes it nodata"):
+    with pytest.raises(
+        SceneError, match=r"copy it again with its time \(cp -p\), or add --skip-unreadable, which makes"
+    ):
         mapped(path, model=model, out=tmp_path / "map")
     result = mapped(path, model=model, out=tmp_path / "map", skip_unreadable=True)
     expected = np.zeros((64, 80), dtype=bool)
@@ -164,6 +168,39 @@ def test_blocks_that_could_not_be_read_are_listed_by_a_job_that_goes_on(
     result = mapped(path, model=model, out=tmp_path / "map", skip_unreadable=True)
     assert result.summary["parts_resumed"] == result.summary["parts"]
     assert result.summary["unreadable"] == [{"scene": str(path), "window": [16, 32, 16, 16]}]
+
+
+def test_a_blended_map_keeps_its_sums_until_a_bad_sheet_is_copied_again_with_its_time(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geounet.jobs.blend.PART_BYTES", PART_BYTES)
+    blended = partial(mapped, model=model, stitch="hann", window=40)
+    path = tmp_path / "a.tif"
+    with_bad_block(path, 3, 2)
+    time = path.stat().st_mtime_ns
+    with pytest.raises(UnreadableError):
+        blended(path, out=tmp_path / "map")
+    sums = list((tmp_path / "map" / "parts").rglob("*.tif"))
+    assert {file.parent.name for file in sums} == {"sums"}
+    write_scene(path, noise(64, 80), block=16, compress="deflate")
+    os.utime(path, ns=(time, time))
+    straight, again = (blended(path, out=tmp_path / name).summary for name in ("straight", "map"))
+    assert int(str(again["windows"])) == int(str(straight["windows"])) - len(sums)
+
+
+@pytest.mark.parametrize("stage", ["write_preview", "_brought_back"])
+def test_a_block_that_cannot_be_read_in_a_later_stage_is_told_with_what_to_do(
+    tmp_path: Path, model: Path, scene: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    def unreadable(*_: object) -> None:
+        raise UnreadableError("a.tif cannot be read; the file may be truncated: copy it again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"geounet.jobs.map_job.{stage}", unreadable)
+        with pytest.raises(UnreadableError, match=r"copy it again with its time \(cp -p\), or add --skip-unreadable"):
+            mapped(scene, model=model, out=tmp_path / "map")
+    summary = mapped(scene, model=model, out=tmp_path / "map").summary
+    assert summary["parts_resumed"] == summary["parts"]
 
 
 def _power_cut(*_: object) -> None:
