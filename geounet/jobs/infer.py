@@ -148,6 +148,8 @@ def infer(
     """
     clock = Clock()
     paths = [scenes] if isinstance(scenes, Path | str) else list(scenes)
+    if not paths:
+        raise SettingsError("there is no scene to be mapped; give one, or the sheets of a mosaic")
     folder = out or default_out(paths)
     vectors = None if no_vectors else Vectors(min_area, fill_holes, simplify)
     asked = Asked(stitch, output_grid, vectors, compress)

@@ -10,7 +10,7 @@ from geounet.errors import OutputError
 from geounet.files import translated, whole_file
 from geounet.jobs.guard import NAME as JOB
 from geounet.jobs.guard import Guard
-from geounet.jobs.outputs import ALL, PARTS, SUMMARY
+from geounet.jobs.outputs import ALL, FOOTPRINTS, PARTS, SUMMARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,11 @@ class MapFolder:
         Raises:
             OutputError: the folder cannot be written, or holds something else.
         """
-        if "!" in str(self.folder):  # what writes the GeoPackage takes the rest for a file in an archive
+        # what writes the GeoPackage takes the rest of such a path for a file in an archive
+        if FOOTPRINTS in self.outputs and "!" in str(self.folder):
             raise OutputError(
-                f"{self.folder} has a '!' in its path, where no GeoPackage can be written; choose another --out"
+                f"{self.folder} has a '!' in its path, where no GeoPackage can be written; "
+                "choose another --out, or give --no-vectors"
             )
         if self.guard.state(overwrite=overwrite) == "new":
             self._clear()
@@ -63,7 +65,7 @@ class MapFolder:
         shutil.rmtree(self.folder / PARTS)
 
     def leave_unbegun(self) -> None:
-        """Leave the folder as it was before, where there is nothing to go on from: neither parts nor sums of windows."""
+        """Leave the folder as it was before where there is nothing to go on from: neither parts nor sums of windows."""
         if not any((self.folder / PARTS).rglob("*.tif")):
             shutil.rmtree(self.folder / PARTS, ignore_errors=True)
             self.guard.release()

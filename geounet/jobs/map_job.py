@@ -128,7 +128,7 @@ def _brought_back(job: MapJob) -> Patchwork:
 
 
 def _assemble_classes(job: MapJob, parts: Patchwork) -> None:
-    with job.clock.stage("classes"):
+    with job.clock.stage("assemble"):
         _assemble(job, parts, CLASSES, [Layer(1, "class")], "mode")
         write_category_names(job.folder / CLASSES, job.segmenter.card.legend)
 
@@ -170,8 +170,7 @@ def _vectorize(job: MapJob, raster: str) -> int:
 
 
 def _summary(job: MapJob, predicted: Predicted, polygons: int, frame: Frame) -> dict[str, object]:
-    seconds = job.clock.seconds("read", "forward", "write", "assemble", "classes", "vectorize")
-    seconds["assemble"] = round(seconds["assemble"] + seconds.pop("classes"), 3)
+    seconds = job.clock.seconds("read", "forward", "write", "assemble", "vectorize")
     pixels = frame.window.area
     computed = pixels * (1 - predicted.parts_resumed / predicted.parts)
     kept = (

@@ -107,6 +107,7 @@ def test_the_summary_counts_what_was_done(finished: Path, holed: Path) -> None:
     spent = summary["seconds"]
     assert spent.keys() == {"total", "read", "forward", "write", "assemble", "vectorize"}
     assert sum(spent.values()) - spent["total"] <= spent["total"] + 0.1
+    assert max(spent.values()) == spent["total"]
 
 
 def test_another_window_size_gives_the_same_map(finished: Path, holed: Path, model: Path, tmp_path: Path) -> None:
@@ -342,6 +343,22 @@ def test_a_full_disk_is_one_error_and_no_output_bears_its_name_half_written(
     assert not (out / "summary.json").exists()
     mapped(holed, model=model, out=out, window=64)
     assert outputs(out) == whole
+
+
+def test_where_no_geopackage_can_be_written_rasters_can(scene: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "map!"
+    with pytest.raises(OutputError, match=r"has a '!' in its path, .*; choose another --out, or give --no-vectors$"):
+        mapped(scene, model=model, out=out)
+    assert not out.exists()
+    mapped(scene, model=model, out=out, no_vectors=True)
+    assert (read(out / "classes.tif") != NODATA).all()
+
+
+@pytest.mark.parametrize("name", [None, "map"])
+def test_no_scene_at_all_is_refused(tmp_path: Path, model: Path, name: str | None) -> None:
+    with pytest.raises(SettingsError, match="there is no scene to be mapped; give one"):
+        infer([], model=model, out=name and tmp_path / name)  # type: ignore[arg-type]
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_model_of_bad_bytes_is_refused(scene: Path, tmp_path: Path) -> None:
