@@ -7,18 +7,20 @@ from pathlib import Path
 import pytest
 import torch
 
+from geounet.block import Piece
 from geounet.errors import OutputError, SettingsError
 from geounet.jobs import predict
 from geounet.jobs.guard import NAME, remembered
 from geounet.jobs.infer import InferResult, infer
+from geounet.nn.segmenter import TorchSegmenter
 from tests.jobs.stopped import PART_BYTES, Map, Stop
 from tests.scenes import noise, write_scene
 
 
 @pytest.fixture
 def unfinished(tmp_path: Path, model: Path) -> Map:
-    """A map that one thread began, in windows that `auto` would not take; it was killed when its parts were there."""
-    asked = Map(write_scene(tmp_path / "a.tif", noise(150, 170)), model, tmp_path / "map")
+    """A map of one thread, in windows and batches that `auto` would not take, killed when its parts were there."""
+    asked = Map(write_scene(tmp_path / "a.tif", noise(150, 170)), model, tmp_path / "map", ("--batch-size", "2"))
     asked.made(Stop("tempfile.mkstemp .classes-*.tif"))
     return asked
 
@@ -91,6 +93,21 @@ def test_another_map_that_overwrites_an_unfinished_one_begins_anew_with_what_aut
     assert again(unfinished, overwrite=True, **options).summary["parts_resumed"] == 0
     now = remembered(unfinished.out)
     assert (now["threads"], now["window"]) == (2, options.get("window", 1536))
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_as_many_workers_as_are_asked_for_compute(
+    scene: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits, threads = TorchSegmenter._logits, set()
+
+    def watched(self: TorchSegmenter, batch: list[Piece], trim: int) -> object:
+        threads.add(torch.get_num_threads())
+        return logits(self, batch, trim)
+
+    monkeypatch.setattr(TorchSegmenter, "_logits", watched)
+    out = infer(scene, model=model, out=tmp_path / "map", workers=3, no_vectors=True).out
+    assert (remembered(out)["threads"], threads) == (3, {3})
 
 
 def test_a_finished_map_is_recognised_on_a_machine_that_lacks_its_device(scene: Path, model: Path) -> None:

@@ -2,12 +2,7 @@
 
 import hashlib
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from functools import partial
 from io import BufferedReader
@@ -18,7 +13,6 @@ import numpy as np
 import pyogrio
 import pytest
 import rasterio
-import torch
 from numpy.testing import assert_array_equal
 
 from geounet.block import Array, Piece
@@ -174,45 +168,6 @@ def test_a_folder_of_other_things_is_left_as_it_is_whatever_is_asked_for(
         infer(scene, model=model, out=tmp_path / "map", overwrite=overwrite)
     assert [path.read_text() for path in mine] == ["mine", "mine"]
     assert sorted(path for path in (tmp_path / "map").rglob("*") if path.is_file()) == mine
-
-
-SLOW = """
-import sys, time
-from geounet.io.parts import Parts
-write = Parts.write
-def slowly(self, block):
-    write(self, block)
-    time.sleep(0.2)
-Parts.write = slowly
-from geounet_cli.main import main
-main(sys.argv[1:])
-"""
-
-
-def test_a_killed_job_run_again_ends_with_the_bytes_of_one_left_alone(
-    finished: Path, holed: Path, model: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "map"
-    words = ["infer", str(holed), "--model", str(model), "--out", str(out), "--window", "64"]
-    words += ["--device", "cpu", "--precision", "fp32"]
-    alike = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    running = subprocess.Popen([sys.executable, "-c", SLOW, *words], stderr=subprocess.PIPE, env=alike)
-    journal = out / "parts" / "journal.jsonl"
-    deadline = time.monotonic() + 300
-    while not (journal.exists() and "sha256" in journal.read_text()):
-        assert running.poll() is None, running.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    running.send_signal(signal.SIGKILL)
-    running.communicate()
-    assert running.returncode == -signal.SIGKILL
-    assert not any((out / name).exists() for name in [*OUTPUTS, "summary.json"])
-    result = mapped(holed, model=model, out=out, window=64)
-    parts_resumed = result.summary["parts_resumed"]
-    assert isinstance(parts_resumed, int)
-    assert parts_resumed > 0
-    assert outputs(out) == outputs(finished)
-    assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in finished.iterdir())
 
 
 def test_a_part_that_is_lost_while_the_others_are_made_is_told_and_made_anew_by_the_next_run(
