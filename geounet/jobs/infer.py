@@ -138,13 +138,14 @@ def infer(
         no_vectors: write no footprints; the next three say how they are made, in m2 and metres on the ground.
         workers: threads of the processor that compute; auto is all of them.
         skip_unreadable: a block of a file that cannot be read has no data and is listed in the summary.
+        overwrite: begin anew over a finished map, or another one's; an unfinished one goes on all the same.
 
     Raises:
         SceneError: a scene that cannot be read or does not fit the model or the other sheets.
         LabelError: an area of interest that cannot be read or misses the scene.
         ModelError: a file that is no model.
         SettingsError: a setting out of range.
-        OutputError: a folder that cannot be written, or holds another job's output.
+        OutputError: a folder that cannot be written, or holds another job's output or other things.
     """
     clock = Clock()
     paths = [scenes] if isinstance(scenes, Path | str) else list(scenes)
@@ -176,10 +177,11 @@ def infer(
                 return InferResult(folder, summary, was_finished=True)
             if overwrite and not before.is_unfinished:
                 begun = {}
+            machine = machine.as_before(begun)
             _check_fits(scene, card, no_resample=no_resample)
-            grid = _grid(scene, card, machine.as_before(begun).largest_window)
+            grid = _grid(scene, card, machine.largest_window)
             with begun_with(folder, begun):
-                segmenter = machine.as_before(begun).segmenter(model, threshold=threshold, tta=tta)
+                segmenter = machine.segmenter(model, threshold=threshold, tta=tta)
             job = MapJob(folder, scene, segmenter, grid, asked, given | _resolved(segmenter, grid), clock, track)
             job.map_folder.claim(overwrite=overwrite)
             summary = mapped(job)

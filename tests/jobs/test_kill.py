@@ -212,9 +212,9 @@ def test_on_a_disk_that_fills_up_in_any_stage_a_map_goes_on_when_there_is_room(
     stages = {
         "open .job-*.json": "job.json",
         "open parts/.r*c*-*.tif": r"r\d+c\d+.tif",
-        # made at the same time as footprints, whose error goes first
-        "tempfile.mkstemp .classes-*.tif": "(classes.tif|footprints.gpkg)",
-        "open .classes.tif.aux-*.xml": "(classes.tif.aux.xml|footprints.gpkg)",
+        # made at the same time as the probability and footprints, whose error goes first
+        "tempfile.mkstemp .classes-*.tif": "(classes.tif|probability.tif|footprints.gpkg)",
+        "open .classes.tif.aux-*.xml": "(classes.tif.aux.xml|probability.tif|footprints.gpkg)",
         "tempfile.mkstemp .probability-*.tif": "probability.tif",
         "tempfile.mkstemp .footprints-*.gpkg": "footprints.gpkg",
         "sqlite3.connect .footprints-*.gpkg": "footprints.gpkg",
