@@ -14,9 +14,9 @@ import rasterio.shutil
 from common import Bright, Mapped, map_scene, segmenter_of, write_scene
 
 from geounet.card import Architecture
+from geounet.io.cog import CogOptions
 from geounet.io.gdal import gdal
 from geounet.io.overviews import Kind
-from geounet.io.parts import CogOptions
 
 HEIGHT, WIDTH = 8192, 32768
 RUNS = 2

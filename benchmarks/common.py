@@ -15,8 +15,9 @@ from rasterio.windows import Window
 
 from geounet.card import Architecture, ModelCard
 from geounet.grid import WindowGrid
+from geounet.io.cog import CogOptions, Layer, probability_layers
 from geounet.io.overviews import Kind
-from geounet.io.parts import CogOptions, Layer, Parts, probability_layers
+from geounet.io.parts import Parts
 from geounet.io.scene import open_scene
 from geounet.jobs.pipeline import Clock, together
 from geounet.jobs.predict import Predicted, predict_parts
@@ -140,9 +141,11 @@ def map_scene(scene: Path, segmenter: TorchSegmenter, out: Path, *, vectors: boo
         parts = Parts(out / "parts", frame, 1 + len(layers))
         predicted = predict_parts(opened, segmenter, grid, parts, clock=clock)
 
+    whole = parts.checked()
+
     def assemble(name: str, layers: list[Layer], kind: Kind) -> None:
         with clock.stage("assemble"):
-            parts.assemble(out / name, layers, tags={}, options=CogOptions(kind))
+            whole.assemble(out / name, layers, tags={}, options=CogOptions(kind))
 
     def outline() -> None:
         assemble(probability.name, layers, "average")

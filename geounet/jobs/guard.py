@@ -1,7 +1,7 @@
 """What guards an output folder: the job that made it, so that another one neither continues nor overwrites it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from geounet.errors import OutputError, SettingsError
 from geounet.files import held, translated, whole_file
 
 NAME = "job.json"
-State = Literal["new", "unfinished", "finished"]
+State = Literal["new", "unfinished"]
 T = TypeVar("T")
 _HIDDEN = ".job"  # with which the lock's name begins, and that of a mark which a killed job was writing
 
@@ -24,27 +24,38 @@ class Guard:
     settings: Mapping[str, object]
     last: str
 
+    @property
+    def is_marked(self) -> bool:
+        """Whether the folder is this job's."""
+        return remembered(self.folder) == self._wanted()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether this job was finished here before."""
+        return self.is_marked and (self.folder / self.last).exists()
+
     def state(self, *, overwrite: bool) -> State:
-        """Whether this job is to start here, to go on, or was finished before.
+        """Whether this job is to start here, or to go on: an unfinished one goes on, overwritten or not.
 
         Raises:
-            OutputError: the folder holds something else and may not be overwritten.
+            OutputError: the folder holds another job's output and may not be overwritten, or other things, and never
+                may.
         """
         with translated(self.folder, "looked at"):
             if not self.folder.exists():
                 return "new"
             if not self.folder.is_dir():
                 raise OutputError(f"{self.folder} is a file; choose another --out")
-            is_empty = all(path.name.startswith(_HIDDEN) for path in self.folder.iterdir())
-            is_done = (self.folder / self.last).exists()
-        there = remembered(self.folder)
-        if there == self._wanted():
-            return "finished" if is_done and not overwrite else "unfinished"
-        if overwrite or is_empty:
+            is_empty = self._holds_only(())
+        if self.is_marked and not (overwrite and self.is_finished):
+            return "unfinished"
+        if is_empty:
             return "new"
+        there, wanted = remembered(self.folder), self._wanted()
         if not there:
-            raise OutputError(f"{self.folder} exists already; choose another --out, or give --overwrite")
-        wanted = self._wanted()
+            raise OutputError(f"{self.folder} holds other things (no whole {NAME}); choose another --out")
+        if overwrite:
+            return "new"
         differing = sorted(key for key in there.keys() | wanted.keys() if there.get(key) != wanted.get(key))
         raise OutputError(
             f"{self.folder} holds the output of another job (it differs in {', '.join(differing)}); "
@@ -59,9 +70,13 @@ class Guard:
             unfinished.write_text(json.dumps(self._wanted(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
     def release(self) -> None:
-        """Take the mark away again."""
+        """Take the mark away again; beside other things it stays, because without it they are nobody's to overwrite."""
         with translated(self.folder):
-            (self.folder / NAME).unlink(missing_ok=True)
+            if self._holds_only((NAME,)):
+                (self.folder / NAME).unlink(missing_ok=True)
+
+    def _holds_only(self, names: Container[str]) -> bool:
+        return all(path.name in names or path.name.startswith(_HIDDEN) for path in self.folder.iterdir())
 
     def _wanted(self) -> dict[str, object]:
         wanted: dict[str, object] = json.loads(json.dumps(dict(self.settings)))
@@ -117,5 +132,5 @@ def begun_with(folder: Path, before: Mapping[str, object]) -> Iterator[None]:
             raise
         raise SettingsError(
             f"{folder} was begun on {before.get('device')} in {before.get('precision')}; go on where it is, or begin "
-            f"again with --overwrite ({error})"
+            f"again with --overwrite and another --device ({error})"
         ) from error

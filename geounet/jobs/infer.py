@@ -14,11 +14,12 @@ from geounet.grid import WindowGrid
 from geounet.io.scene import Scene, open_scene
 from geounet.io.source import Nodata, Reading, Stretch
 from geounet.jobs.guard import alone, as_before, begun_with, remembered
-from geounet.jobs.map_job import MapJob, Vectors, mapped
+from geounet.jobs.map_folder import MapFolder
+from geounet.jobs.map_job import Asked, MapJob, Vectors, mapped
 from geounet.jobs.outputs import PARTS, SPOOL
 from geounet.jobs.pipeline import Clock
 from geounet.jobs.unreadable import Unreadable
-from geounet.nn.model_file import model_hash
+from geounet.nn.model_file import load_model, model_hash
 from geounet.nn.segmenter import TorchSegmenter, load_segmenter
 from geounet.nn.views import Tta
 from geounet.track import Track, untracked
@@ -70,6 +71,16 @@ class _Machine:
             threads=None if self.workers == "auto" else self.workers,
             largest_window=self.largest_window,
         )
+
+    @property
+    def settings(self) -> dict[str, object]:
+        return {
+            "device": self.device,
+            "precision": self.precision,
+            "window": self.largest_window,
+            "batch_size": self.batch_size,
+            "threads": self.workers,
+        }
 
     @property
     def largest_window(self) -> int:
@@ -127,48 +138,52 @@ def infer(
         no_vectors: write no footprints; the next three say how they are made, in m2 and metres on the ground.
         workers: threads of the processor that compute; auto is all of them.
         skip_unreadable: a block of a file that cannot be read has no data and is listed in the summary.
+        overwrite: begin anew over a finished map, or another one's; an unfinished one goes on all the same.
 
     Raises:
         SceneError: a scene that cannot be read or does not fit the model or the other sheets.
         LabelError: an area of interest that cannot be read or misses the scene.
         ModelError: a file that is no model.
         SettingsError: a setting out of range.
-        OutputError: a folder that cannot be written, or holds another job's output.
+        OutputError: a folder that cannot be written, or holds another job's output or other things.
     """
     clock = Clock()
     paths = [scenes] if isinstance(scenes, Path | str) else list(scenes)
+    if not paths:
+        raise SettingsError("there is no scene to be mapped; give one, or the sheets of a mosaic")
     folder = out or default_out(paths)
     vectors = None if no_vectors else Vectors(min_area, fill_holes, simplify)
-    asked = {
+    asked = Asked(stitch, output_grid, vectors, compress)
+    machine = _Machine(device, precision, window, batch_size, workers)
+    given = asdict(asked) | {
         "model_sha256": model_hash(model),
-        "stitch": stitch,
         "threshold": threshold,
         "tta": tta,
         "aoi": aoi and identity(aoi),
         "stretch": stretch,
         "nodata": str(nodata),  # NaN is not equal to itself
         "no_resample": no_resample,
-        "output_grid": output_grid,
-        "vectors": vectors and asdict(vectors),
-        "compress": compress,
     }
+    card = load_model(model)[1]
+    unreadable, spool = Unreadable(folder / PARTS).add if skip_unreadable else None, folder / PARTS / SPOOL
+    reading = Reading(bands, card.colours, nodata, stretch and Stretch(*stretch, card.dtype), unreadable, spool)
+    resolution = None if no_resample else card.ground_resolution
     with alone(folder):
-        begun = {} if overwrite else remembered(folder)
-        machine = _Machine(device, precision, window, batch_size, workers).as_before(begun)
-        with begun_with(folder, begun):
-            segmenter = machine.segmenter(model, threshold=threshold, tta=tta)
-        card = segmenter.card
-        unreadable = Unreadable(folder / PARTS).add if skip_unreadable else None
-        spool = folder / PARTS / SPOOL
-        reading = Reading(bands, card.colours, nodata, stretch and Stretch(*stretch, card.dtype), unreadable, spool)
-        with open_scene(paths, reading, resolution=None if no_resample else card.ground_resolution, aoi=aoi) as scene:
+        with open_scene(paths, reading, resolution=resolution, aoi=aoi) as scene:
+            given |= _found(scene, card)
+            begun = remembered(folder)
+            before = MapFolder(folder, given | machine.as_before(begun).settings, asked.outputs)
+            if not overwrite and (summary := before.finished()) is not None:
+                return InferResult(folder, summary, was_finished=True)
+            if overwrite and not before.is_unfinished:
+                begun = {}
+            machine = machine.as_before(begun)
             _check_fits(scene, card, no_resample=no_resample)
             grid = _grid(scene, card, machine.largest_window)
-            settings = _resolved(scene, segmenter, grid) | asked
-            job = MapJob(folder, scene, segmenter, grid, vectors, settings, clock, track)
-            before = job.map_folder.claimed(overwrite=overwrite)
-            if before is not None:
-                return InferResult(folder, before, was_finished=True)
+            with begun_with(folder, begun):
+                segmenter = machine.segmenter(model, threshold=threshold, tta=tta)
+            job = MapJob(folder, scene, segmenter, grid, asked, given | _resolved(segmenter, grid), clock, track)
+            job.map_folder.claim(overwrite=overwrite)
             summary = mapped(job)
         job.map_folder.finish(summary)
     return InferResult(folder, summary, was_finished=False)
@@ -208,19 +223,21 @@ def _grid(scene: Scene, card: ModelCard, window: int) -> WindowGrid:
     return WindowGrid(frame.height, frame.width, window, card.halo, card.alignment, row, col)
 
 
-def _resolved(scene: Scene, segmenter: TorchSegmenter, grid: WindowGrid) -> dict[str, object]:
-    """What the answer depends on beside what was asked for; journaled, so that a job is continued as it was begun."""
-    runtime = segmenter.runtime
+def _found(scene: Scene, card: ModelCard) -> dict[str, object]:
+    """What the answer depends on beside what was asked for, wherever it is computed."""
     return {
         "geounet": __version__,
         "scenes": scene.identity,
         "bands": list(scene.bands.numbers),
-        "window": grid.largest,
-        "halo": grid.halo,
-        "device": str(runtime.device),
-        "precision": runtime.precision,
-        "batch_size": segmenter.batch_size,
-        "backend": segmenter.backend,
-        "backend_version": segmenter.backend_version,
-        "threads": segmenter.threads,
+        "halo": card.halo,
+        "backend": TorchSegmenter.backend,
+        "backend_version": TorchSegmenter.backend_version,
     }
+
+
+def _resolved(segmenter: TorchSegmenter, grid: WindowGrid) -> dict[str, object]:
+    """What a machine's settings came to; journaled, so that a job is continued as it was begun."""
+    runtime = segmenter.runtime
+    return _Machine(
+        str(runtime.device), runtime.precision, grid.largest, segmenter.batch_size, segmenter.threads
+    ).settings

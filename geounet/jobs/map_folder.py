@@ -10,7 +10,7 @@ from geounet.errors import OutputError
 from geounet.files import translated, whole_file
 from geounet.jobs.guard import NAME as JOB
 from geounet.jobs.guard import Guard
-from geounet.jobs.outputs import ALL, PARTS, SUMMARY
+from geounet.jobs.outputs import ALL, FOOTPRINTS, PARTS, SUMMARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +29,34 @@ class MapFolder:
     def guard(self) -> Guard:
         return Guard(self.folder, self.settings, SUMMARY)
 
-    def claimed(self, *, overwrite: bool) -> dict[str, object] | None:
-        """The summary of this job where it was finished before; else None, and the folder is made ready for it.
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether this job was begun here and is to go on."""
+        return self.guard.is_marked and not self.guard.is_finished
+
+    def finished(self) -> dict[str, object] | None:
+        """The summary of this job where it was finished before, and nothing of what it wrote is missing."""
+        if not self.guard.is_finished or (summary := self._summary()) is None:
+            return None
+        shutil.rmtree(self.folder / PARTS, ignore_errors=True)
+        return summary
+
+    def claim(self, *, overwrite: bool) -> None:
+        """Make the folder ready for this job, which goes on there if it was begun there.
 
         Raises:
-            OutputError: the folder cannot be written, or holds another job's output.
+            OutputError: the folder cannot be written, or holds something else.
         """
-        if "!" in str(self.folder):  # what writes the GeoPackage takes the rest for a file in an archive
+        # what writes the GeoPackage takes the rest of such a path for a file in an archive
+        if FOOTPRINTS in self.outputs and "!" in str(self.folder):
             raise OutputError(
-                f"{self.folder} has a '!' in its path, where no GeoPackage can be written; choose another --out"
+                f"{self.folder} has a '!' in its path, where no GeoPackage can be written; "
+                "choose another --out, or give --no-vectors"
             )
-        state = self.guard.state(overwrite=overwrite)
-        if state == "finished" and (before := self._summary()) is not None:
-            shutil.rmtree(self.folder / PARTS, ignore_errors=True)
-            return before
-        if state == "new" or overwrite:
+        if self.guard.state(overwrite=overwrite) == "new":
             self._clear()
         self._sweep()
         self.guard.claim()
-        return None
 
     def finish(self, summary: Mapping[str, object]) -> None:
         """Write the summary, which is the proof of the other files, and take the parts away."""
@@ -55,10 +64,11 @@ class MapFolder:
             unfinished.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
         shutil.rmtree(self.folder / PARTS)
 
-    def abandon(self) -> None:
-        """Leave the folder as it was before a job that has nothing to go on from."""
-        shutil.rmtree(self.folder / PARTS, ignore_errors=True)
-        self.guard.release()
+    def leave_unbegun(self) -> None:
+        """Leave the folder as it was before where there is nothing to go on from: neither parts nor sums of windows."""
+        if not any((self.folder / PARTS).rglob("*.tif")):
+            shutil.rmtree(self.folder / PARTS, ignore_errors=True)
+            self.guard.release()
 
     def _summary(self) -> dict[str, object] | None:
         """The summary of a finished job; None where it or another output is missing or damaged: it is done again."""

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 from geounet import __version__
-from geounet.errors import SceneError, UnreadableError
+from geounet.errors import GeoUNetError, UnreadableError
 from geounet.frame import Frame
 from geounet.grid import WindowGrid
+from geounet.io.cog import CogOptions, Layer, Patchwork, probability_layers, write_category_names
 from geounet.io.overviews import Kind
-from geounet.io.parts import CogOptions, Layer, Parts, probability_layers, write_category_names
+from geounet.io.parts import Parts
 from geounet.io.scene import Scene
 from geounet.jobs.blend import predict_blended
 from geounet.jobs.map_folder import MapFolder
@@ -38,23 +39,37 @@ class Vectors:
         Tidying(self.min_area, self.fill_holes, None if self.simplify == "auto" else self.simplify)  # checks them
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for of a map's making; the segmenter knows what was of its answers."""
+
+    stitch: Literal["exact", "hann"]
+    output_grid: Literal["working", "scene"]
+    vectors: Vectors | None
+    compress: Literal["deflate", "zstd"]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Files of the finished map."""
+        return [name for name in ALL if name != FOOTPRINTS or self.vectors is not None]
+
+
 @dataclass(frozen=True, eq=False)
 class MapJob:
-    """What all stages of one map need; `settings` is all that the answer depends on."""
+    """What all stages of one map need; `settings` is all that the answer depends on, as it is journaled and told."""
 
     folder: Path
     scene: Scene
     segmenter: TorchSegmenter
     grid: WindowGrid
-    vectors: Vectors | None
+    asked: Asked
     settings: Mapping[str, object]
     clock: Clock
     track: Track
 
     @property
     def map_folder(self) -> MapFolder:
-        outputs = [name for name in ALL if name != FOOTPRINTS or self.vectors is not None]
-        return MapFolder(self.folder, self.settings, outputs)
+        return MapFolder(self.folder, self.settings, self.asked.outputs)
 
     @property
     def layers(self) -> list[Layer]:
@@ -71,8 +86,25 @@ class MapJob:
 
 
 def mapped(job: MapJob) -> dict[str, object]:
-    """The summary of a job, all of whose other outputs are written."""
-    predicted = _predicted(job)
+    """The summary of a job, all of whose other outputs are written.
+
+    Raises:
+        GeoUNetError: whatever goes wrong; a job of which no part was finished has left its folder.
+    """
+    try:
+        return _mapped(job)
+    except GeoUNetError as error:
+        job.map_folder.leave_unbegun()
+        if isinstance(error, UnreadableError):  # which ends in the advice to copy the file again
+            raise UnreadableError(
+                f"{error} with its time (cp -p), or add --skip-unreadable, which makes it nodata and goes on"
+            ) from error
+        raise
+
+
+def _mapped(job: MapJob) -> dict[str, object]:
+    predict = predict_blended if job.asked.stitch == "hann" else predict_parts
+    predicted = predict(job.scene, job.segmenter, job.grid, job.parts, clock=job.clock, track=job.track)
     with job.clock.stage("assemble"):
         parts = _brought_back(job)
     if job.segmenter.card.legend.is_binary:
@@ -84,56 +116,45 @@ def mapped(job: MapJob) -> dict[str, object]:
     return _summary(job, predicted, polygons, parts.frame)
 
 
-def _predicted(job: MapJob) -> Predicted:
-    try:
-        predict = predict_blended if job.settings["stitch"] == "hann" else predict_parts
-        return predict(job.scene, job.segmenter, job.grid, job.parts, clock=job.clock, track=job.track)
-    except SceneError as error:
-        if not job.parts.finished():  # nothing to go on from
-            job.map_folder.abandon()
-        if isinstance(error, UnreadableError):
-            raise UnreadableError(f"{error}, or add --skip-unreadable, which makes it nodata and goes on") from error
-        raise
-
-
-def _brought_back(job: MapJob) -> Parts:
-    """The parts of the rasters: those predicted, or others that are made from them on the scene's own pixels."""
-    if job.settings["output_grid"] == "working" or not job.scene.is_resampled:
-        return job.parts
+def _brought_back(job: MapJob) -> Patchwork:
+    """What the rasters are made of: the parts predicted, or others made from them on the scene's own pixels."""
+    working = job.parts.checked()
+    if job.asked.output_grid == "working" or not job.scene.is_resampled:
+        return working
     own, legend = job.scene.own_grid, job.segmenter.card.legend
     parts = Parts(job.parts.folder / OWN_GRID, own.frame, job.parts.bands)
-    bring_back(job.parts, own, parts, legend, job.segmenter.threshold, track=job.track)
-    return parts
+    bring_back(working, own, parts, legend, job.segmenter.threshold, track=job.track)
+    return parts.checked()
 
 
-def _assemble_classes(job: MapJob, parts: Parts) -> None:
-    with job.clock.stage("classes"):
+def _assemble_classes(job: MapJob, parts: Patchwork) -> None:
+    with job.clock.stage("assemble"):
         _assemble(job, parts, CLASSES, [Layer(1, "class")], "mode")
         write_category_names(job.folder / CLASSES, job.segmenter.card.legend)
 
 
-def _assemble_probability(job: MapJob, parts: Parts) -> None:
+def _assemble_probability(job: MapJob, parts: Patchwork) -> None:
     with job.clock.stage("assemble"):
         _assemble(job, parts, PROBABILITY, job.layers, "average")
 
 
-def _outlined(job: MapJob, parts: Parts) -> int:
+def _outlined(job: MapJob, parts: Patchwork) -> int:
     """Assemble the probability and trace it; how many footprints there are."""
     _assemble_probability(job, parts)
     return _vectorize(job, PROBABILITY)
 
 
-def _assemble(job: MapJob, parts: Parts, name: str, layers: list[Layer], overviews: Kind) -> None:
+def _assemble(job: MapJob, parts: Patchwork, name: str, layers: list[Layer], overviews: Kind) -> None:
     keys = ("model_sha256", "threshold", "window", "halo", "stitch", "tta", "precision", "bands", "nodata", "stretch")
     tags = {"GEOUNET_VERSION": __version__} | {
         f"GEOUNET_{key.upper()}": str(job.settings[key] or "none") for key in keys
     }
-    parts.assemble(job.folder / name, layers, tags=tags, options=CogOptions(overviews, str(job.settings["compress"])))
+    parts.assemble(job.folder / name, layers, tags=tags, options=CogOptions(overviews, job.asked.compress))
 
 
 def _vectorize(job: MapJob, raster: str) -> int:
     """Write the footprints if they are wanted; how many there are."""
-    if job.vectors is None:
+    if job.asked.vectors is None:
         return 0
     with job.clock.stage("vectorize"):
         result = vectorize(
@@ -143,15 +164,14 @@ def _vectorize(job: MapJob, raster: str) -> int:
             threshold=job.segmenter.threshold,
             overwrite=True,
             track=job.track,
-            **asdict(job.vectors),
+            **asdict(job.asked.vectors),
         )
     return sum(result.polygons.values())
 
 
 def _summary(job: MapJob, predicted: Predicted, polygons: int, frame: Frame) -> dict[str, object]:
-    seconds = job.clock.seconds("read", "write", "assemble", "classes", "vectorize")
+    seconds = job.clock.seconds("read", "write", "assemble", "vectorize")
     seconds["forward"] = round(job.segmenter.network_seconds, 3)
-    seconds["assemble"] = round(seconds["assemble"] + seconds.pop("classes"), 3)
     pixels = frame.window.area
     computed = pixels * (1 - predicted.parts_resumed / predicted.parts)
     kept = (

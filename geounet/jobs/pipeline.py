@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -92,19 +92,28 @@ def peak_memory_mb() -> int | None:
 
 
 class Clock:
-    """Seconds spent in each stage of a job. A stage belongs to one thread."""
+    """Seconds spent in each stage of a job; where several threads are in a stage at once, they count once."""
 
     def __init__(self) -> None:
         self._start = time.perf_counter()
         self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._lock = threading.Lock()
+        self._inside: Counter[str] = Counter()
+        self._entered: dict[str, float] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
+        with self._lock:
+            if not self._inside[name]:
+                self._entered[name] = time.perf_counter()
+            self._inside[name] += 1
         try:
             yield
         finally:
-            self._seconds[name] += time.perf_counter() - start
+            with self._lock:
+                self._inside[name] -= 1
+                if not self._inside[name]:
+                    self._seconds[name] += time.perf_counter() - self._entered[name]
 
     def timed(self, name: str, items: Iterable[T]) -> Generator[T, None, None]:
         """The items; the time it takes to make them counts for a stage, the time to use them does not."""

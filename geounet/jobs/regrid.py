@@ -8,6 +8,7 @@ import numpy as np
 from geounet.assemble import masked, place
 from geounet.block import Block
 from geounet.grid import Window
+from geounet.io.cog import Patchwork
 from geounet.io.own_grid import OwnGrid
 from geounet.io.parts import Parts
 from geounet.jobs.pipeline import ahead
@@ -19,7 +20,7 @@ _PART = 8 << 20  # values of a part, of all bands together
 
 
 def bring_back(
-    working: Parts, own: OwnGrid, parts: Parts, legend: Legend, threshold: float, *, track: Track = untracked
+    working: Patchwork, own: OwnGrid, parts: Parts, legend: Legend, threshold: float, *, track: Track = untracked
 ) -> None:
     """Write the parts of a map on the scene's own pixels; parts already whole are left alone.
 

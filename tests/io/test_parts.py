@@ -1,6 +1,7 @@
 """Parts become one raster that is whole, optimized for the cloud, and the same on every run."""
 
 import resource
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,8 +13,9 @@ from numpy.testing import assert_array_equal
 from geounet.block import Array, Block
 from geounet.errors import OutputError
 from geounet.grid import Window
+from geounet.io.cog import CogOptions, Layer, probability_layers, write_category_names
 from geounet.io.overviews import Kind
-from geounet.io.parts import CogOptions, Layer, Parts, probability_layers, write_category_names
+from geounet.io.parts import Parts
 from geounet.legend import NODATA, Legend
 from tests.scenes import frame
 
@@ -40,7 +42,7 @@ def values() -> Array:
 def test_an_assembled_raster_holds_the_parts_pixels_at_their_places(tmp_path: Path, values: Array) -> None:
     parts = two_parts(tmp_path / "parts", values)
     tags = {"GEOUNET_MODEL": "abc"}
-    parts.assemble(tmp_path / "b.tif", [BUILDING, CLASS], tags=tags, options=CogOptions("average", "zstd"))
+    parts.checked().assemble(tmp_path / "b.tif", [BUILDING, CLASS], tags=tags, options=CogOptions("average", "zstd"))
     with rasterio.open(tmp_path / "b.tif") as raster:
         assert_array_equal(raster.read(), values[::-1])
         assert raster.descriptions == ("building", "class")
@@ -55,7 +57,7 @@ def test_overviews_are_the_mode_of_classes_and_the_mean_of_probabilities(tmp_pat
     parts = two_parts(tmp_path / "parts", values)
     rasters: list[tuple[Layer, Kind]] = [(CLASS, "mode"), (BUILDING, "average")]
     for layer, kind in rasters:
-        parts.assemble(tmp_path / "o.tif", [layer], tags={}, options=CogOptions(kind))
+        parts.checked().assemble(tmp_path / "o.tif", [layer], tags={}, options=CogOptions(kind))
         with rasterio.open(tmp_path / "o.tif", overview_level=0) as overview:
             found = overview.read(1)
         fours = values[layer.band - 1].reshape(550, 2, 300, 2).transpose(0, 2, 1, 3).reshape(550, 300, 4)
@@ -70,7 +72,7 @@ def test_overviews_are_the_mode_of_classes_and_the_mean_of_probabilities(tmp_pat
 
 def test_the_same_parts_give_the_same_bytes(tmp_path: Path, values: Array) -> None:
     for name in ("a", "b"):
-        two_parts(tmp_path / name, values).assemble(
+        two_parts(tmp_path / name, values).checked().assemble(
             tmp_path / f"{name}.tif", [BUILDING], tags={"B": "2", "A": "1"}, options=CogOptions("average")
         )
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
@@ -81,13 +83,13 @@ def test_the_same_parts_give_the_same_bytes(tmp_path: Path, values: Array) -> No
 def test_a_raster_cut_short_by_a_full_disk_never_bears_its_name(tmp_path: Path, values: Array, share: float) -> None:
     parts = two_parts(tmp_path / "parts", values)
     options = CogOptions("average")
-    parts.assemble(tmp_path / "whole.tif", [BUILDING], tags={}, options=options)
+    parts.checked().assemble(tmp_path / "whole.tif", [BUILDING], tags={}, options=options)
     room = int(share * (tmp_path / "whole.tif").stat().st_size)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
         with pytest.raises(OutputError, match=r"cut\.tif cannot be written .*[^\n]$"):
-            parts.assemble(tmp_path / "cut.tif", [BUILDING], tags={}, options=options)
+            parts.checked().assemble(tmp_path / "cut.tif", [BUILDING], tags={}, options=options)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["parts", "whole.tif"]
@@ -123,6 +125,33 @@ def test_a_part_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(OutputError, match=r"r0000000c0000000\.tif cannot be read .*; run the job again"):
         parts.read(place, place)
+
+
+def cut_short(part: Path) -> None:
+    part.write_bytes(part.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("befalls", [cut_short, Path.unlink], ids=["damaged", "gone"])
+def test_of_a_part_that_is_not_as_it_was_written_no_raster_is_made(
+    tmp_path: Path, values: Array, befalls: Callable[[Path], None]
+) -> None:
+    parts = two_parts(tmp_path / "parts", values)
+    befalls(sorted(parts.folder.glob("*.tif"))[1])
+    with pytest.raises(OutputError, match=r"r0000700c0000000\.tif was damaged .*; run the same command again to make"):
+        parts.checked()
+    part = Window(700, 0, 400, 600)
+    assert parts.finished() == {Window(0, 0, 700, 600): True}
+    parts.write(Block(part, values[:, 700:]))
+    assert [window for window, _ in parts.checked().files] == [Window(0, 0, 700, 600), part]
+
+
+def test_what_was_written_last_of_a_part_counts(tmp_path: Path, values: Array) -> None:
+    parts = two_parts(tmp_path / "parts", values)
+    part = Window(0, 0, 700, 600)
+    parts.write(Block(part, values[:, 400:]))
+    assert len(parts.checked().files) == 2
+    parts.write(Block(part, np.full_like(values[:, :700], NODATA)))
+    assert [window for window, _ in parts.checked().files] == [Window(700, 0, 400, 600)]
 
 
 def test_category_names_carry_names_and_colours_with_a_transparent_background(tmp_path: Path) -> None:

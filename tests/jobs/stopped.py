@@ -7,14 +7,15 @@ import re
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from geounet_cli.main import main
 
-from geounet.jobs import infer, predict
+from geounet.jobs import infer
 from geounet.jobs.outputs import ALL, PARTS, PREVIEW, SUMMARY
 from tests.command import Told
 
@@ -57,17 +58,27 @@ class Left:
 
 @dataclass(frozen=True)
 class Map:
-    """A map to be made, each window a part of its own."""
+    """A map to be made, each window a part of its own.
+
+    Args:
+        options: more words of the command; the last of two alike counts.
+        sheets: beside the scene, of a mosaic.
+        limits: values that constants of modules are given for it, by their dotted names.
+    """
 
     scene: Path
     model: Path
     out: Path
+    options: Sequence[str] = ()
+    sheets: Sequence[Path] = ()
+    limits: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def words(self) -> list[str]:
         """The command that makes it."""
-        paths = (self.scene, "--model", self.model, "--out", self.out)
-        return [str(word) for word in ("infer", *paths, "--window", 64, "--min-area", 0.4, "--fill-holes", 0, *_EXACT)]
+        paths = (self.scene, *self.sheets, "--model", self.model, "--out", self.out)
+        smallest = ("--window", 64, "--min-area", 0.4, "--fill-holes", 0)
+        return [str(word) for word in ("infer", *paths, *smallest, *_EXACT, *self.options)]
 
     def made(self, stop: Stop | None = None, *, killed_after: float | None = None) -> Left:
         """Make it in a process that is stopped at a moment, or killed after so many seconds, or left alone."""
@@ -105,7 +116,10 @@ class Map:
 
 def _make(asked: Map, stop: Stop | None, said: Path, moments: Path) -> None:
     os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), sys.stderr.fileno())
-    predict.PART_BYTES = PART_BYTES
+    small = {f"geounet.jobs.{stitching}.PART_BYTES": PART_BYTES for stitching in ("predict", "blend")}
+    for name, value in (small | dict(asked.limits)).items():
+        module, _, constant = name.rpartition(".")
+        setattr(import_module(module), constant, value)
     told, passed = moments.open("w"), Counter[str]()
 
     def before(event: str, arguments: tuple[object, ...]) -> None:

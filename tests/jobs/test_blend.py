@@ -12,7 +12,8 @@ from numpy.testing import assert_array_equal
 from geounet.assemble import window_weights
 from geounet.block import Array, Block, Piece, Segmenter
 from geounet.grid import WindowGrid
-from geounet.io.parts import CogOptions, Layer, Parts
+from geounet.io.cog import CogOptions, Layer
+from geounet.io.parts import Parts
 from geounet.io.scene import Scene, open_scene
 from geounet.jobs import blend
 from geounet.jobs.blend import predict_blended
@@ -53,7 +54,7 @@ def whole(parts: Parts) -> Array:
     """Class and level (2, height, width)."""
     import rasterio
 
-    parts.assemble(parts.folder / "whole.vrt.tif", LAYERS, tags={}, options=CogOptions("mode"))
+    parts.checked().assemble(parts.folder / "whole.vrt.tif", LAYERS, tags={}, options=CogOptions("mode"))
     with rasterio.open(parts.folder / "whole.vrt.tif") as dataset:
         values: Array = dataset.read()
     return values

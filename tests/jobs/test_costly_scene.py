@@ -1,43 +1,27 @@
 """infer of a scene that is costly to read in pieces: the same map, also after a kill, and nothing left of its spool."""
 
-import os
 import signal
-import subprocess
-import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
-import torch
 
 from geounet.jobs.infer import infer
+from geounet.jobs.outputs import PARTS, SPOOL
+from tests.jobs.stopped import Map, Stop
 from tests.scenes import UTM, Place, noise, write_scene
 
 OUTPUTS = ["classes.tif", "classes.tif.aux.xml", "footprints.gpkg", "probability.tif"]
 mapped = partial(infer, device="cpu", precision="fp32", window=64)
-LOW = {"_SIDE": 32, "_SMALL": 0, "_PIECE": 3000}  # limits of the spool
-SLOW = f"""
-import sys, time
-from geounet.io import spool
-vars(spool).update({LOW})
-from geounet.io.parts import Parts
-write = Parts.write
-def slowly(self, block):
-    write(self, block)
-    time.sleep(0.2)
-Parts.write = slowly
-from geounet_cli.main import main
-main(sys.argv[1:])
-"""
+LOW = {"geounet.io.spool._SIDE": 32, "geounet.io.spool._SMALL": 0, "geounet.io.spool._PIECE": 3000}
 
 
 @pytest.fixture
 def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in LOW.items():
-        monkeypatch.setattr(f"geounet.io.spool.{name}", value)
+        monkeypatch.setattr(name, value)
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +31,6 @@ def strips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     seen[:, :30] = False
     place = Place(UTM.transform @ UTM.transform.scale(0.6), UTM.crs)
     return write_scene(tmp_path_factory.mktemp("strips") / "scene.tif", noise(150, 170), place, mask=seen)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, strips: Path, model: Path) -> Path:
-    """Its map, made without a spool."""
-    return mapped(strips, model=model, out=tmp_path_factory.mktemp("plain") / "map").out
 
 
 def outputs(folder: Path) -> dict[str, bytes]:
@@ -73,26 +51,15 @@ def test_its_map_has_the_bytes_of_one_made_without_a_spool(
 
 
 def test_a_killed_job_run_again_ends_with_the_same_bytes_and_no_spool(
-    strips: Path, finished: Path, model: Path, tmp_path: Path, low_limits: None
+    strips: Path, model: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "map"
-    words = ["infer", str(strips), "--model", str(model), "--out", str(out), "--window", "64"]
-    words += ["--device", "cpu", "--precision", "fp32"]
-    alike = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    running = subprocess.Popen([sys.executable, "-c", SLOW, *words], stderr=subprocess.PIPE, env=alike)
-    journal = out / "parts" / "journal.jsonl"
-    deadline = time.monotonic() + 300
-    while not (journal.exists() and "sha256" in journal.read_text()):
-        assert running.poll() is None, running.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    running.send_signal(signal.SIGKILL)
-    running.communicate()
-    left = list((out / "parts" / "spool").rglob("*.raw"))
+    plain, asked = Map(strips, model, tmp_path / "plain"), Map(strips, model, tmp_path / "map", limits=LOW)
+    assert plain.made().status == 0
+    assert asked.made(Stop("os.rename parts/.r*c*-*.tif", 3)).status == -signal.SIGKILL
+    left = list((asked.out / PARTS / SPOOL).rglob("*.raw"))
     assert left
     left[0].write_bytes(b"half")
-    summary = mapped(strips, model=model, out=out).summary
-    assert isinstance(summary["parts_resumed"], int)
-    assert summary["parts_resumed"] > 0
-    assert outputs(out) == outputs(finished)
-    assert not (out / "parts").exists()
+    assert asked.made().status == 0
+    assert asked.summary()["parts_resumed"] == 2
+    assert asked.contents() == plain.contents()
+    assert not (asked.out / PARTS).exists()

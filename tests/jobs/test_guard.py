@@ -18,8 +18,6 @@ def test_the_settings_of_a_job_are_remembered_from_its_claim_on(tmp_path: Path) 
     assert remembered(tmp_path / "map") == {}
     guard.claim()
     assert remembered(tmp_path / "map") == SETTINGS
-    (tmp_path / "map" / "last").touch()
-    assert remembered(tmp_path / "map") == SETTINGS
     guard.release()
     assert remembered(tmp_path / "map") == {}
 
@@ -54,9 +52,38 @@ def test_a_job_killed_while_it_marked_its_folder_begins_there_again(tmp_path: Pa
     (tmp_path / ".job.lock").touch()
     (tmp_path / ".job-12345678.json").write_text("{")
     assert Guard(tmp_path, SETTINGS, "last").state(overwrite=False) == "new"
-    (tmp_path / ".hidden").touch()
-    with pytest.raises(OutputError, match="exists already"):
-        Guard(tmp_path, SETTINGS, "last").state(overwrite=False)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", [".hidden", "notes.txt"])
+def test_a_folder_of_other_things_is_refused_whatever_is_asked_for(
+    tmp_path: Path, name: str, *, overwrite: bool
+) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(OutputError, match=r"holds other things .no whole job\.json.; choose another --out$"):
+        Guard(tmp_path, SETTINGS, "last").state(overwrite=overwrite)
+
+
+def test_a_job_goes_on_until_it_is_finished_and_then_overwriting_begins_anew(tmp_path: Path) -> None:
+    guard, other = (Guard(tmp_path / "map", SETTINGS | {"batch_size": size}, "last") for size in (4, 5))
+    guard.claim()
+    assert [guard.state(overwrite=overwrite) for overwrite in (False, True)] == ["unfinished"] * 2
+    (tmp_path / "map" / "last").touch()
+    assert guard.is_finished
+    assert guard.state(overwrite=True) == other.state(overwrite=True) == "new"
+    with pytest.raises(OutputError, match=r"differs in batch_size\); choose another --out, or give --overwrite"):
+        other.state(overwrite=False)
+
+
+def test_a_mark_is_taken_away_only_where_it_guards_nothing_else(tmp_path: Path) -> None:
+    guard = Guard(tmp_path, SETTINGS, "last")
+    guard.claim()
+    (tmp_path / "notes.txt").touch()
+    guard.release()
+    assert remembered(tmp_path) == SETTINGS
+    (tmp_path / "notes.txt").unlink()
+    guard.release()
+    assert remembered(tmp_path) == {}
 
 
 def test_a_folder_is_one_process_s_at_a_time_and_free_when_that_is_killed(tmp_path: Path) -> None:

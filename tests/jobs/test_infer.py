@@ -1,26 +1,28 @@
 """infer: what it writes, what it refuses, and how it goes on."""
 
+import hashlib
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
+import re
+from collections import Counter
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyogrio
 import pytest
 import rasterio
-import torch
 from numpy.testing import assert_array_equal
 
-from geounet.block import Array
+from geounet.block import Array, Piece
 from geounet.errors import GridError, ModelError, OutputError, SceneError, SettingsError
 from geounet.jobs.infer import default_out, infer
+from geounet.jobs.predict import Predicted, predict_parts
 from geounet.legend import NODATA
+from geounet.nn.segmenter import TorchSegmenter
 from geounet.rule import cut_level
+from tests.jobs.stopped import PART_BYTES
 from tests.models import tiny_model
 from tests.scenes import MERCATOR_60N, UTM, noise, write_scene
 
@@ -99,6 +101,7 @@ def test_the_summary_counts_what_was_done(finished: Path, holed: Path) -> None:
     spent = summary["seconds"]
     assert spent.keys() == {"total", "read", "forward", "write", "assemble", "vectorize"}
     assert sum(spent.values()) - spent["total"] <= spent["total"] + 0.1
+    assert max(spent.values()) == spent["total"]
 
 
 def test_another_window_size_gives_the_same_map(finished: Path, holed: Path, model: Path, tmp_path: Path) -> None:
@@ -153,51 +156,74 @@ def test_overwrite_replaces_the_map_and_leaves_other_files(scene: Path, model: P
     assert (out / "notes.txt").read_text() == "mine"
 
 
-def test_a_folder_of_other_things_is_refused(scene: Path, model: Path, tmp_path: Path) -> None:
-    (tmp_path / "map").mkdir()
-    (tmp_path / "map" / "notes.txt").write_text("mine")
-    with pytest.raises(OutputError, match="map exists already"):
-        infer(scene, model=model, out=tmp_path / "map")
-    assert [path.name for path in (tmp_path / "map").iterdir()] == ["notes.txt"]
-
-
-SLOW = """
-import sys, time
-from geounet.io.parts import Parts
-write = Parts.write
-def slowly(self, block):
-    write(self, block)
-    time.sleep(0.2)
-Parts.write = slowly
-from geounet_cli.main import main
-main(sys.argv[1:])
-"""
-
-
-def test_a_killed_job_run_again_ends_with_the_bytes_of_one_left_alone(
-    finished: Path, holed: Path, model: Path, tmp_path: Path
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_of_other_things_is_left_as_it_is_whatever_is_asked_for(
+    scene: Path, model: Path, tmp_path: Path, *, overwrite: bool
 ) -> None:
-    out = tmp_path / "map"
-    words = ["infer", str(holed), "--model", str(model), "--out", str(out), "--window", "64"]
-    words += ["--device", "cpu", "--precision", "fp32"]
-    alike = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    running = subprocess.Popen([sys.executable, "-c", SLOW, *words], stderr=subprocess.PIPE, env=alike)
-    journal = out / "parts" / "journal.jsonl"
-    deadline = time.monotonic() + 300
-    while not (journal.exists() and "sha256" in journal.read_text()):
-        assert running.poll() is None, running.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    running.send_signal(signal.SIGKILL)
-    running.communicate()
-    assert running.returncode == -signal.SIGKILL
-    assert not any((out / name).exists() for name in [*OUTPUTS, "summary.json"])
-    result = mapped(holed, model=model, out=out, window=64)
-    parts_resumed = result.summary["parts_resumed"]
-    assert isinstance(parts_resumed, int)
-    assert parts_resumed > 0
-    assert outputs(out) == outputs(finished)
-    assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in finished.iterdir())
+    mine = [tmp_path / "map" / name for name in ("classes.tif", "parts/a.txt")]
+    mine[1].parent.mkdir(parents=True)
+    for path in mine:
+        path.write_text("mine")
+    with pytest.raises(OutputError, match=r"map holds other things .*; choose another --out$"):
+        infer(scene, model=model, out=tmp_path / "map", overwrite=overwrite)
+    assert [path.read_text() for path in mine] == ["mine", "mine"]
+    assert sorted(path for path in (tmp_path / "map").rglob("*") if path.is_file()) == mine
+
+
+def test_a_part_that_is_lost_while_the_others_are_made_is_told_and_made_anew_by_the_next_run(
+    finished: Path, holed: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = tmp_path / "map" / "parts"
+
+    def lossy(*given: object, **options: object) -> Predicted:
+        predicted = predict_parts(*given, **options)  # type: ignore[arg-type]
+        min(parts.glob("*.tif")).unlink()
+        return predicted
+
+    with monkeypatch.context() as patch:
+        patch.setattr("geounet.jobs.map_job.predict_parts", lossy)
+        patch.setattr("geounet.jobs.predict.PART_BYTES", PART_BYTES)
+        with pytest.raises(OutputError, match="was damaged since it was written; run the same command again"):
+            mapped(holed, model=model, out=parts.parent, window=64)
+    monkeypatch.setattr("geounet.jobs.predict.PART_BYTES", PART_BYTES)
+    summary = mapped(holed, model=model, out=parts.parent, window=64).summary
+    assert summary["parts_resumed"] == int(str(summary["parts"])) - 1
+    assert outputs(parts.parent) == outputs(finished)
+
+
+def test_a_part_is_read_once_to_be_sure_of_it(
+    holed: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest, sure = hashlib.file_digest, Counter[str]()
+
+    def counted(file: BufferedReader, name: str) -> object:
+        sure[Path(file.name).name] += 1
+        return digest(file, name)
+
+    monkeypatch.setattr("hashlib.file_digest", counted)
+    monkeypatch.setattr("geounet.jobs.predict.PART_BYTES", PART_BYTES)
+    mapped(holed, model=model, out=tmp_path / "map", window=64)
+    times = [number for name, number in sure.items() if re.fullmatch(r"r\d+c\d+\.tif", name)]
+    assert len(times) > 9
+    assert set(times) == {1}
+
+
+@pytest.mark.parametrize("stitch", ["exact", "hann"])
+def test_windows_too_large_for_the_memory_can_be_made_smaller_as_the_error_says(
+    holed: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stitch: Literal["exact", "hann"]
+) -> None:
+    launched = TorchSegmenter._logits
+
+    def in_little_memory(self: TorchSegmenter, batch: list[Piece], trim: int) -> object:
+        if max(batch[0].pixels.window.shape) > 64:
+            raise MemoryError
+        return launched(self, batch, trim)
+
+    monkeypatch.setattr(TorchSegmenter, "_logits", in_little_memory)
+    with pytest.raises(SettingsError, match="not enough memory; use a smaller --window or --batch-size"):
+        mapped(holed, model=model, out=tmp_path / "map", window=96, stitch=stitch)
+    assert not (tmp_path / "map").exists()
+    assert not mapped(holed, model=model, out=tmp_path / "map", window=64, stitch=stitch).was_finished
 
 
 def test_what_a_job_killed_while_writing_left_is_taken_away_by_the_next(
@@ -272,6 +298,22 @@ def test_a_full_disk_is_one_error_and_no_output_bears_its_name_half_written(
     assert not (out / "summary.json").exists()
     mapped(holed, model=model, out=out, window=64)
     assert outputs(out) == whole
+
+
+def test_where_no_geopackage_can_be_written_rasters_can(scene: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "map!"
+    with pytest.raises(OutputError, match=r"has a '!' in its path, .*; choose another --out, or give --no-vectors$"):
+        mapped(scene, model=model, out=out)
+    assert not out.exists()
+    mapped(scene, model=model, out=out, no_vectors=True)
+    assert (read(out / "classes.tif") != NODATA).all()
+
+
+@pytest.mark.parametrize("name", [None, "map"])
+def test_no_scene_at_all_is_refused(tmp_path: Path, model: Path, name: str | None) -> None:
+    with pytest.raises(SettingsError, match="there is no scene to be mapped; give one"):
+        infer([], model=model, out=name and tmp_path / name)  # type: ignore[arg-type]
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_model_of_bad_bytes_is_refused(scene: Path, tmp_path: Path) -> None:

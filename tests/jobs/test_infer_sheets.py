@@ -1,9 +1,11 @@
 """infer on many sheets, in an area of interest, with values stretched and blocks that cannot be read."""
 
 import json
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyogrio
@@ -13,13 +15,14 @@ import shapely
 from numpy.testing import assert_array_equal
 
 from geounet.block import Array
-from geounet.errors import SceneError, SettingsError
+from geounet.errors import OutputError, SceneError, SettingsError, UnreadableError
 from geounet.grid import Window
 from geounet.jobs.infer import infer
 from geounet.legend import NODATA
 from tests.io.test_sheet import with_bad_block
+from tests.jobs.stopped import PART_BYTES
 from tests.models import tiny_model
-from tests.scenes import UTM, noise, write_polygons, write_scene
+from tests.scenes import NOWHERE, UTM, noise, write_polygons, write_scene
 
 mapped = partial(infer, device="cpu", precision="fp32", window=64)
 OUTPUTS = ("classes.tif", "probability.tif", "footprints.gpkg")
@@ -143,7 +146,9 @@ def test_a_scene_of_another_type_is_mapped_by_a_stretch_and_refused_without(tmp_
 def test_a_block_that_cannot_be_read_stops_the_job_or_becomes_nodata_and_is_listed(tmp_path: Path, model: Path) -> None:
     path = tmp_path / "a.tif"
     with_bad_block(path, 1, 2)
-    with pytest.raises(SceneError, match="copy it again, or add --skip-unreadable, which makes it nodata"):
+    with pytest.raises(
+        SceneError, match=r"copy it again with its time \(cp -p\), or add --skip-unreadable, which makes"
+    ):
         mapped(path, model=model, out=tmp_path / "map")
     result = mapped(path, model=model, out=tmp_path / "map", skip_unreadable=True)
     expected = np.zeros((64, 80), dtype=bool)
@@ -164,6 +169,39 @@ def test_blocks_that_could_not_be_read_are_listed_by_a_job_that_goes_on(
     result = mapped(path, model=model, out=tmp_path / "map", skip_unreadable=True)
     assert result.summary["parts_resumed"] == result.summary["parts"]
     assert result.summary["unreadable"] == [{"scene": str(path), "window": [16, 32, 16, 16]}]
+
+
+def test_a_blended_map_keeps_its_sums_until_a_bad_sheet_is_copied_again_with_its_time(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geounet.jobs.blend.PART_BYTES", PART_BYTES)
+    blended = partial(mapped, model=model, stitch="hann", window=40)
+    path = tmp_path / "a.tif"
+    with_bad_block(path, 3, 2)
+    time = path.stat().st_mtime_ns
+    with pytest.raises(UnreadableError):
+        blended(path, out=tmp_path / "map")
+    sums = list((tmp_path / "map" / "parts").rglob("*.tif"))
+    assert {file.parent.name for file in sums} == {"sums"}
+    write_scene(path, noise(64, 80), block=16, compress="deflate")
+    os.utime(path, ns=(time, time))
+    straight, again = (blended(path, out=tmp_path / name).summary for name in ("straight", "map"))
+    assert int(str(again["windows"])) == int(str(straight["windows"])) - len(sums)
+
+
+@pytest.mark.parametrize("stage", ["write_preview", "_brought_back"])
+def test_a_block_that_cannot_be_read_in_a_later_stage_is_told_with_what_to_do(
+    tmp_path: Path, model: Path, scene: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    def unreadable(*_: object) -> None:
+        raise UnreadableError("a.tif cannot be read; the file may be truncated: copy it again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"geounet.jobs.map_job.{stage}", unreadable)
+        with pytest.raises(UnreadableError, match=r"copy it again with its time \(cp -p\), or add --skip-unreadable"):
+            mapped(scene, model=model, out=tmp_path / "map")
+    summary = mapped(scene, model=model, out=tmp_path / "map").summary
+    assert summary["parts_resumed"] == summary["parts"]
 
 
 def _power_cut(*_: object) -> None:
@@ -197,6 +235,44 @@ def test_what_lies_under_the_masks_of_sheets_changes_no_byte_of_the_map(
     assert 0.3 < known.mean() < 0.8
 
 
+@pytest.mark.parametrize("changed", [0, 1], ids=["the first", "the second"])
+def test_a_map_does_not_go_on_with_a_sheet_that_was_changed(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, changed: int
+) -> None:
+    paths = sheets_of(tmp_path, [Window(0, 0, 40, 50), Window(0, 50, 40, 50)])
+    with monkeypatch.context() as patch:
+        patch.setattr("geounet.jobs.map_job._brought_back", _power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            mapped(paths, model=model, out=tmp_path / "map")
+    before = paths[changed].stat()
+    os.utime(paths[changed], ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000_000))
+    with pytest.raises(OutputError, match=r"another job \(it differs in scenes\)"):
+        mapped(paths, model=model, out=tmp_path / "map")
+    os.utime(paths[changed], ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert mapped(paths, model=model, out=tmp_path / "map").summary["parts_resumed"]
+
+
+@pytest.mark.parametrize("stitch", ["exact", "hann"])
+@pytest.mark.parametrize("tta", ["flips", "d4"])
+def test_with_augmentation_the_map_of_a_scene_turned_over_is_the_map_turned_over(
+    tmp_path: Path, model: Path, tta: Literal["flips", "d4"], stitch: Literal["exact", "hann"]
+) -> None:
+    pixels = noise(64, 80)
+    scene = write_scene(tmp_path / "a.tif", pixels, NOWHERE)
+    turned = write_scene(tmp_path / "b.tif", pixels[:, ::-1], NOWHERE)
+
+    def apart(tta: Literal["none", "flips", "d4"]) -> int:
+        """How many levels a pixel differs at most."""
+        a, b = (
+            levels(mapped(path, model=model, out=tmp_path / tta / path.stem, window=1536, stitch=stitch, tta=tta).out)
+            for path in (scene, turned)
+        )
+        return int(np.abs(a.astype(int) - b[::-1]).max())
+
+    assert apart(tta) <= 1
+    assert apart("none") > 20
+
+
 def test_several_scenes_need_a_name_for_their_map(quarters: list[Path], model: Path) -> None:
     with pytest.raises(SettingsError, match="4 scenes make one map, which needs a name; give --out"):
         mapped(quarters, model=model)
@@ -213,8 +289,6 @@ def test_several_scenes_need_a_name_for_their_map(quarters: list[Path], model: P
 def test_each_new_setting_tells_one_job_from_another(
     tmp_path: Path, model: Path, scene: Path, options: dict[str, object], differing: str
 ) -> None:
-    from geounet.errors import OutputError
-
     if "aoi" in options:
         box = shapely.box(*(UTM.transform @ (0, 100)), *(UTM.transform @ (100, 0)))
         options = {"aoi": write_polygons(tmp_path / "aoi.gpkg", [box])}

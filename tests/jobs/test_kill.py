@@ -14,7 +14,9 @@ from functools import partial
 from itertools import cycle
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
 
 from geounet.card import Architecture
 from geounet.jobs.guard import alone
@@ -22,7 +24,7 @@ from geounet.jobs.outputs import PARTS, SUMMARY
 from tests.jobs.stopped import Left, Map, Stop
 from tests.models import write_model
 from tests.nn.cards import card_of
-from tests.scenes import noise, write_scene
+from tests.scenes import UTM, noise, write_scene
 
 SHARES = [(number + random.Random(number).random()) / 12 for number in range(12)]  # noqa: S311 (no secrets here)
 
@@ -63,7 +65,10 @@ def whole(folder: Path, *classes: str) -> Whole:
     pixels[:, :20] = pixels[:, :, :9] = pixels[:, 60:100, 80:135] = 0
     card = card_of(Architecture(width=3, depth=1, outputs=len(classes) + 1 if classes else 1), *classes)
     scene = write_scene(folder / "scene.tif", pixels, nodata=0)
-    asked = Map(scene, write_model(folder / "model.safetensors", card, seed=8), folder / "map")
+    return left_alone(Map(scene, write_model(folder / "model.safetensors", card, seed=8), folder / "map"))
+
+
+def left_alone(asked: Map) -> Whole:
     left = asked.made()
     assert left.status == 0, left.said
     return Whole(asked, asked.contents(), left)
@@ -77,6 +82,16 @@ def buildings(tmp_path_factory: pytest.TempPathFactory) -> Whole:
 @pytest.fixture(scope="module")
 def roads(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     return whole(tmp_path_factory.mktemp("roads"), "house", "road")
+
+
+@pytest.fixture(scope="module")
+def sheets(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Whole:
+    """A blended map of two sheets, large enough for overviews."""
+    folder = tmp_path_factory.mktemp("sheets")
+    pixels = np.kron(noise(18, 10), np.ones((1, 30, 30), dtype="uint8"))  # of fewer footprints than noise has
+    left = write_scene(folder / "left.tif", pixels[:, :, :160])
+    right = write_scene(folder / "right.tif", pixels[:, 20:, 160:], UTM.cropped(20, 160))
+    return left_alone(Map(left, model, folder / "map", ("--stitch", "hann", "--window", "160"), [right]))
 
 
 def test_the_maps_of_these_tests_have_parts_polygons_and_all_stages(buildings: Whole, roads: Whole) -> None:
@@ -103,18 +118,30 @@ def test_a_map_killed_once_goes_on_and_computes_no_part_again(buildings: Whole, 
     assert was_finished or asked.summary()["parts_resumed"] == noted
 
 
-def test_a_map_killed_again_and_again_ends_the_same(roads: Whole, tmp_path: Path) -> None:
-    asked = roads.elsewhere(tmp_path)
-    moments = list(dict.fromkeys(roads.left.moments))
+def test_the_blended_map_has_overviews_and_sums_that_come_and_go(sheets: Whole) -> None:
+    sums = [moment for moment in sheets.left.moments if "sums/" in moment]
+    assert {"os.rename parts/sums/.r*c*-*.tif", "os.remove parts/sums/r*c*.tif"} <= set(sums)
+    for name in ("classes.tif", "probability.tif"):
+        with rasterio.open(sheets.asked.out / name) as raster:
+            assert raster.overviews(1) == [2]
+
+
+@pytest.mark.parametrize(("kind", "times"), [("roads", 9), ("sheets", 12)], ids=["classes", "blended sheets"])
+def test_a_map_killed_again_and_again_ends_the_same(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, times: int
+) -> None:
+    made: Whole = request.getfixturevalue(kind)
+    asked = made.elsewhere(tmp_path)
+    moments = list(dict.fromkeys(made.left.moments))
     last = moments.index("os.rename .summary-*.json")  # beyond it the map is finished
-    drawn = sorted(random.Random(5).sample(range(moments.index("open parts/journal.jsonl"), last + 1), 9))  # noqa: S311
+    drawn = sorted(random.Random(5).sample(range(moments.index("open parts/journal.jsonl"), last + 1), times))  # noqa: S311
     for number in drawn:
         before = asked.noted_parts()
         assert asked.made(Stop(moments[number])).status == -signal.SIGKILL
-        assert asked.contents().items() <= roads.files.items()
+        assert asked.contents().items() <= made.files.items()
         assert before.items() <= asked.noted_parts().items()
     assert asked.made().status == 0
-    roads.check(asked)
+    made.check(asked)
 
 
 @pytest.mark.parametrize("seed", range(3), ids="seed {}".format)
@@ -185,9 +212,9 @@ def test_on_a_disk_that_fills_up_in_any_stage_a_map_goes_on_when_there_is_room(
     stages = {
         "open .job-*.json": "job.json",
         "open parts/.r*c*-*.tif": r"r\d+c\d+.tif",
-        # made at the same time as footprints, whose error goes first
-        "tempfile.mkstemp .classes-*.tif": "(classes.tif|footprints.gpkg)",
-        "open .classes.tif.aux-*.xml": "(classes.tif.aux.xml|footprints.gpkg)",
+        # made at the same time as the probability and footprints, whose error goes first
+        "tempfile.mkstemp .classes-*.tif": "(classes.tif|probability.tif|footprints.gpkg)",
+        "open .classes.tif.aux-*.xml": "(classes.tif.aux.xml|probability.tif|footprints.gpkg)",
         "tempfile.mkstemp .probability-*.tif": "probability.tif",
         "tempfile.mkstemp .footprints-*.gpkg": "footprints.gpkg",
         "sqlite3.connect .footprints-*.gpkg": "footprints.gpkg",

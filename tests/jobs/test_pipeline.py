@@ -102,3 +102,19 @@ def test_a_clock_counts_the_making_of_items_and_not_their_use(monkeypatch: pytes
     with clock.stage("write"):
         now += 1
     assert clock.seconds("read", "write", "idle") == {"total": 22.0, "read": 6.0, "write": 1.0, "idle": 0.0}
+
+
+def test_a_clock_counts_a_stage_that_two_threads_are_in_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    clock = Clock()
+    first, second = clock.stage("assemble"), clock.stage("assemble")
+    for change, moment in ((first.__enter__, 1), (second.__enter__, 3)):
+        now[0] = moment
+        change()
+    for leaving, moment in ((first, 4), (second, 9)):
+        now[0] = moment
+        leaving.__exit__(None, None, None)
+    with clock.stage("assemble"):
+        now[0] = 11
+    assert clock.seconds("assemble") == {"total": 11, "assemble": 8 + 2}

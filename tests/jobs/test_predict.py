@@ -15,7 +15,8 @@ from geounet.assemble import cut, part_input
 from geounet.block import Array, Block, Segmenter
 from geounet.errors import OutputError, SceneError
 from geounet.grid import Window, WindowGrid
-from geounet.io.parts import CogOptions, Layer, Parts
+from geounet.io.cog import CogOptions, Layer
+from geounet.io.parts import Parts
 from geounet.io.scene import Scene, open_scene
 from geounet.jobs.predict import Predicted, predict_parts
 from geounet.legend import NODATA
@@ -57,7 +58,7 @@ def strip_of(scene: Scene, segmenter: Segmenter, folder: Path, window: int = 10_
     folder.mkdir(exist_ok=True)
     parts = Parts(folder, scene.frame, bands=2)
     predicted = predict_parts(scene, segmenter, grid_of(scene, segmenter, window), parts)
-    parts.assemble(folder / "whole.tif", LAYERS, tags={}, options=CogOptions("mode"))
+    parts.checked().assemble(folder / "whole.tif", LAYERS, tags={}, options=CogOptions("mode"))
     with rasterio.open(folder / "whole.tif") as dataset:
         values: Array = dataset.read()
     return values, predicted

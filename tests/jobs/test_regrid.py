@@ -1,11 +1,7 @@
 """infer --output-grid scene: the map lies on the scene's own pixels."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,17 +10,18 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
-import torch
 from affine import Affine
 from numpy.testing import assert_array_equal
 
 from geounet.block import Array, Block
-from geounet.io.parts import CogOptions, Layer, Parts
+from geounet.io.cog import CogOptions, Layer
+from geounet.io.parts import Parts
 from geounet.io.scene import Scene, open_scene
 from geounet.jobs.infer import infer
 from geounet.jobs.regrid import bring_back
 from geounet.legend import NODATA, Legend
 from geounet.rule import LEVELS, cut_level
+from tests.jobs.stopped import Map, Stop
 from tests.scenes import UTM, Place, box, noise, write_polygons, write_scene
 
 RASTERS = ("classes.tif", "probability.tif")
@@ -147,9 +144,9 @@ def brought(scene: Scene, strip: Array, folder: Path, legend: Legend) -> Array:
         for name, frame in (("working", scene.frame), ("own", scene.own_grid.frame))
     )
     working.write(Block(scene.frame.window, strip))
-    bring_back(working, scene.own_grid, parts, legend, 0.5)
+    bring_back(working.checked(), scene.own_grid, parts, legend, 0.5)
     layers = [Layer(band, str(band)) for band in range(1, len(strip) + 1)]
-    parts.assemble(folder / "own.tif", layers, tags={}, options=CogOptions("mode"))
+    parts.checked().assemble(folder / "own.tif", layers, tags={}, options=CogOptions("mode"))
     return read(folder / "own.tif")
 
 
@@ -260,37 +257,17 @@ def test_masks_beside_the_files_of_a_virtual_scene_are_found_on_the_way_back(tmp
     assert (found[:, ~seen] == NODATA).all()
 
 
-SLOW = """
-import sys, time
-import geounet.jobs.regrid
-from geounet.io.parts import Parts
-geounet.jobs.regrid._PART = 2 * 64 * 64
-write = Parts.write
-def slowly(self, block):
-    write(self, block)
-    time.sleep(0.2 if self.folder.name == "scene" else 0)
-Parts.write = slowly
-from geounet_cli.main import main
-main(sys.argv[1:])
-"""
-
-
 def test_a_job_killed_on_the_way_back_run_again_ends_with_the_bytes_of_one_left_alone(
-    finished: Path, fine: Path, model: Path, tmp_path: Path, small_parts: None
+    fine: Path, model: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "map"
-    words = ["infer", str(fine), "--model", str(model), "--out", str(out), "--window", "64"]
-    words += ["--device", "cpu", "--precision", "fp32", "--output-grid", "scene"]
-    alike = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    running = subprocess.Popen([sys.executable, "-c", SLOW, *words], stderr=subprocess.PIPE, env=alike)
-    journal = out / "parts" / "scene" / "journal.jsonl"
-    deadline = time.monotonic() + 300
-    while not (journal.exists() and "sha256" in journal.read_text()):
-        assert running.poll() is None, running.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    running.send_signal(signal.SIGKILL)
-    running.communicate()
-    summary = mapped(fine, model=model, out=out).summary
+    small = {"geounet.jobs.regrid._PART": 2 * 64 * 64}
+    straight, asked = (
+        Map(fine, model, tmp_path / name, ("--output-grid", "scene"), limits=small) for name in ("straight", "map")
+    )
+    assert straight.made().status == 0
+    assert asked.made(Stop("os.rename parts/scene/.r*c*-*.tif", 3)).status == -signal.SIGKILL
+    assert len(list((asked.out / "parts" / "scene").glob("r*.tif"))) == 2
+    assert asked.made().status == 0
+    summary = asked.summary()
     assert summary["parts"] == summary["parts_resumed"]
-    assert outputs(out) == outputs(finished)
+    assert asked.contents() == straight.contents()

@@ -18,7 +18,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from scipy import ndimage
 
 from geounet.errors import GeoUNetError, OutputError, SceneError, SettingsError
-from geounet.io.parts import write_category_names
+from geounet.io.cog import write_category_names
 from geounet.jobs.vectorize import vectorize
 from geounet.legend import Legend
 
