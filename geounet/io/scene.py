@@ -110,7 +110,7 @@ class Scene:
         Raises:
             SceneError: a part of a file that cannot be read.
         """
-        placed = Window(window.row + self._view.row, window.col + self._view.col, *window.shape)
+        placed = window.placed_at(self._view)
         pixels, valid = self._whole(placed) if len(self._extents) == 1 else self._patched(placed)
         return Block(window, pixels), Block(window, valid[None])
 
@@ -119,7 +119,7 @@ class Scene:
 
         Elsewhere there is no sheet, or no area of interest; what is read there is context at most.
         """
-        placed = Window(window.row + self._view.row, window.col + self._view.col, *window.shape)
+        placed = window.placed_at(self._view)
         there = np.zeros(window.shape, dtype=bool)
         for extent in self._extents:
             inside = extent.within(placed).seen_from(placed)

@@ -80,7 +80,7 @@ class Warped:
         Raises:
             SceneError: a part of the source that cannot be read.
         """
-        placed = Window(window.row + self.place.row, window.col + self.place.col, *window.shape)
+        placed = window.placed_at(self.place)
         if shape is not None:
             down, across = window.height / shape[0], window.width / shape[1]
             small = Frame(*shape, self._transform(placed) @ Affine.scale(across, down), self._grid.crs)
