@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from geounet.block import Array
 from geounet.grid import Window
 
-REACH = 256  # pixels beyond a sheet's edge that are mirrored where it has no neighbour: more than a halo
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Copy:
@@ -22,10 +20,10 @@ class Copy:
     chosen: NDArray[np.bool_]
 
 
-def copies_around(window: Window, extents: Sequence[Window]) -> list[Copy]:
+def copies_around(window: Window, extents: Sequence[Window], reach: int) -> list[Copy]:
     """How the pixels of a window that no extent covers are filled: each from the extent nearest to it, mirrored.
 
-    Of extents equally near the first counts. Beyond some hundred pixels from any nothing is filled, so that an extent
+    Of extents equally near the first counts. More than `reach` pixels from any nothing is filled, so that an extent
     far away changes nothing.
     """
     away = np.full(window.shape, np.inf, dtype="float32")  # squares of distances
@@ -35,7 +33,7 @@ def copies_around(window: Window, extents: Sequence[Window]) -> list[Copy]:
     if not away.any():
         return []
     owner = np.full(window.shape, -1, dtype="int32")
-    near = [(i, extent, extent.grown(REACH).within(window)) for i, extent in enumerate(extents)]
+    near = [(i, extent, extent.grown(reach).within(window)) for i, extent in enumerate(extents)]
     near = [(i, extent, into) for i, extent, into in near if into.area]
     for i, extent, into in near:
         here = into.seen_from(window)

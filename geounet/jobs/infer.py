@@ -161,7 +161,10 @@ def infer(
         unreadable = Unreadable(folder / PARTS).add if skip_unreadable else None
         spool = folder / PARTS / SPOOL
         reading = Reading(bands, card.colours, nodata, stretch and Stretch(*stretch, card.dtype), unreadable, spool)
-        with open_scene(paths, reading, resolution=None if no_resample else card.ground_resolution, aoi=aoi) as scene:
+        resolution = None if no_resample else card.ground_resolution
+        # a pixel anywhere in the pooling grid sees what a cell of the grid sees
+        reach = card.halo + card.alignment
+        with open_scene(paths, reading, resolution=resolution, aoi=aoi, reach=reach) as scene:
             _check_fits(scene, card, no_resample=no_resample)
             grid = _grid(scene, card, machine.largest_window)
             settings = _resolved(scene, segmenter, grid) | asked

@@ -1,16 +1,19 @@
 """Many sheets are one surface: what is read of them depends on the ground alone."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from pyproj import Transformer
+from rasterio.enums import ColorInterp
 
 from geounet.block import Array
 from geounet.errors import LabelError, SceneError
@@ -49,7 +52,8 @@ def test_sheets_of_a_scene_are_read_like_the_scene_edges_included(
 ) -> None:
     whole = sheet(tmp_path / "whole.tif", Window(0, 0, 70, 90), place)
     sheets = [sheet(tmp_path / f"{i}.tif", QUARTERS[i], place, shift=0.004 * (i == 1)) for i in order]
-    with open_scene(whole, resolution=0.3 * ratio) as one, open_scene(sheets, resolution=0.3 * ratio) as many:
+    opened = partial(open_scene, resolution=0.3 * ratio, reach=12)
+    with opened(whole) as one, opened(sheets) as many:
         assert many.frame.shape == one.frame.shape
         assert many.frame.transform.almost_equals(one.frame.transform, 2e-3)
         for window in (one.frame.window, one.frame.window.grown(12), Window(-9, 5, 33, 20)):
@@ -90,13 +94,26 @@ def test_overlaps_come_from_the_first_sheet_that_has_data_and_holes_are_not_cove
 def test_a_sheet_far_away_changes_nothing_that_is_read_here(tmp_path: Path, ratio: float) -> None:
     one = write_scene(tmp_path / "one.tif", noise(60, 60))
     far = write_scene(tmp_path / "far.tif", noise(60, 60, seed=1), UTM.cropped(-2000, 900))
-    with open_scene(one, resolution=0.3 * ratio) as alone, open_scene([far, one], resolution=0.3 * ratio) as both:
+    opened = partial(open_scene, resolution=0.3 * ratio, reach=100)
+    with opened(one) as alone, opened([far, one]) as both:
         col, row = ~both.frame.transform @ alone.frame.transform @ (0, 0)
         assert (col, row) == pytest.approx((round(col), round(row)), abs=1e-3)
         here = alone.frame.window.grown(100)
         there = Window(here.row + round(row), here.col + round(col), *here.shape)
         for ours, theirs in zip(read(both, there), read(alone, here), strict=True):
             assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("reach", [0, 9, 300], ids="reach {}".format)
+def test_what_lies_within_reach_of_a_sheet_is_mirrored_and_nothing_beyond(tmp_path: Path, reach: int) -> None:
+    surface = noise(310, 620, bands=1)
+    sheets = [
+        write_scene(tmp_path / f"{col}.tif", surface[:, :, col : col + 310], UTM.cropped(0, col)) for col in (0, 310)
+    ]
+    with open_scene(sheets, reach=reach) as scene:
+        pixels, valid = read(scene, scene.frame.window.grown(reach + 7))
+    assert_array_equal(valid, np.pad(np.ones((310 + 2 * reach, 620 + 2 * reach), dtype=bool), 7))
+    assert_array_equal(pixels[0], np.pad(np.pad(surface[0], reach, mode="symmetric"), 7))
 
 
 def ground(place: Place, height: int, width: int) -> Array:
@@ -225,8 +242,6 @@ def area(folder: Path, window: Window) -> Path:
     corners = [UTM.transform @ corner for corner in (
         (window.col, window.row), (window.col + window.width, window.row),
         (window.col + window.width, window.row + window.height), (window.col, window.row + window.height))]  # fmt: skip
-    import shapely
-
     return write_polygons(folder / "aoi.gpkg", [shapely.Polygon(corners)], crs=UTM.crs)
 
 
@@ -256,11 +271,14 @@ def test_a_frame_is_of_the_first_sheet_and_its_pixels_are_measured_there(tmp_pat
 
 
 def test_bands_of_each_sheet_are_found_by_colour(tmp_path: Path) -> None:
-    from rasterio.enums import ColorInterp as C
-
     pixels = noise(20, 20)
     a = write_scene(tmp_path / "a.tif", pixels)
-    b = write_scene(tmp_path / "b.tif", pixels[::-1], UTM.cropped(0, 20), colours=[C.blue, C.green, C.red])
+    b = write_scene(
+        tmp_path / "b.tif",
+        pixels[::-1],
+        UTM.cropped(0, 20),
+        colours=[ColorInterp.blue, ColorInterp.green, ColorInterp.red],
+    )
     with open_scene([a, b], Reading(colours=("red", "green", "blue"))) as scene:
         read_, _ = read(scene)
     assert_array_equal(read_[:, :, :20], read_[:, :, 20:])

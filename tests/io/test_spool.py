@@ -28,8 +28,6 @@ def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes a large scene otherwise: blocks of more than 32 px are costly, some 1000 px are decoded at once."""
     for name, value in (("_SIDE", 32), ("_SMALL", 0), ("_PIECE", 3000)):
         monkeypatch.setattr(f"geounet.io.spool.{name}", value)
-    for module in ("edges", "scene"):
-        monkeypatch.setattr(f"geounet.io.{module}.REACH", 12)
 
 
 def with_alpha(path: Path) -> Path:
@@ -154,9 +152,9 @@ def test_sheets_of_a_mosaic_have_each_their_own(tmp_path: Path, monkeypatch: pyt
     ]
     spool = Reading(spool=tmp_path / "spool", stretch=Stretch(0, 200, "uint8"))
     plain = Reading(stretch=Stretch(0, 200, "uint8"))
-    with open_scene(sheets, spool, resolution=0.3 * ratio) as scene:
+    with open_scene(sheets, spool, resolution=0.3 * ratio, reach=12) as scene:
         found, decoded = walk(scene), scene.decoded
-    with open_scene(sheets, plain, resolution=0.3 * ratio) as scene:
+    with open_scene(sheets, plain, resolution=0.3 * ratio, reach=12) as scene:
         for one, other_one in zip(found, walk(scene), strict=True):
             assert_array_equal(one, other_one)
         assert decoded < scene.decoded / 2

@@ -13,10 +13,11 @@ import shapely
 from numpy.testing import assert_array_equal
 
 from geounet.block import Array
-from geounet.errors import SceneError, SettingsError
+from geounet.errors import OutputError, SceneError, SettingsError
 from geounet.grid import Window
 from geounet.jobs.infer import infer
 from geounet.legend import NODATA
+from tests.io.test_mosaic import OTHERS
 from tests.io.test_sheet import with_bad_block
 from tests.models import tiny_model
 from tests.scenes import UTM, noise, write_polygons, write_scene
@@ -108,6 +109,18 @@ def test_ground_without_a_sheet_is_nodata_and_is_not_computed(tmp_path: Path, mo
     assert windows <= 0.2 * (windows + skipped)
 
 
+def test_sheets_give_the_map_of_their_scene_under_a_deep_model_that_sees_far_beyond_their_edge(tmp_path: Path) -> None:
+    model = tiny_model(tmp_path / "model.safetensors", depth=6, width=1)  # its halo is 384
+    surface = noise(460, 920)
+    whole = write_scene(tmp_path / "whole.tif", surface)
+    halves = [
+        write_scene(tmp_path / f"{col}.tif", surface[:, :, col : col + 460], UTM.cropped(0, col)) for col in (0, 460)
+    ]
+    for scenes, name in ((whole, "one"), (halves, "two")):
+        mapped(scenes, model=model, out=tmp_path / name, window=1100, no_vectors=True)
+    assert_array_equal(levels(tmp_path / "two"), levels(tmp_path / "one"))
+
+
 def test_an_area_of_interest_is_mapped_as_the_whole_is_and_no_more_is_computed(
     one: Path, quarters: list[Path], model: Path, tmp_path: Path
 ) -> None:
@@ -178,8 +191,6 @@ def _power_cut(*_: object) -> None:
 def test_what_lies_under_the_masks_of_sheets_changes_no_byte_of_the_map(
     tmp_path: Path, model: Path, options: dict[str, object]
 ) -> None:
-    from tests.io.test_mosaic import OTHERS
-
     draw = np.random.default_rng(5)
     seen = [draw.random((70, 80)) < 0.95, draw.random((90, 90)) < 0.95]
     for rows in seen:
@@ -213,8 +224,6 @@ def test_several_scenes_need_a_name_for_their_map(quarters: list[Path], model: P
 def test_each_new_setting_tells_one_job_from_another(
     tmp_path: Path, model: Path, scene: Path, options: dict[str, object], differing: str
 ) -> None:
-    from geounet.errors import OutputError
-
     if "aoi" in options:
         box = shapely.box(*(UTM.transform @ (0, 100)), *(UTM.transform @ (100, 0)))
         options = {"aoi": write_polygons(tmp_path / "aoi.gpkg", [box])}
@@ -226,8 +235,6 @@ def test_each_new_setting_tells_one_job_from_another(
 def test_a_16_bit_model_maps_16_bit_sheets_of_two_crs(tmp_path: Path) -> None:
     model = tiny_model(tmp_path / "m.safetensors", dtype="uint16", mean=2000.0, std=1150.0)
     first = write_scene(tmp_path / "a.tif", noise(70, 80, dtype="uint16"))
-    from tests.io.test_mosaic import OTHERS
-
     other = write_scene(tmp_path / "b.tif", noise(90, 90, dtype="uint16"), OTHERS["web mercator"])
     result = mapped([first, other], model=model, out=tmp_path / "map")
     assert result.summary["windows"]
