@@ -48,7 +48,7 @@ class Mosaic:
 
     @property
     def extents(self) -> list[Window]:
-        return [sheet.place for sheet in self._sheets]
+        return [extent.placed_at(sheet.place) for sheet in self._sheets for extent in sheet.source.extents]
 
     @property
     def bands(self) -> Bands:

@@ -15,7 +15,7 @@ from geounet.errors import LabelError
 from geounet.frame import Frame
 from geounet.grid import Window, hull
 from geounet.io.bands import Bands
-from geounet.io.edges import copies_around, mirrored, taken
+from geounet.io.edges import Extents, copies_around, mirrored, taken
 from geounet.io.gdal import Handles, gdal
 from geounet.io.labels import PixelPolygons, read_areas
 from geounet.io.mosaic import Mosaic
@@ -45,7 +45,7 @@ class Scene:
         self._view = view
         self._area = area
         self._reach = reach
-        self._extents = [grid.covering(extent) for extent in source.extents]
+        self._extents = Extents([grid.covering(extent) for extent in source.extents])
 
     @property
     def frame(self) -> Frame:
@@ -124,7 +124,7 @@ class Scene:
         """
         placed = window.placed_at(self._view)
         there = np.zeros(window.shape, dtype=bool)
-        for extent in self._extents:
+        for extent in self._extents.near(placed):
             inside = extent.within(placed).seen_from(placed)
             there[inside.rows, inside.cols] = True
         if self._area is not None and there.any():
@@ -153,7 +153,7 @@ class Scene:
     def _patched(self, window: Window) -> Decoded:
         """A window of the working grid; what no sheet covers is mirrored from the sheet next to it."""
         copies = copies_around(window, self._extents, self._reach)
-        covered = [inside for extent in self._extents if (inside := extent.within(window)).area]
+        covered = [extent.within(window) for extent in self._extents.near(window)]
         needed = [*covered, *(_span(copy.rows, copy.cols) for copy in copies)]
         pixels: Array = np.zeros((len(self.bands.numbers), *window.shape), dtype=self.dtype)
         valid = np.zeros(window.shape, dtype=bool)

@@ -25,7 +25,7 @@ class Source(Protocol):
     Attributes:
         frame: shape and place.
         reference: the frame that tells the size of a pixel on the ground; of a mosaic, its first sheet's.
-        extents: rectangles of the frame that files fill; elsewhere there is nothing.
+        extents: rectangles of the frame that files fill, many for a file that lies askew; elsewhere there is nothing.
         block_shape: rows and columns that are decoded together.
         decoded: pixels decoded so far, in whole blocks as far as they lie in their file.
     """

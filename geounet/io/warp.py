@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
+import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
@@ -15,12 +16,13 @@ from rasterio.warp import reproject
 from geounet.block import Array
 from geounet.errors import SceneError
 from geounet.frame import Frame
-from geounet.grid import Window
+from geounet.grid import Window, hull
 from geounet.io.bands import Bands
 from geounet.io.source import Decoded, Source, ends_of
 
 _CHUNK = 512  # pixels of a side
 _SOURCE_SIDE = 2048  # pixels of the source that a chunk's side should not exceed by far
+_STRIP = 64  # rows: about as far from its data a sheet that lies askew may change what is beside it
 _LATTICE = 17  # points along a side that tell where it lies in another CRS
 _ANCHOR = 4096  # parts of a pixel to which the place of the grid is rounded, so that its last digits do not matter
 
@@ -39,8 +41,10 @@ class Warped:
     def __init__(self, source: Source, grid: Frame):
         self._source = source
         self._grid = grid
-        self.place = _footprint(source, grid)
+        footprint = _footprint(source, grid)
+        self.place = _around(footprint)
         self.frame = grid.crop(self.place)
+        self.extents = [strip.seen_from(self.place) for strip in _strips(footprint, self._first[0])]
         # source pixels to one of the grid, along a side
         self._ratio = math.sqrt(source.frame.height * source.frame.width / self.place.area)
         finer = 2 ** max(0, math.ceil(math.log2(self._ratio * _CHUNK / _SOURCE_SIDE)))
@@ -49,10 +53,6 @@ class Warped:
     @property
     def reference(self) -> Frame:
         return self.frame
-
-    @property
-    def extents(self) -> list[Window]:
-        return [self.frame.window]
 
     @property
     def bands(self) -> Bands:
@@ -101,10 +101,15 @@ class Warped:
         needed = self._needed(self.frame.crop(below))
         self._source.forget(self._source.frame.height if needed is None else needed.row)
 
+    @property
+    def _first(self) -> tuple[int, int]:
+        """Row and column of the grid's first pixel, counted from the CRS's origin."""
+        row, col = (math.floor(Fraction(round(v * _ANCHOR), _ANCHOR)) for v in self._grid.absolute_origin)
+        return row, col
+
     def _chunks(self, window: Window) -> Iterator[Window]:
         """Chunks that a window of the grid touches; their edges are multiples of their side from the CRS's origin."""
-        side = self.block_shape[0]
-        first_row, first_col = (math.floor(Fraction(round(v * _ANCHOR), _ANCHOR)) for v in self._grid.absolute_origin)
+        side, (first_row, first_col) = self.block_shape[0], self._first
         top, left = -((window.row + first_row) % side), -((window.col + first_col) % side)
         for row in range(window.row + top, window.row + window.height, side):
             for col in range(window.col + left, window.col + window.width, side):
@@ -184,13 +189,35 @@ def _padded(source: Source, window: Window, step: int) -> Decoded:
     return pixels, valid
 
 
-def _footprint(source: Source, grid: Frame) -> Window:
-    """The pixels of a grid that a source may fill."""
+def _footprint(source: Source, grid: Frame) -> shapely.Geometry:
+    """The part of a grid that a source may fill, convex, in columns and rows."""
     cols, rows = _in_pixels(source.frame, grid)
     if not (np.isfinite(cols).all() and np.isfinite(rows).all()):
         raise SceneError(f"{source.paths[0]} cannot be brought to the CRS of the first sheet; map it alone")
-    top, left = math.floor(rows.min()), math.floor(cols.min())
-    return Window(top, left, math.ceil(rows.max()) - top, math.ceil(cols.max()) - left)
+    return shapely.convex_hull(shapely.multipoints(shapely.points(cols, rows)))
+
+
+def _strips(footprint: shapely.Geometry, first_row: int) -> list[Window]:
+    """The pixels that a footprint reaches, strip by strip of rows; strips of the same columns are one.
+
+    Strips end on multiples of their height from the CRS's origin, which lies `first_row` rows above the grid.
+    """
+    place = _around(footprint)
+    tops = np.arange(place.row - (place.row + first_row) % _STRIP, place.rows.stop, _STRIP)
+    strips: list[Window] = []
+    for top in tops.tolist():
+        rows = shapely.box(place.col, top, place.cols.stop, top + _STRIP)
+        strip = _around(shapely.intersection(footprint, rows))
+        above = [strips.pop()] if strips and strips[-1].cols == strip.cols else []
+        strips.append(hull([*above, strip]))
+    return strips
+
+
+def _around(part: shapely.Geometry) -> Window:
+    """The pixels that a part of a grid reaches."""
+    left, top, right, bottom = (round(v * _ANCHOR) / _ANCHOR for v in part.bounds)
+    row, col = math.floor(top), math.floor(left)
+    return Window(row, col, math.ceil(bottom) - row, math.ceil(right) - col)
 
 
 def _in_pixels(frame: Frame, other: Frame) -> tuple[NDArray[np.float64], ...]:

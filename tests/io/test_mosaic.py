@@ -179,6 +179,30 @@ def test_a_warped_pixel_depends_on_its_place_alone(tmp_path: Path, monkeypatch: 
             assert_array_equal(again[:, covered & known], part[:, covered & known])
 
 
+@pytest.mark.parametrize("angle", [30, 45, -60], ids="{} degrees".format)
+def test_a_sheet_that_lies_askew_changes_nothing_far_from_its_data(tmp_path: Path, angle: float) -> None:
+    reach, side = 10, 300
+    first = write_scene(tmp_path / "first.tif", noise(400, 400))
+    askew = Affine.translation(*(UTM.transform @ (350, 120))) @ Affine.rotation(angle) @ Affine.scale(0.3, -0.3)
+    other = write_scene(tmp_path / "other.tif", noise(side, side, seed=1), Place(askew, UTM.crs))
+    with open_scene(first, reach=reach) as alone, open_scene([first, other], reach=reach) as both:
+        col, row = (round(v) for v in ~both.frame.transform @ alone.frame.transform @ (0, 0))
+        window = both.frame.window.grown(reach)
+        there, (pixels, valid) = both.covered(window).values[0], read(both, window)
+        home = Window(row, col, 400, 400)
+        here = home.grown(reach).seen_from(window)
+        before, known = read(alone, alone.frame.window.grown(reach))
+    corners = [~both.frame.transform @ (askew @ c) for c in ((0, 0), (side, 0), (side, side), (0, side))]
+    cols, rows = np.meshgrid(np.arange(window.width) - reach + 0.5, np.arange(window.height) - reach + 0.5)
+    near = shapely.dwithin(shapely.Polygon(corners), shapely.points(cols, rows), 64 + 2 * reach)
+    there[home.seen_from(window).rows, home.seen_from(window).cols] = False
+    assert not (there & ~near).any()
+    far = ~near[here.rows, here.cols]
+    assert far.mean() > 0.3
+    assert_array_equal(valid[here.rows, here.cols][far], known[far])
+    assert_array_equal(pixels[:, here.rows, here.cols][:, far], before[:, far])
+
+
 def test_invalid_pixels_of_a_warped_sheet_spread_no_farther_than_the_pixels_they_touch(tmp_path: Path) -> None:
     first = write_scene(tmp_path / "first.tif", np.full((1, 60, 60), 100, dtype="uint8"))
     seen = np.ones((90, 90), dtype=bool)
