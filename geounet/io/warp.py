@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import shapely
@@ -97,8 +98,10 @@ class Warped:
 
     def forget(self, row: int) -> None:
         top = row - self.block_shape[0]  # the chunk that the row lies in may begin there
-        below = Window(top, 0, max(1, self.frame.height - top), self.frame.width)
-        needed = self._needed(self.frame.crop(below))
+        if top <= 0:
+            return
+        below = Window(top, 0, self.frame.height - top, self.frame.width)
+        needed = self._needed(self.frame.crop(below)) if below.height > 0 else None
         self._source.forget(self._source.frame.height if needed is None else needed.row)
 
     @property
@@ -225,10 +228,15 @@ def _in_pixels(frame: Frame, other: Frame) -> tuple[NDArray[np.float64], ...]:
     across, down = np.meshgrid(np.linspace(0, frame.width, _LATTICE), np.linspace(0, frame.height, _LATTICE))
     xs, ys = _moved(frame.transform, across.ravel(), down.ravel())
     try:
-        xs, ys = Transformer.from_crs(frame.crs, other.crs, always_xy=True).transform(xs, ys)
+        xs, ys = _transformer(frame.crs, other.crs).transform(xs, ys)
     except ProjError as error:
         raise SceneError(f"no way leads from one sheet's CRS to another's ({error}); reproject one of them") from error
     return _moved(~other.transform, np.asarray(xs), np.asarray(ys))
+
+
+@cache
+def _transformer(crs: str | None, other: str | None) -> Transformer:
+    return Transformer.from_crs(crs, other, always_xy=True)
 
 
 def _moved(by: Affine, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:

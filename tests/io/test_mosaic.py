@@ -19,6 +19,7 @@ from geounet.block import Array
 from geounet.errors import LabelError, SceneError
 from geounet.frame import Frame
 from geounet.grid import Window
+from geounet.io import warp
 from geounet.io.scene import Scene, open_scene
 from geounet.io.source import Reading
 from tests.scenes import MERCATOR_60N, NOWHERE, ROTATED, SOUTH_UP, UTM, Place, noise, write_polygons, write_scene
@@ -216,6 +217,20 @@ def test_invalid_pixels_of_a_warped_sheet_spread_no_farther_than_the_pixels_they
     hole = ~valid & there
     hole[:, :68] = hole[:3] = hole[88:] = hole[:, -4:] = False  # the rim of the sheet is not whole either
     assert 29 * 29 <= hole.sum() <= 31 * 31
+
+
+def test_warped_sheets_far_from_a_window_cost_nothing_and_others_find_their_way_once(tmp_path: Path) -> None:
+    warp._transformer.cache_clear()
+    first = write_scene(tmp_path / "first.tif", noise(60, 60))
+    south = [Place(Affine(0.31, 0, 500_000, 0, -0.31, 6_649_960 - 18 * i), UTM.crs) for i in range(5)]
+    others = [write_scene(tmp_path / f"{i}.tif", noise(60, 60), place) for i, place in enumerate(south)]
+    with open_scene([first, *others]) as scene:
+        before = warp._transformer.cache_info()
+        scene.read(Window(10, 10, 16, 16))
+        assert warp._transformer.cache_info() == before
+        scene.read(scene.frame.window)
+        assert warp._transformer.cache_info().hits > before.hits
+    assert warp._transformer.cache_info().misses == 1
 
 
 @pytest.mark.parametrize(
