@@ -20,6 +20,7 @@ from geounet.frame import Frame
 from geounet.grid import Window, hull
 from geounet.io.bands import Bands
 from geounet.io.source import Decoded, Source, ends_of
+from geounet.working import COARSEST, SAME
 
 _CHUNK = 512  # pixels of a side
 _SOURCE_SIDE = 2048  # pixels of the source that a chunk's side should not exceed by far
@@ -31,12 +32,12 @@ _ANCHOR = 4096  # parts of a pixel to which the place of the grid is rounded, so
 class Warped:
     """A source seen on the grid of a frame; see `geounet.io.source.Source`.
 
-    Averaged where its pixels are finer, bilinear where they are coarser; valid where at least half of the pixel is.
+    Averaged where its pixels are finer by more than 10 %, else bilinear; valid where at least half of the pixel is.
     The value of a pixel depends on its place alone: GDAL's warper is given one chunk of the grid at a time, whatever
     part of it is asked for.
 
     Raises:
-        SceneError: the source cannot be brought to the frame's CRS.
+        SceneError: the source cannot be brought to the frame's CRS, or is far coarser than its grid.
     """
 
     def __init__(self, source: Source, grid: Frame):
@@ -46,8 +47,13 @@ class Warped:
         self.place = _around(footprint)
         self.frame = grid.crop(self.place)
         self.extents = [strip.seen_from(self.place) for strip in _strips(footprint, self._first[0])]
-        # source pixels to one of the grid, along a side
-        self._ratio = math.sqrt(source.frame.height * source.frame.width / self.place.area)
+        # source pixels to one of the grid, along a side; in digits that do not depend on how the CRS was computed
+        self._ratio = round(math.sqrt(source.frame.window.area / footprint.area), 6)
+        if self._ratio < 1 / COARSEST:
+            raise SceneError(
+                f"{source.paths[0]} has pixels more than {COARSEST:g} times coarser than those of the first sheet; "
+                "name it first, so that they set the grid, or leave it out"
+            )
         finer = 2 ** max(0, math.ceil(math.log2(self._ratio * _CHUNK / _SOURCE_SIDE)))
         self.block_shape = (max(16, _CHUNK // finer),) * 2
 
@@ -152,8 +158,9 @@ class Warped:
             dst_crs=onto.crs,
             src_nodata=math.nan,
             dst_nodata=math.nan,
-            resampling=Resampling.average if self._ratio > 1 else Resampling.bilinear,
+            resampling=Resampling.average if self._ratio > 1 + SAME else Resampling.bilinear,
             tolerance=0,
+            UNIFIED_SRC_NODATA="NO",  # else NaN counts where the last band is known, and one spoils an average
         )
         good = (target[-1] >= 0.5) & np.isfinite(target[:-1]).all(axis=0)
         values = np.where(good, target[:-1], 0)

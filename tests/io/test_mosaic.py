@@ -154,6 +154,7 @@ def test_a_sheet_on_another_grid_shows_the_same_ground_at_the_same_place(tmp_pat
     expected = ground(Place(frame.transform, UTM.crs), *frame.shape)
     assert valid.sum() > 60 * 60 + 2000
     inner = valid & np.roll(valid, 2, 0) & np.roll(valid, -2, 0) & np.roll(valid, 2, 1) & np.roll(valid, -2, 1)
+    inner[:2] = inner[-2:] = inner[:, -2:] = False
     # bilinear and averages of a wave of 25 m: a hundredth of its height; off by a pixel it would be a tenth
     assert np.abs(pixels - expected)[0][inner].max() < 2.5
 
@@ -248,6 +249,37 @@ def test_sheets_that_do_not_go_together_are_refused(tmp_path: Path, other: dict[
     ]
     with pytest.raises(SceneError, match=message), open_scene(sheets):
         pass
+
+
+@pytest.mark.parametrize("angle", [0, 45], ids="{} degrees".format)
+def test_a_sheet_more_than_4_times_coarser_than_the_first_is_refused_by_name(tmp_path: Path, angle: float) -> None:
+    first = write_scene(tmp_path / "a.tif", noise(40, 40))
+
+    def coarser(times: float) -> Path:
+        axes = Affine.rotation(angle) @ Affine.scale(0.3 * times, -0.3 * times)
+        place = Place(Affine.translation(*(UTM.transform @ (0, 0))) @ axes, UTM.crs)
+        return write_scene(tmp_path / f"{times}.tif", noise(20, 20), place)
+
+    with open_scene([first, coarser(3.9)]) as scene:
+        assert scene.frame.height > 60
+    with pytest.raises(SceneError, match=r"4\.1\.tif has pixels more than 4 times coarser .*; name it first"):
+        open_scene([first, coarser(4.1)]).__enter__()
+
+
+@pytest.mark.parametrize("times", [2, 3], ids="{} times".format)
+def test_a_finer_sheet_is_averaged_over_each_pixel_and_no_farther(tmp_path: Path, times: int) -> None:
+    first = write_scene(tmp_path / "a.tif", noise(40, 40))
+    surface = noise(40, 40, seed=1)
+    finer = Place(UTM.cropped(0, 40).transform @ Affine.scale(1 / times), UTM.crs)
+    seen = np.ones((40 * times, 40 * times), dtype=bool)
+    seen[::times, :-times:times] = False  # less than half of a pixel
+    seen[:, -times:] = False
+    other = write_scene(tmp_path / "b.tif", surface.repeat(times, 1).repeat(times, 2), finer, mask=seen)
+    with open_scene([first, other]) as scene:
+        pixels, valid = read(scene, Window(0, 40, 40, 40))
+    assert valid[:, :-1].all()
+    assert not valid[:, -1].any()
+    assert_array_equal(pixels[:, :, :-1], surface[:, :, :-1])
 
 
 def test_sheets_without_georeference_are_refused(tmp_path: Path) -> None:
