@@ -42,7 +42,7 @@ class Sheet:
         self.frame = frame_of(dataset)
         self.block_shape: tuple[int, int] = dataset.block_shapes[0]
         self.decoded = 0
-        self._stored = np.dtype(dtypes.pop())
+        self.stored_dtype: np.dtype[np.generic] = np.dtype(dtypes.pop())
         self._masked = MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
         self._nodata = _declared_nodata(dataset, self.bands, reading.nodata)
         self._stretch, self._unreadable = reading.stretch, reading.unreadable
@@ -58,7 +58,7 @@ class Sheet:
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
-        return np.dtype(self._stretch.dtype) if self._stretch else self._stored
+        return np.dtype(self._stretch.dtype) if self._stretch else self.stored_dtype
 
     @property
     def paths(self) -> list[str]:
@@ -113,7 +113,7 @@ class Sheet:
             valid &= values[-1] > 0
         if self._nodata is not None:
             valid &= ~np.all(pixels == self._nodata[:, None, None], axis=0)
-        if self._stored.kind == "f":
+        if self.stored_dtype.kind == "f":
             valid &= np.isfinite(pixels).all(axis=0)
         return (self._stretch.applied(pixels) if self._stretch else pixels), valid
 

@@ -26,6 +26,8 @@ class Source(Protocol):
         frame: shape and place.
         reference: the frame that tells the size of a pixel on the ground; of a mosaic, its first sheet's.
         extents: rectangles of the frame that files fill, many for a file that lies askew; elsewhere there is nothing.
+        dtype: of the pixels that are decoded.
+        stored_dtype: of the files' pixels, before they are stretched.
         block_shape: rows and columns that are decoded together.
         decoded: pixels decoded so far, in whole blocks as far as they lie in their file.
     """
@@ -40,6 +42,8 @@ class Source(Protocol):
     def bands(self) -> Bands: ...
     @property
     def dtype(self) -> np.dtype[np.generic]: ...
+    @property
+    def stored_dtype(self) -> np.dtype[np.generic]: ...
     @property
     def block_shape(self) -> tuple[int, int]: ...
     @property

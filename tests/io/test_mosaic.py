@@ -21,7 +21,7 @@ from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.io import warp
 from geounet.io.scene import Scene, open_scene
-from geounet.io.source import Reading
+from geounet.io.source import Reading, Stretch
 from tests.scenes import MERCATOR_60N, NOWHERE, ROTATED, SOUTH_UP, UTM, Place, noise, write_polygons, write_scene
 
 WHOLE = noise(70, 90, dtype="uint16")
@@ -249,6 +249,12 @@ def test_sheets_that_do_not_go_together_are_refused(tmp_path: Path, other: dict[
     ]
     with pytest.raises(SceneError, match=message), open_scene(sheets):
         pass
+
+
+def test_one_stretch_for_sheets_of_two_types_is_refused(tmp_path: Path) -> None:
+    sheets = [write_scene(tmp_path / f"{dtype}.tif", noise(20, 20, dtype=dtype)) for dtype in ("uint8", "uint16")]
+    with pytest.raises(SceneError, match=r"uint16\.tif has uint16 pixels, .* uint8; convert"):
+        open_scene(sheets, Reading(stretch=Stretch(0, 200, "uint8"))).__enter__()
 
 
 @pytest.mark.parametrize("angle", [0, 45], ids="{} degrees".format)

@@ -205,7 +205,7 @@ def test_what_lies_under_the_masks_of_sheets_changes_no_byte_of_the_map(
         maps.append([(tmp_path / str(value) / name).read_bytes() for name in OUTPUTS])
     assert maps[0] == maps[1]
     known = levels(tmp_path / "0") != NODATA
-    assert 0.3 < known.mean() < 0.8
+    assert 0.3 < known.mean() < 0.9
 
 
 def test_several_scenes_need_a_name_for_their_map(quarters: list[Path], model: Path) -> None:
