@@ -12,7 +12,7 @@ from geounet.errors import SceneError, SettingsError
 from geounet.files import beside, identity
 from geounet.grid import WindowGrid
 from geounet.io.scene import Scene, open_scene
-from geounet.io.source import Nodata, Reading, Stretch
+from geounet.io.source import Nodata, Reading, stretch_for
 from geounet.jobs.guard import alone, as_before, begun_with, remembered
 from geounet.jobs.map_job import MapJob, Vectors, mapped
 from geounet.jobs.outputs import PARTS, SPOOL
@@ -120,7 +120,8 @@ def infer(
         tta: answers to be averaged, of the window as it is and flipped (flips), or turned as well (d4).
         aoi: polygons outside of which nothing is mapped, in any CRS.
         bands: numbers from 1 in the model's order; auto goes by their colours.
-        stretch: values of the scene that become the smallest and the largest of the model's type (of floats, 0 and 1).
+        stretch: values of the scene that become the smallest and the largest of the model's type (of floats, 0 and 1;
+            a model of other floats is refused).
         nodata: auto is what the files declare; none lets every value count; or a value.
         no_resample: keep the scene's pixels, whatever the model was trained at.
         output_grid: scene brings the rasters back from the working grid to the scene's own.
@@ -160,7 +161,7 @@ def infer(
         card = segmenter.card
         unreadable = Unreadable(folder / PARTS).add if skip_unreadable else None
         spool = folder / PARTS / SPOOL
-        reading = Reading(bands, card.colours, nodata, stretch and Stretch(*stretch, card.dtype), unreadable, spool)
+        reading = Reading(bands, card.colours, nodata, stretch_for(card, stretch), unreadable, spool)
         resolution = None if no_resample else card.ground_resolution
         # a pixel anywhere in the pooling grid sees what a cell of the grid sees
         reach = card.halo + card.alignment

@@ -8,10 +8,12 @@ import rasterio
 from numpy.testing import assert_array_equal
 
 from geounet.block import Array
+from geounet.card import Architecture
 from geounet.errors import SettingsError, UnreadableError
 from geounet.grid import Window
 from geounet.io.scene import open_scene
-from geounet.io.source import Reading, Stretch
+from geounet.io.source import Reading, Stretch, stretch_for
+from tests.models import card_for
 from tests.scenes import noise, write_scene
 
 
@@ -21,6 +23,7 @@ from tests.scenes import noise, write_scene
         pytest.param(Stretch(0, 1000, "uint8"), [0, 500, 1000, 4000], [0, 128, 255, 255], id="16 bits to 8"),
         pytest.param(Stretch(100, 200, "uint16"), [99, 100, 150, 201], [0, 0, 32768, 65535], id="8 bits to 16"),
         pytest.param(Stretch(-1, 1, "float32"), [-2, 0, 1, np.nan], [0, 0.5, 1, 0], id="floats"),
+        pytest.param(Stretch(0, 1e-320, "uint8"), [0, 1, 1.7e308, np.inf], [0, 255, 255, 255], id="a tiny range"),
         pytest.param(Stretch(0, 255, "int16"), [0, 255], [-32768, 32767], id="to signed"),
     ],
 )
@@ -32,9 +35,34 @@ def test_a_stretch_brings_two_values_to_the_ends_of_a_type(
     assert stretched.tolist() == expected
 
 
-def test_a_stretch_without_extent_is_refused() -> None:
-    with pytest.raises(SettingsError, match="stretch 5,5 must give a smaller value, then a larger one"):
-        Stretch(5, 5, "uint8")
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(5, 5), (6, 5), (0, np.inf), (-np.inf, 0), (np.nan, 1), (0, np.nan), (-1.7e308, 1.7e308)],
+    ids="{}".format,
+)
+def test_a_stretch_without_an_extent_that_is_a_number_is_refused(low: float, high: float) -> None:
+    with pytest.raises(SettingsError, match=r"stretch \S+,\S+ must give a smaller number, then a larger one"):
+        Stretch(low, high, "uint8")
+
+
+@pytest.mark.parametrize(
+    ("mean", "takes"), [(0.0, True), (0.4, True), (1.0, True), (2000.0, False), (-0.1, False)], ids="{}".format
+)
+def test_a_model_of_floats_takes_a_stretch_where_it_was_trained_on_values_around_0_to_1(
+    mean: float, takes: bool
+) -> None:
+    card = card_for(Architecture(width=1, depth=1), dtype="float32", mean=mean)
+    if takes:
+        assert stretch_for(card, (0, 200)) == Stretch(0, 200, "float32")
+    else:
+        with pytest.raises(SettingsError, match=rf"values of 0 to 1, .* float32 with means of {mean:g}"):
+            stretch_for(card, (0, 200))
+
+
+def test_a_model_of_whole_numbers_takes_any_stretch() -> None:
+    card = card_for(Architecture(width=1, depth=1), dtype="uint16", mean=2000.0)
+    assert stretch_for(card, (0, 200)) == Stretch(0, 200, "uint16")
+    assert stretch_for(card, None) is None
 
 
 def test_nodata_is_looked_for_before_values_are_stretched(tmp_path: Path) -> None:
