@@ -58,7 +58,8 @@ class Source(Protocol):
         """Pixels (bands, h, w) of a window in the frame and where they are valid (h, w).
 
         Args:
-            shape: of a smaller picture of the window, by nearest neighbour; overviews of the files may be used for it.
+            shape: of a smaller picture of the window, by nearest neighbour; overviews of the files may be used for it,
+                and what cannot be read is missing in it.
         """
         ...
 

@@ -138,11 +138,11 @@ class Warped:
         placed: Affine = axes @ first
         return placed
 
-    def _warped(self, onto: Frame, step: int = 1) -> Decoded:
+    def _warped(self, onto: Frame, step: int | None = None) -> Decoded:
         """The source on a frame.
 
         Args:
-            step: every which pixel of the source is looked at; 1 for all of them.
+            step: every which pixel of the source is looked at, for a small picture; None for all of them.
         """
         bands, values_dtype = len(self.bands.numbers), self.dtype
         window = self._needed(onto)
@@ -156,7 +156,7 @@ class Warped:
         reproject(
             stacked,
             target,
-            src_transform=self._source.frame.crop(window).transform @ Affine.scale(step),
+            src_transform=self._source.frame.crop(window).transform @ Affine.scale(step or 1),
             src_crs=self._source.frame.crs,
             dst_transform=onto.transform,
             dst_crs=onto.crs,
@@ -187,8 +187,9 @@ class Warped:
         return window if window.within(frame.window).area else None
 
 
-def _padded(source: Source, window: Window, step: int) -> Decoded:
-    """Every `step`-th pixel of a window and where it is valid; nothing is beyond the source's edge."""
+def _padded(source: Source, window: Window, every: int | None) -> Decoded:
+    """Every so many pixels of a window (None: all) and where they are valid; nothing is beyond the source's edge."""
+    step = every or 1
     shape = -(-window.height // step), -(-window.width // step)
     pixels: Array = np.zeros((len(source.bands.numbers), *shape), dtype="float64")
     valid = np.zeros(shape, dtype=bool)
@@ -197,7 +198,7 @@ def _padded(source: Source, window: Window, step: int) -> Decoded:
     top, left = -(-into.row // step), -(-into.col // step)
     height, width = -(-(into.row + into.height) // step) - top, -(-(into.col + into.width) // step) - left
     if height > 0 and width > 0:
-        values, known = source.decode(inside, None if step == 1 else (height, width))
+        values, known = source.decode(inside, None if every is None else (height, width))
         pixels[:, top : top + height, left : left + width] = values
         valid[top : top + height, left : left + width] = known
     return pixels, valid

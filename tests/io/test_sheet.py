@@ -1,6 +1,8 @@
 """A file as a source of pixels: stretched values, and blocks that cannot be read."""
 
+from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -120,10 +122,48 @@ def test_a_block_that_cannot_be_read_has_no_data_where_that_is_wanted_and_nothin
         assert_array_equal(read.values[:, expected], pixels[:, expected])
 
 
-def test_a_small_picture_of_a_scene_with_a_bad_block_shows_the_rest(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unreadable", [None, lambda *_: None], ids=["elsewhere an error", "skipped"])
+def test_a_small_picture_of_a_scene_with_a_bad_block_shows_the_rest(
+    tmp_path: Path, unreadable: Callable[[str, Window], None] | None
+) -> None:
     with_bad_block(tmp_path / "a.tif", 1, 2)
-    with open_scene(tmp_path / "a.tif", Reading(unreadable=lambda *_: None)) as scene:
+    with open_scene(tmp_path / "a.tif", Reading(unreadable=unreadable)) as scene:
         _, valid = scene.thumbnail(40)
     assert valid.shape == (32, 40)
     assert (~valid).sum() == 8 * 8
     assert not valid[8:16, 16:24].any()
+
+
+def seconds(of: Callable[[], object]) -> float:
+    """What a call takes, the fastest of three times."""
+    times = []
+    for _ in range(3):
+        begun = perf_counter()
+        of()
+        times.append(perf_counter() - begun)
+    return min(times)
+
+
+@pytest.mark.parametrize("block", [256, None], ids=["tiles", "strips"])
+def test_a_small_picture_takes_no_longer_than_the_scene_and_shows_its_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int | None
+) -> None:
+    monkeypatch.setattr("geounet.io.gdal._CACHE", 1 << 16)  # less than a row of blocks, as of a wide scene
+    pixels = noise(512, 4096, bands=1)
+    path = write_scene(tmp_path / "a.tif", pixels, block=block, compress="deflate")
+    with open_scene(path) as scene:
+        picture, valid = scene.thumbnail(512)
+        assert seconds(lambda: scene.thumbnail(512)) < 3 * seconds(lambda: scene.read(scene.frame.window))
+    assert valid.all()
+    assert_array_equal(picture, pixels[:, 4::8, 4::8])
+
+
+def test_a_small_picture_is_made_of_overviews_that_are_fine_enough(tmp_path: Path) -> None:
+    path = write_scene(tmp_path / "a.tif", np.full((1, 512, 512), 200, dtype="uint8"), block=64)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.build_overviews([4])
+    with rasterio.open(path, "r+") as dataset:
+        dataset.write(np.full((1, 512, 512), 100, dtype="uint8"))  # the overview still holds 200
+    with open_scene(path) as scene:
+        assert set(np.unique(scene.thumbnail(128)[0])) == {200}
+        assert set(np.unique(scene.thumbnail(256)[0])) == {100}
