@@ -1,5 +1,6 @@
 """Many sheets are one surface: what is read of them depends on the ground alone."""
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -294,14 +295,49 @@ def test_sheets_without_georeference_are_refused(tmp_path: Path) -> None:
         open_scene(sheets).__enter__()
 
 
-def test_more_sheets_than_may_be_open_at_once_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geounet.io.gdal._MOST_OPEN", 2)
+def open_files(folder: Path) -> int:
+    """How many files of a folder this process has open."""
+    links = Path("/proc/self/fd").iterdir()
+    return sum(os.path.realpath(link).startswith(str(folder)) for link in links)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not list a process's open files there")
+def test_no_more_files_are_open_at_once_than_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("geounet.io.gdal.Handles.__init__.__defaults__", (2,))
     sheets = [sheet(tmp_path / f"{i}.tif", w) for i, w in enumerate(QUARTERS)]
     whole = sheet(tmp_path / "whole.tif", Window(0, 0, 70, 90))
-    with open_scene(sheets) as many, open_scene(whole) as one:
-        for ours, theirs in zip(read(many), read(one), strict=True):
+    with open_scene(whole) as one:
+        expected = read(one)
+    with open_scene(sheets) as many:
+        for ours, theirs in zip(read(many), expected, strict=True):
             assert_array_equal(ours, theirs)
+        assert open_files(tmp_path) == 2
+    assert open_files(tmp_path) == 0
+
+
+@pytest.mark.parametrize(("miss", "is_resampled"), [(0.009, False), (0.012, True)], ids=["0.009 px", "0.012 px"])
+def test_a_sheet_within_a_hundredth_of_a_pixel_of_the_grid_is_used_as_it_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, miss: float, is_resampled: bool
+) -> None:
+    caplog.set_level("INFO")
+    first = write_scene(tmp_path / "a.tif", noise(40, 40))
+    place = Place(UTM.transform @ Affine.translation(40 + miss, 0), UTM.crs)
+    other = write_scene(tmp_path / "b.tif", noise(40, 40, seed=1), place)
+    with open_scene([first, other]) as scene:
+        pixels, _ = read(scene, Window(0, 40, 40, 40))
+    assert ("b.tif lies on another grid" in caplog.text) == is_resampled
+    assert np.array_equal(pixels, noise(40, 40, seed=1)) != is_resampled
+
+
+@pytest.mark.parametrize("dtype", ["uint32", "int32", "float64"])
+def test_large_numbers_keep_their_digits_when_they_are_warped(tmp_path: Path, dtype: str) -> None:
+    value = 2**30 + 1  # float32 has no room for the 1
+    first = write_scene(tmp_path / "a.tif", np.full((1, 40, 40), value, dtype))
+    other = write_scene(tmp_path / "b.tif", np.full((1, 40, 40), value, dtype), OTHERS["half a pixel off"])
+    with open_scene([first, other]) as scene:
+        pixels, valid = read(scene)
+    assert valid.sum() > 60 * 40
+    assert set(np.rint(pixels[:, valid]).ravel()) == {value}
 
 
 def test_a_small_picture_of_a_mosaic_shows_every_sheet_at_its_place(tmp_path: Path) -> None:

@@ -161,6 +161,24 @@ def test_sheets_of_a_mosaic_have_each_their_own(tmp_path: Path, monkeypatch: pyt
     assert decoded <= 1.4 * (90 * 70 + 80 * 50 + 60 * 50)
 
 
+def test_of_a_mosaic_no_more_is_kept_than_the_rows_that_a_row_of_parts_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geounet.io.warp._CHUNK", 32)
+    tilted = Place(UTM.cropped(0, 120).transform @ Affine.rotation(3) @ Affine.scale(0.99), UTM.crs)
+    sheets = [
+        write_scene(tmp_path / "a.tif", noise(900, 60)),
+        write_scene(tmp_path / "b.tif", noise(900, 60), UTM.cropped(0, 60)),
+        write_scene(tmp_path / "c.tif", noise(900, 60), tilted),
+    ]
+    most = 0
+    with open_scene(sheets, Reading(spool=tmp_path / "spool")) as scene:
+        for row in range(0, scene.frame.height, 16):
+            scene.read(Window(row, 0, 32, scene.frame.width))
+            most = max(most, sum(file.stat().st_size for file in (tmp_path / "spool").rglob("*.raw")))
+    assert 32 * 180 * 4 <= most <= 200 * 180 * 4  # three bands and where they are valid
+
+
 def test_a_scene_that_is_cheap_to_read_in_pieces_has_none(tmp_path: Path) -> None:
     path = write_scene(tmp_path / "a.tif", noise(90, 120), block=32)
     with open_scene(path, Reading(spool=tmp_path / "spool")) as scene:
