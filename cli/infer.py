@@ -17,7 +17,6 @@ from .options import (
 )
 from .progress import progress
 
-
 _LISTED = 3  # blocks that could not be read
 
 
@@ -51,7 +50,7 @@ _LISTED = 3  # blocks that could not be read
     default="none",
     show_default=True,
     callback=two_numbers_or_none,
-    help="MIN,MAX of the scene's values that become the range of the model's type.",
+    help="MIN,MAX of the scene's values that become the range of the model's type, of floats 0 and 1.",
 )
 @click.option("--nodata", default="auto", show_default=True, callback=nodata_value, help="auto, none or a value.")
 @click.option("--no-resample", is_flag=True, help="Keep the scene's pixels, whatever the model was trained at.")

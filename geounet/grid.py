@@ -51,6 +51,14 @@ class Window:
         """
         return Window(self.row - origin.row, self.col - origin.col, self.height, self.width)
 
+    def placed_at(self, origin: "Window") -> "Window":
+        """The same pixels, counted as `origin` is; this window was counted from its first pixel.
+
+        >>> Window(2, 4, 4, 4).placed_at(Window(8, 16, 32, 32))
+        Window(row=10, col=20, height=4, width=4)
+        """
+        return Window(self.row + origin.row, self.col + origin.col, self.height, self.width)
+
 
 def hull(windows: "tuple[Window, ...] | list[Window]") -> Window:
     """The smallest window that holds all of `windows`."""

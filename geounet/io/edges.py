@@ -9,7 +9,23 @@ from numpy.typing import NDArray
 from geounet.block import Array
 from geounet.grid import Window
 
-REACH = 256  # pixels beyond a sheet's edge that are mirrored where it has no neighbour: more than a halo
+
+class Extents:
+    """Rectangles that files fill, in their order; many of them are looked through at once."""
+
+    def __init__(self, windows: Sequence[Window]):
+        self._windows = windows
+        self._edges = np.array([(w.row, w.col, w.row + w.height, w.col + w.width) for w in windows]).reshape(-1, 4)
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    def near(self, window: Window, margin: int = 0) -> list[Window]:
+        """Those that come closer than `margin` pixels to a window, or into it."""
+        top, left, bottom, right = self._edges.T
+        around = window.grown(margin)
+        meets = (top < around.rows.stop) & (bottom > around.row) & (left < around.cols.stop) & (right > around.col)
+        return [self._windows[i] for i in np.flatnonzero(meets).tolist()]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,21 +38,20 @@ class Copy:
     chosen: NDArray[np.bool_]
 
 
-def copies_around(window: Window, extents: Sequence[Window]) -> list[Copy]:
+def copies_around(window: Window, extents: Extents, reach: int) -> list[Copy]:
     """How the pixels of a window that no extent covers are filled: each from the extent nearest to it, mirrored.
 
-    Of extents equally near the first counts. Beyond some hundred pixels from any nothing is filled, so that an extent
+    Of extents equally near the first counts. More than `reach` pixels from any nothing is filled, so that an extent
     far away changes nothing.
     """
     away = np.full(window.shape, np.inf, dtype="float32")  # squares of distances
-    for extent in extents:
+    for extent in extents.near(window):
         inside = extent.within(window).seen_from(window)
         away[inside.rows, inside.cols] = 0
     if not away.any():
         return []
     owner = np.full(window.shape, -1, dtype="int32")
-    near = [(i, extent, extent.grown(REACH).within(window)) for i, extent in enumerate(extents)]
-    near = [(i, extent, into) for i, extent, into in near if into.area]
+    near = [(i, e, e.grown(reach).within(window)) for i, e in enumerate(extents.near(window, reach))]
     for i, extent, into in near:
         here = into.seen_from(window)
         down = _beyond(into.row, into.height, extent.row, extent.height)

@@ -18,6 +18,9 @@ from geounet.files import advice
 
 logging.getLogger("rasterio").setLevel(logging.CRITICAL)  # what GDAL says comes back in the error that is raised
 
+# we say so ourselves, in words of the job; once for all, since threads share the filters, and behind the user's own
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning, append=True)
+
 _CACHE = 64 << 20  # bytes, as rasterio takes them; GDAL's own default is 5 % of the memory, and was slower
 
 _MOST_OPEN = 200  # files; systems allow a process 1,024 or, on a Mac, 256
@@ -30,8 +33,7 @@ def gdal() -> Iterator[None]:
     # what an open scene looks for beside its sources, while another thread reads it, is not to be missed
     listing = {} if hasenv() else {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
     settings = rasterio.Env(GDAL_CACHEMAX=_CACHE, GDAL_NUM_THREADS="ALL_CPUS", GDAL_TIFF_INTERNAL_MASK=True, **listing)
-    with settings, warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # we say so ourselves, in words of the job
+    with settings:
         yield
 
 

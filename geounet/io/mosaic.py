@@ -48,7 +48,7 @@ class Mosaic:
 
     @property
     def extents(self) -> list[Window]:
-        return [sheet.place for sheet in self._sheets]
+        return [extent.placed_at(sheet.place) for sheet in self._sheets for extent in sheet.source.extents]
 
     @property
     def bands(self) -> Bands:
@@ -57,6 +57,10 @@ class Mosaic:
     @property
     def dtype(self) -> np.dtype[np.generic]:
         return self._sheets[0].source.dtype
+
+    @property
+    def stored_dtype(self) -> np.dtype[np.generic]:
+        return self._sheets[0].source.stored_dtype
 
     @property
     def block_shape(self) -> tuple[int, int]:
@@ -114,8 +118,8 @@ def _scaled(window: Window, down: float, across: float) -> Window:
 
 def _check_alike(sheet: Source, first: Source) -> None:
     name, other = sheet.paths[0], first.paths[0]
-    if sheet.dtype != first.dtype:
-        raise SceneError(f"{name} has {sheet.dtype} pixels, {other} {first.dtype}; convert one of them")
+    if sheet.stored_dtype != first.stored_dtype:
+        raise SceneError(f"{name} has {sheet.stored_dtype} pixels, {other} {first.stored_dtype}; convert one of them")
     if len(sheet.bands.numbers) != len(first.bands.numbers):
         count, wanted = len(sheet.bands.numbers), len(first.bands.numbers)
         raise SceneError(f"{name} has {count} bands, {other} {wanted}; pick them with --bands")

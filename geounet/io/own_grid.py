@@ -53,7 +53,7 @@ class OwnGrid:
         """
         place = self._place
         self.source.forget(window.row + place.row)
-        _, valid = self.source.decode(Window(window.row + place.row, window.col + place.col, *window.shape))
+        _, valid = self.source.decode(window.placed_at(place))
         return Block(window, valid[None])
 
     def brought_back(self, window: Window, read: Callable[[Window], Block]) -> tuple[Array, NDArray[np.bool_]]:

@@ -15,7 +15,7 @@ from geounet.errors import LabelError
 from geounet.frame import Frame
 from geounet.grid import Window, hull
 from geounet.io.bands import Bands
-from geounet.io.edges import REACH, copies_around, mirrored, taken
+from geounet.io.edges import Extents, copies_around, mirrored, taken
 from geounet.io.gdal import Handles, gdal
 from geounet.io.labels import PixelPolygons, read_areas
 from geounet.io.mosaic import Mosaic
@@ -37,12 +37,15 @@ class Scene:
         native: the files' own grid.
     """
 
-    def __init__(self, source: Source, grid: WorkingGrid, view: Window, area: PixelPolygons | None = None):
+    def __init__(
+        self, source: Source, grid: WorkingGrid, view: Window, area: PixelPolygons | None = None, reach: int = 0
+    ):
         self._source = source
         self._grid = grid
         self._view = view
         self._area = area
-        self._extents = [grid.covering(extent) for extent in source.extents]
+        self._reach = reach
+        self._extents = Extents([grid.covering(extent) for extent in source.extents])
 
     @property
     def frame(self) -> Frame:
@@ -105,12 +108,12 @@ class Scene:
         """Pixels (bands, height, width) and where they are valid (1, height, width), from one decoding.
 
         Beyond the scene's edge both are mirrored, as often as it takes; beyond the edge of a sheet without a
-        neighbour, as far as a network looks. Invalid pixels hold anything.
+        neighbour, `reach` pixels far. Invalid pixels hold anything.
 
         Raises:
             SceneError: a part of a file that cannot be read.
         """
-        placed = Window(window.row + self._view.row, window.col + self._view.col, *window.shape)
+        placed = window.placed_at(self._view)
         pixels, valid = self._whole(placed) if len(self._extents) == 1 else self._patched(placed)
         return Block(window, pixels), Block(window, valid[None])
 
@@ -119,9 +122,9 @@ class Scene:
 
         Elsewhere there is no sheet, or no area of interest; what is read there is context at most.
         """
-        placed = Window(window.row + self._view.row, window.col + self._view.col, *window.shape)
+        placed = window.placed_at(self._view)
         there = np.zeros(window.shape, dtype=bool)
-        for extent in self._extents:
+        for extent in self._extents.near(placed):
             inside = extent.within(placed).seen_from(placed)
             there[inside.rows, inside.cols] = True
         if self._area is not None and there.any():
@@ -149,8 +152,8 @@ class Scene:
 
     def _patched(self, window: Window) -> Decoded:
         """A window of the working grid; what no sheet covers is mirrored from the sheet next to it."""
-        copies = copies_around(window, self._extents)
-        covered = [inside for extent in self._extents if (inside := extent.within(window)).area]
+        copies = copies_around(window, self._extents, self._reach)
+        covered = [extent.within(window) for extent in self._extents.near(window)]
         needed = [*covered, *(_span(copy.rows, copy.cols) for copy in copies)]
         pixels: Array = np.zeros((len(self.bands.numbers), *window.shape), dtype=self.dtype)
         valid = np.zeros(window.shape, dtype=bool)
@@ -171,8 +174,8 @@ class Scene:
 
     def _inside(self, window: Window) -> Decoded:
         """A window that lies in the working grid."""
-        # scenes are read from top to bottom; a window beside may mirror what lies above this one
-        self._source.forget(self._grid.made_of(window.grown(REACH)).row)
+        # scenes are read from top to bottom; a window beside may mirror a sheet that ends above this one
+        self._source.forget(self._grid.made_of(window.grown(2 * self._reach)).row)
         rows, cols = self._grid.rows, self._grid.cols
         if rows is None or cols is None:
             return self._source.decode(window)
@@ -195,6 +198,7 @@ def open_scene(
     *,
     resolution: float | None = None,
     aoi: Path | None = None,
+    reach: int = 0,
 ) -> Iterator[Scene]:
     """A scene open for reading, on the working grid of `resolution` metres a pixel (None: its own).
 
@@ -202,6 +206,8 @@ def open_scene(
         path: of a file, or of the sheets of a mosaic, whose grid is that of the first one.
         reading: how files are read.
         aoi: polygons outside of which there is nothing to be seen, in any CRS.
+        reach: working pixels that are mirrored beyond the edge of a sheet without a neighbour: all that the answer for
+            a pixel of the sheet depends on. A scene of one file is mirrored as far as it takes.
 
     Raises:
         SceneError: no raster, a dtype or band that cannot be used, sheets that cannot be laid side by side, pixels far
@@ -220,7 +226,7 @@ def open_scene(
         source: Source = sheets[0] if len(sheets) == 1 else Mosaic(sheets)
         grid = working_grid(source.frame, resolution, source.reference)
         area = read_areas(aoi, grid.frame, "--aoi") if aoi is not None else None
-        yield Scene(source, grid, _view(grid.frame, area, aoi), area)
+        yield Scene(source, grid, _view(grid.frame, area, aoi), area, reach)
 
 
 def _view(frame: Frame, area: PixelPolygons | None, aoi: Path | None) -> Window:

@@ -17,11 +17,13 @@ from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.io.bands import Bands, choose_bands
 from geounet.io.gdal import Handles, reason
-from geounet.io.source import Decoded, Nodata, Reading, blocks_of, touched
+from geounet.io.source import Decoded, Nodata, Reading, pieces, touched
 
 log = logging.getLogger(__name__)
 
 DTYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+_UNREAD = (RasterioError, OSError, ValueError)  # what rasterio raises where a file cannot be read
+_PIECE = 4 << 20  # pixels that are read at once for a small picture
 
 
 class Sheet:
@@ -42,7 +44,7 @@ class Sheet:
         self.frame = frame_of(dataset)
         self.block_shape: tuple[int, int] = dataset.block_shapes[0]
         self.decoded = 0
-        self._stored = np.dtype(dtypes.pop())
+        self.stored_dtype: np.dtype[np.generic] = np.dtype(dtypes.pop())
         self._masked = MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
         self._nodata = _declared_nodata(dataset, self.bands, reading.nodata)
         self._stretch, self._unreadable = reading.stretch, reading.unreadable
@@ -58,7 +60,7 @@ class Sheet:
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
-        return np.dtype(self._stretch.dtype) if self._stretch else self._stored
+        return np.dtype(self._stretch.dtype) if self._stretch else self.stored_dtype
 
     @property
     def paths(self) -> list[str]:
@@ -83,21 +85,40 @@ class Sheet:
         Raises:
             UnreadableError: a part of the file that cannot be read.
         """
+        decoded = self._whole(window) if shape is None else self._small(window, shape)
+        self.decoded += touched(window, self.block_shape).within(self.frame.window).area
+        return decoded
+
+    def forget(self, row: int) -> None:
+        """Nothing is kept."""
+
+    def _whole(self, window: Window) -> Decoded:
         try:
-            decoded = self._decoded(window, shape or window.shape)
-        except (RasterioError, OSError, ValueError) as error:
+            return self._decoded(window, window.shape)
+        except _UNREAD as error:
             self._handles.drop(self.path)
             if self._unreadable is None:
                 raise UnreadableError(
                     f"{self.path} cannot be read at row {window.row}, column {window.col} ({reason(error)}); "
                     "the file may be truncated: copy it again"
                 ) from error
-            decoded = self._readable(window, shape or window.shape)
-        self.decoded += touched(window, self.block_shape).within(self.frame.window).area
-        return decoded
+            return self._pieced(window, window.shape, 1)
 
-    def forget(self, row: int) -> None:
-        """Nothing is kept."""
+    def _small(self, window: Window, shape: tuple[int, int]) -> Decoded:
+        """A small picture of a window; what cannot be read is missing in it."""
+        step = min(window.height / shape[0], window.width / shape[1])
+        if self._has_overviews(step):
+            try:
+                return self._decoded(window, shape)
+            except _UNREAD:
+                self._handles.drop(self.path)
+        # GDAL would go through the rows of the picture, and decode a row of blocks again for each of them
+        return self._pieced(window, shape, _PIECE if step <= min(self.block_shape) else 1)
+
+    def _has_overviews(self, step: float) -> bool:
+        """Whether GDAL has a shorter way to every `step`-th pixel."""
+        dataset = self._handles.of(self.path)
+        return dataset.driver == "VRT" or any(factor <= step for factor in dataset.overviews(self.bands.numbers[0]))
 
     def _decoded(self, window: Window, shape: tuple[int, int]) -> Decoded:
         asked = RasterioWindow(window.col, window.row, window.width, window.height)
@@ -113,29 +134,36 @@ class Sheet:
             valid &= values[-1] > 0
         if self._nodata is not None:
             valid &= ~np.all(pixels == self._nodata[:, None, None], axis=0)
-        if self._stored.kind == "f":
+        if self.stored_dtype.kind == "f":
             valid &= np.isfinite(pixels).all(axis=0)
         return (self._stretch.applied(pixels) if self._stretch else pixels), valid
 
-    def _readable(self, window: Window, shape: tuple[int, int]) -> Decoded:
-        """What can be read of a window, block by block; the rest is not valid, and told."""
-        assert self._unreadable is not None
+    def _pieced(self, window: Window, shape: tuple[int, int], largest: int) -> Decoded:
+        """Pixels spread over a window, read in pieces of whole blocks; what cannot be read is told and not valid."""
         pixels: Array = np.zeros((len(self.bands.numbers), *shape), dtype=self.dtype)
         valid = np.zeros(shape, dtype=bool)
         rows, cols = (_sampled(length, count) for length, count in zip(window.shape, shape, strict=True))
-        for block in blocks_of(window, self.block_shape):
-            inside = block.within(window)
-            try:
-                values, known = self._decoded(inside, inside.shape)
-            except (RasterioError, OSError, ValueError):
-                self._handles.drop(self.path)
-                self._unreadable(self.path, block.within(self.frame.window))
-                continue
-            into_rows, from_rows = _among(rows + window.row, inside.rows)
-            into_cols, from_cols = _among(cols + window.col, inside.cols)
-            pixels[:, into_rows[:, None], into_cols] = values[:, from_rows[:, None], from_cols]
-            valid[into_rows[:, None], into_cols] = known[from_rows[:, None], from_cols]
+        for piece in pieces(window, self.block_shape, largest):
+            into_rows, from_rows = _among(rows + window.row, piece.rows)
+            into_cols, from_cols = _among(cols + window.col, piece.cols)
+            if len(into_rows) and len(into_cols):
+                values, known = self._known(piece)
+                pixels[:, into_rows[:, None], into_cols] = values[:, from_rows[:, None], from_cols]
+                valid[into_rows[:, None], into_cols] = known[from_rows[:, None], from_cols]
         return pixels, valid
+
+    def _known(self, piece: Window) -> Decoded:
+        """What can be read of a piece."""
+        try:
+            return self._decoded(piece, piece.shape)
+        except _UNREAD:
+            self._handles.drop(self.path)
+        block = touched(piece, self.block_shape)
+        if block.shape != self.block_shape:
+            return self._pieced(piece, piece.shape, 1)
+        if self._unreadable is not None:
+            self._unreadable(self.path, block.within(self.frame.window))
+        return np.zeros((len(self.bands.numbers), *piece.shape), dtype=self.dtype), np.zeros(piece.shape, dtype=bool)
 
 
 def frame_of(dataset: rasterio.DatasetReader) -> Frame:

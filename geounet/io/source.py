@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geounet.block import Array
+from geounet.card import ModelCard
 from geounet.errors import SettingsError
 from geounet.frame import Frame
 from geounet.grid import Window
@@ -25,7 +26,9 @@ class Source(Protocol):
     Attributes:
         frame: shape and place.
         reference: the frame that tells the size of a pixel on the ground; of a mosaic, its first sheet's.
-        extents: rectangles of the frame that files fill; elsewhere there is nothing.
+        extents: rectangles of the frame that files fill, many for a file that lies askew; elsewhere there is nothing.
+        dtype: of the pixels that are decoded.
+        stored_dtype: of the files' pixels, before they are stretched.
         block_shape: rows and columns that are decoded together.
         decoded: pixels decoded so far, in whole blocks as far as they lie in their file.
     """
@@ -41,6 +44,8 @@ class Source(Protocol):
     @property
     def dtype(self) -> np.dtype[np.generic]: ...
     @property
+    def stored_dtype(self) -> np.dtype[np.generic]: ...
+    @property
     def block_shape(self) -> tuple[int, int]: ...
     @property
     def decoded(self) -> int: ...
@@ -53,7 +58,8 @@ class Source(Protocol):
         """Pixels (bands, h, w) of a window in the frame and where they are valid (h, w).
 
         Args:
-            shape: of a smaller picture of the window, by nearest neighbour; overviews of the files may be used for it.
+            shape: of a smaller picture of the window, by nearest neighbour; overviews of the files may be used for it,
+                and what cannot be read is missing in it.
         """
         ...
 
@@ -71,16 +77,33 @@ class Stretch:
     dtype: str
 
     def __post_init__(self) -> None:
-        if not self.low < self.high:
-            raise SettingsError(f"stretch {self.low:g},{self.high:g} must give a smaller value, then a larger one")
+        if not (self.low < self.high and math.isfinite(self.high - self.low)):
+            raise SettingsError(f"stretch {self.low:g},{self.high:g} must give a smaller number, then a larger one")
 
     def applied(self, values: Array) -> Array:
         """The values (any shape) in the type wanted; those beyond the two ends become the ends, NaN becomes `low`."""
-        share = (np.nan_to_num(values.astype("float64"), nan=self.low) - self.low) / (self.high - self.low)
+        inside = np.nan_to_num(values.astype("float64"), nan=self.low).clip(self.low, self.high)
         first, last = ends_of(np.dtype(self.dtype))
-        values = first + share.clip(0, 1) * (last - first)
+        values = first + (inside - self.low) / (self.high - self.low) * (last - first)
         stretched: Array = (values if self.dtype.startswith("f") else np.rint(values)).astype(self.dtype)
         return stretched
+
+
+def stretch_for(card: ModelCard, ends: tuple[float, float] | None) -> Stretch | None:
+    """What brings values between two ends to the type that a model was trained on; None without ends.
+
+    Raises:
+        SettingsError: ends without extent, or a model of floats that do not lie around 0..1.
+    """
+    if ends is None:
+        return None
+    if np.dtype(card.dtype).kind == "f" and not all(0 <= mean <= 1 for mean in card.mean):
+        means = ", ".join(f"{mean:g}" for mean in card.mean)
+        raise SettingsError(
+            f"a stretch gives values of 0 to 1, the model was trained on {card.dtype} with means of {means}; "
+            "bring the scene to the values of the training scenes"
+        )
+    return Stretch(*ends, card.dtype)
 
 
 def ends_of(dtype: np.dtype[np.generic]) -> tuple[float, float]:

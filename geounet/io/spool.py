@@ -65,6 +65,10 @@ class Spooled:
         return self._source.dtype
 
     @property
+    def stored_dtype(self) -> np.dtype[np.generic]:
+        return self._source.stored_dtype
+
+    @property
     def decoded(self) -> int:
         return self._source.decoded
 

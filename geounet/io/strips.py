@@ -20,6 +20,7 @@ from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.io.gdal import gdal, opened, reason
 from geounet.io.sheet import frame_of
+from geounet.io.source import pieces
 from geounet.legend import NODATA, Legend, LegendClass
 from geounet.rule import LEVELS
 
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 _OWN = (1 / LEVELS, 0.0)  # scale and offset
 _SLACK = 1e-3  # by which rounding takes a probability beyond 0 and 1
 _STRIP_BYTES = 16 << 20
+_PIECE = 4 << 20  # pixels that are brought to levels at once: strips of wide rasters are large
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,11 @@ class Strips:
         """
         for row in range(0, self.frame.height, self._rows):
             window = Window(row, 0, self._rows, self.frame.width).within(self.frame.window)
-            yield Block(window, self._levels(window, band)[None])
+            levels = np.empty((1, *window.shape), dtype=np.uint8)
+            for piece in pieces(window, self._dataset.block_shapes[0], _PIECE):
+                into = piece.seen_from(window)
+                levels[0, into.rows, into.cols] = self._levels(piece, band)
+            yield Block(window, levels)
 
     @property
     def _rows(self) -> int:

@@ -12,7 +12,7 @@ from geounet.errors import SceneError, SettingsError
 from geounet.files import beside, identity
 from geounet.grid import WindowGrid
 from geounet.io.scene import Scene, open_scene
-from geounet.io.source import Nodata, Reading, Stretch
+from geounet.io.source import Nodata, Reading, stretch_for
 from geounet.jobs.guard import alone, as_before, begun_with, remembered
 from geounet.jobs.map_folder import MapFolder
 from geounet.jobs.map_job import Asked, MapJob, Vectors, mapped
@@ -131,7 +131,8 @@ def infer(
         tta: answers to be averaged, of the window as it is and flipped (flips), or turned as well (d4).
         aoi: polygons outside of which nothing is mapped, in any CRS.
         bands: numbers from 1 in the model's order; auto goes by their colours.
-        stretch: values of the scene that become the smallest and the largest of the model's type (of floats, 0 and 1).
+        stretch: values of the scene that become the smallest and the largest of the model's type (of floats, 0 and 1;
+            a model of other floats is refused).
         nodata: auto is what the files declare; none lets every value count; or a value.
         no_resample: keep the scene's pixels, whatever the model was trained at.
         output_grid: scene brings the rasters back from the working grid to the scene's own.
@@ -166,10 +167,11 @@ def infer(
     }
     card = load_model(model)[1]
     unreadable, spool = Unreadable(folder / PARTS).add if skip_unreadable else None, folder / PARTS / SPOOL
-    reading = Reading(bands, card.colours, nodata, stretch and Stretch(*stretch, card.dtype), unreadable, spool)
+    reading = Reading(bands, card.colours, nodata, stretch_for(card, stretch), unreadable, spool)
     resolution = None if no_resample else card.ground_resolution
+    reach = card.halo + card.alignment  # a pixel anywhere in the pooling grid sees what a cell of the grid sees
     with alone(folder):
-        with open_scene(paths, reading, resolution=resolution, aoi=aoi) as scene:
+        with open_scene(paths, reading, resolution=resolution, aoi=aoi, reach=reach) as scene:
             given |= _found(scene, card)
             begun = remembered(folder)
             before = MapFolder(folder, given | machine.as_before(begun).settings, asked.outputs)

@@ -1,23 +1,28 @@
 """Many sheets are one surface: what is read of them depends on the ground alone."""
 
+import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from pyproj import Transformer
+from rasterio.enums import ColorInterp
 
 from geounet.block import Array
 from geounet.errors import LabelError, SceneError
 from geounet.frame import Frame
 from geounet.grid import Window
+from geounet.io import warp
 from geounet.io.scene import Scene, open_scene
-from geounet.io.source import Reading
+from geounet.io.source import Reading, Stretch
 from tests.scenes import MERCATOR_60N, NOWHERE, ROTATED, SOUTH_UP, UTM, Place, noise, write_polygons, write_scene
 
 WHOLE = noise(70, 90, dtype="uint16")
@@ -49,7 +54,8 @@ def test_sheets_of_a_scene_are_read_like_the_scene_edges_included(
 ) -> None:
     whole = sheet(tmp_path / "whole.tif", Window(0, 0, 70, 90), place)
     sheets = [sheet(tmp_path / f"{i}.tif", QUARTERS[i], place, shift=0.004 * (i == 1)) for i in order]
-    with open_scene(whole, resolution=0.3 * ratio) as one, open_scene(sheets, resolution=0.3 * ratio) as many:
+    opened = partial(open_scene, resolution=0.3 * ratio, reach=12)
+    with opened(whole) as one, opened(sheets) as many:
         assert many.frame.shape == one.frame.shape
         assert many.frame.transform.almost_equals(one.frame.transform, 2e-3)
         for window in (one.frame.window, one.frame.window.grown(12), Window(-9, 5, 33, 20)):
@@ -90,13 +96,26 @@ def test_overlaps_come_from_the_first_sheet_that_has_data_and_holes_are_not_cove
 def test_a_sheet_far_away_changes_nothing_that_is_read_here(tmp_path: Path, ratio: float) -> None:
     one = write_scene(tmp_path / "one.tif", noise(60, 60))
     far = write_scene(tmp_path / "far.tif", noise(60, 60, seed=1), UTM.cropped(-2000, 900))
-    with open_scene(one, resolution=0.3 * ratio) as alone, open_scene([far, one], resolution=0.3 * ratio) as both:
+    opened = partial(open_scene, resolution=0.3 * ratio, reach=100)
+    with opened(one) as alone, opened([far, one]) as both:
         col, row = ~both.frame.transform @ alone.frame.transform @ (0, 0)
         assert (col, row) == pytest.approx((round(col), round(row)), abs=1e-3)
         here = alone.frame.window.grown(100)
         there = Window(here.row + round(row), here.col + round(col), *here.shape)
         for ours, theirs in zip(read(both, there), read(alone, here), strict=True):
             assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("reach", [0, 9, 300], ids="reach {}".format)
+def test_what_lies_within_reach_of_a_sheet_is_mirrored_and_nothing_beyond(tmp_path: Path, reach: int) -> None:
+    surface = noise(310, 620, bands=1)
+    sheets = [
+        write_scene(tmp_path / f"{col}.tif", surface[:, :, col : col + 310], UTM.cropped(0, col)) for col in (0, 310)
+    ]
+    with open_scene(sheets, reach=reach) as scene:
+        pixels, valid = read(scene, scene.frame.window.grown(reach + 7))
+    assert_array_equal(valid, np.pad(np.ones((310 + 2 * reach, 620 + 2 * reach), dtype=bool), 7))
+    assert_array_equal(pixels[0], np.pad(np.pad(surface[0], reach, mode="symmetric"), 7))
 
 
 def ground(place: Place, height: int, width: int) -> Array:
@@ -136,6 +155,7 @@ def test_a_sheet_on_another_grid_shows_the_same_ground_at_the_same_place(tmp_pat
     expected = ground(Place(frame.transform, UTM.crs), *frame.shape)
     assert valid.sum() > 60 * 60 + 2000
     inner = valid & np.roll(valid, 2, 0) & np.roll(valid, -2, 0) & np.roll(valid, 2, 1) & np.roll(valid, -2, 1)
+    inner[:2] = inner[-2:] = inner[:, -2:] = False
     # bilinear and averages of a wave of 25 m: a hundredth of its height; off by a pixel it would be a tenth
     assert np.abs(pixels - expected)[0][inner].max() < 2.5
 
@@ -162,6 +182,30 @@ def test_a_warped_pixel_depends_on_its_place_alone(tmp_path: Path, monkeypatch: 
             assert_array_equal(again[:, covered & known], part[:, covered & known])
 
 
+@pytest.mark.parametrize("angle", [30, 45, -60], ids="{} degrees".format)
+def test_a_sheet_that_lies_askew_changes_nothing_far_from_its_data(tmp_path: Path, angle: float) -> None:
+    reach, side = 10, 300
+    first = write_scene(tmp_path / "first.tif", noise(400, 400))
+    askew = Affine.translation(*(UTM.transform @ (350, 120))) @ Affine.rotation(angle) @ Affine.scale(0.3, -0.3)
+    other = write_scene(tmp_path / "other.tif", noise(side, side, seed=1), Place(askew, UTM.crs))
+    with open_scene(first, reach=reach) as alone, open_scene([first, other], reach=reach) as both:
+        col, row = (round(v) for v in ~both.frame.transform @ alone.frame.transform @ (0, 0))
+        window = both.frame.window.grown(reach)
+        there, (pixels, valid) = both.covered(window).values[0], read(both, window)
+        home = Window(row, col, 400, 400)
+        here = home.grown(reach).seen_from(window)
+        before, known = read(alone, alone.frame.window.grown(reach))
+    corners = [~both.frame.transform @ (askew @ c) for c in ((0, 0), (side, 0), (side, side), (0, side))]
+    cols, rows = np.meshgrid(np.arange(window.width) - reach + 0.5, np.arange(window.height) - reach + 0.5)
+    near = shapely.dwithin(shapely.Polygon(corners), shapely.points(cols, rows), 64 + 2 * reach)
+    there[home.seen_from(window).rows, home.seen_from(window).cols] = False
+    assert not (there & ~near).any()
+    far = ~near[here.rows, here.cols]
+    assert far.mean() > 0.3
+    assert_array_equal(valid[here.rows, here.cols][far], known[far])
+    assert_array_equal(pixels[:, here.rows, here.cols][:, far], before[:, far])
+
+
 def test_invalid_pixels_of_a_warped_sheet_spread_no_farther_than_the_pixels_they_touch(tmp_path: Path) -> None:
     first = write_scene(tmp_path / "first.tif", np.full((1, 60, 60), 100, dtype="uint8"))
     seen = np.ones((90, 90), dtype=bool)
@@ -175,6 +219,20 @@ def test_invalid_pixels_of_a_warped_sheet_spread_no_farther_than_the_pixels_they
     hole = ~valid & there
     hole[:, :68] = hole[:3] = hole[88:] = hole[:, -4:] = False  # the rim of the sheet is not whole either
     assert 29 * 29 <= hole.sum() <= 31 * 31
+
+
+def test_warped_sheets_far_from_a_window_cost_nothing_and_others_find_their_way_once(tmp_path: Path) -> None:
+    warp._transformer.cache_clear()
+    first = write_scene(tmp_path / "first.tif", noise(60, 60))
+    south = [Place(Affine(0.31, 0, 500_000, 0, -0.31, 6_649_960 - 18 * i), UTM.crs) for i in range(5)]
+    others = [write_scene(tmp_path / f"{i}.tif", noise(60, 60), place) for i, place in enumerate(south)]
+    with open_scene([first, *others]) as scene:
+        before = warp._transformer.cache_info()
+        scene.read(Window(10, 10, 16, 16))
+        assert warp._transformer.cache_info() == before
+        scene.read(scene.frame.window)
+        assert warp._transformer.cache_info().hits > before.hits
+    assert warp._transformer.cache_info().misses == 1
 
 
 @pytest.mark.parametrize(
@@ -194,20 +252,92 @@ def test_sheets_that_do_not_go_together_are_refused(tmp_path: Path, other: dict[
         pass
 
 
+def test_one_stretch_for_sheets_of_two_types_is_refused(tmp_path: Path) -> None:
+    sheets = [write_scene(tmp_path / f"{dtype}.tif", noise(20, 20, dtype=dtype)) for dtype in ("uint8", "uint16")]
+    with pytest.raises(SceneError, match=r"uint16\.tif has uint16 pixels, .* uint8; convert"):
+        open_scene(sheets, Reading(stretch=Stretch(0, 200, "uint8"))).__enter__()
+
+
+@pytest.mark.parametrize("angle", [0, 45], ids="{} degrees".format)
+def test_a_sheet_more_than_4_times_coarser_than_the_first_is_refused_by_name(tmp_path: Path, angle: float) -> None:
+    first = write_scene(tmp_path / "a.tif", noise(40, 40))
+
+    def coarser(times: float) -> Path:
+        axes = Affine.rotation(angle) @ Affine.scale(0.3 * times, -0.3 * times)
+        place = Place(Affine.translation(*(UTM.transform @ (0, 0))) @ axes, UTM.crs)
+        return write_scene(tmp_path / f"{times}.tif", noise(20, 20), place)
+
+    with open_scene([first, coarser(3.9)]) as scene:
+        assert scene.frame.height > 60
+    with pytest.raises(SceneError, match=r"4\.1\.tif has pixels more than 4 times coarser .*; name it first"):
+        open_scene([first, coarser(4.1)]).__enter__()
+
+
+@pytest.mark.parametrize("times", [2, 3], ids="{} times".format)
+def test_a_finer_sheet_is_averaged_over_each_pixel_and_no_farther(tmp_path: Path, times: int) -> None:
+    first = write_scene(tmp_path / "a.tif", noise(40, 40))
+    surface = noise(40, 40, seed=1)
+    finer = Place(UTM.cropped(0, 40).transform @ Affine.scale(1 / times), UTM.crs)
+    seen = np.ones((40 * times, 40 * times), dtype=bool)
+    seen[::times, :-times:times] = False  # less than half of a pixel
+    seen[:, -times:] = False
+    other = write_scene(tmp_path / "b.tif", surface.repeat(times, 1).repeat(times, 2), finer, mask=seen)
+    with open_scene([first, other]) as scene:
+        pixels, valid = read(scene, Window(0, 40, 40, 40))
+    assert valid[:, :-1].all()
+    assert not valid[:, -1].any()
+    assert_array_equal(pixels[:, :, :-1], surface[:, :, :-1])
+
+
 def test_sheets_without_georeference_are_refused(tmp_path: Path) -> None:
     sheets = [write_scene(tmp_path / f"{i}.tif", noise(20, 20), NOWHERE) for i in range(2)]
     with pytest.raises(SceneError, match="no georeference that would place it beside others; map it alone"):
         open_scene(sheets).__enter__()
 
 
-def test_more_sheets_than_may_be_open_at_once_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geounet.io.gdal._MOST_OPEN", 2)
+def open_files(folder: Path) -> int:
+    """How many files of a folder this process has open."""
+    links = Path("/proc/self/fd").iterdir()
+    return sum(os.path.realpath(link).startswith(str(folder)) for link in links)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not list a process's open files there")
+def test_no_more_files_are_open_at_once_than_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("geounet.io.gdal.Handles.__init__.__defaults__", (2,))
     sheets = [sheet(tmp_path / f"{i}.tif", w) for i, w in enumerate(QUARTERS)]
     whole = sheet(tmp_path / "whole.tif", Window(0, 0, 70, 90))
-    with open_scene(sheets) as many, open_scene(whole) as one:
-        for ours, theirs in zip(read(many), read(one), strict=True):
+    with open_scene(whole) as one:
+        expected = read(one)
+    with open_scene(sheets) as many:
+        for ours, theirs in zip(read(many), expected, strict=True):
             assert_array_equal(ours, theirs)
+        assert open_files(tmp_path) == 2
+    assert open_files(tmp_path) == 0
+
+
+@pytest.mark.parametrize(("miss", "is_resampled"), [(0.009, False), (0.012, True)], ids=["0.009 px", "0.012 px"])
+def test_a_sheet_within_a_hundredth_of_a_pixel_of_the_grid_is_used_as_it_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, miss: float, is_resampled: bool
+) -> None:
+    caplog.set_level("INFO")
+    first = write_scene(tmp_path / "a.tif", noise(40, 40))
+    place = Place(UTM.transform @ Affine.translation(40 + miss, 0), UTM.crs)
+    other = write_scene(tmp_path / "b.tif", noise(40, 40, seed=1), place)
+    with open_scene([first, other]) as scene:
+        pixels, _ = read(scene, Window(0, 40, 40, 40))
+    assert ("b.tif lies on another grid" in caplog.text) == is_resampled
+    assert np.array_equal(pixels, noise(40, 40, seed=1)) != is_resampled
+
+
+@pytest.mark.parametrize("dtype", ["uint32", "int32", "float64"])
+def test_large_numbers_keep_their_digits_when_they_are_warped(tmp_path: Path, dtype: str) -> None:
+    value = 2**30 + 1  # float32 has no room for the 1
+    first = write_scene(tmp_path / "a.tif", np.full((1, 40, 40), value, dtype))
+    other = write_scene(tmp_path / "b.tif", np.full((1, 40, 40), value, dtype), OTHERS["half a pixel off"])
+    with open_scene([first, other]) as scene:
+        pixels, valid = read(scene)
+    assert valid.sum() > 60 * 40
+    assert set(np.rint(pixels[:, valid]).ravel()) == {value}
 
 
 def test_a_small_picture_of_a_mosaic_shows_every_sheet_at_its_place(tmp_path: Path) -> None:
@@ -225,8 +355,6 @@ def area(folder: Path, window: Window) -> Path:
     corners = [UTM.transform @ corner for corner in (
         (window.col, window.row), (window.col + window.width, window.row),
         (window.col + window.width, window.row + window.height), (window.col, window.row + window.height))]  # fmt: skip
-    import shapely
-
     return write_polygons(folder / "aoi.gpkg", [shapely.Polygon(corners)], crs=UTM.crs)
 
 
@@ -256,11 +384,14 @@ def test_a_frame_is_of_the_first_sheet_and_its_pixels_are_measured_there(tmp_pat
 
 
 def test_bands_of_each_sheet_are_found_by_colour(tmp_path: Path) -> None:
-    from rasterio.enums import ColorInterp as C
-
     pixels = noise(20, 20)
     a = write_scene(tmp_path / "a.tif", pixels)
-    b = write_scene(tmp_path / "b.tif", pixels[::-1], UTM.cropped(0, 20), colours=[C.blue, C.green, C.red])
+    b = write_scene(
+        tmp_path / "b.tif",
+        pixels[::-1],
+        UTM.cropped(0, 20),
+        colours=[ColorInterp.blue, ColorInterp.green, ColorInterp.red],
+    )
     with open_scene([a, b], Reading(colours=("red", "green", "blue"))) as scene:
         read_, _ = read(scene)
     assert_array_equal(read_[:, :, :20], read_[:, :, 20:])

@@ -1,6 +1,8 @@
 """A file as a source of pixels: stretched values, and blocks that cannot be read."""
 
+from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -8,10 +10,12 @@ import rasterio
 from numpy.testing import assert_array_equal
 
 from geounet.block import Array
+from geounet.card import Architecture
 from geounet.errors import SettingsError, UnreadableError
 from geounet.grid import Window
 from geounet.io.scene import open_scene
-from geounet.io.source import Reading, Stretch
+from geounet.io.source import Reading, Stretch, stretch_for
+from tests.models import card_for
 from tests.scenes import noise, write_scene
 
 
@@ -21,6 +25,7 @@ from tests.scenes import noise, write_scene
         pytest.param(Stretch(0, 1000, "uint8"), [0, 500, 1000, 4000], [0, 128, 255, 255], id="16 bits to 8"),
         pytest.param(Stretch(100, 200, "uint16"), [99, 100, 150, 201], [0, 0, 32768, 65535], id="8 bits to 16"),
         pytest.param(Stretch(-1, 1, "float32"), [-2, 0, 1, np.nan], [0, 0.5, 1, 0], id="floats"),
+        pytest.param(Stretch(0, 1e-320, "uint8"), [0, 1, 1.7e308, np.inf], [0, 255, 255, 255], id="a tiny range"),
         pytest.param(Stretch(0, 255, "int16"), [0, 255], [-32768, 32767], id="to signed"),
     ],
 )
@@ -32,9 +37,34 @@ def test_a_stretch_brings_two_values_to_the_ends_of_a_type(
     assert stretched.tolist() == expected
 
 
-def test_a_stretch_without_extent_is_refused() -> None:
-    with pytest.raises(SettingsError, match="stretch 5,5 must give a smaller value, then a larger one"):
-        Stretch(5, 5, "uint8")
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(5, 5), (6, 5), (0, np.inf), (-np.inf, 0), (np.nan, 1), (0, np.nan), (-1.7e308, 1.7e308)],
+    ids="{}".format,
+)
+def test_a_stretch_without_an_extent_that_is_a_number_is_refused(low: float, high: float) -> None:
+    with pytest.raises(SettingsError, match=r"stretch \S+,\S+ must give a smaller number, then a larger one"):
+        Stretch(low, high, "uint8")
+
+
+@pytest.mark.parametrize(
+    ("mean", "takes"), [(0.0, True), (0.4, True), (1.0, True), (2000.0, False), (-0.1, False)], ids="{}".format
+)
+def test_a_model_of_floats_takes_a_stretch_where_it_was_trained_on_values_around_0_to_1(
+    mean: float, takes: bool
+) -> None:
+    card = card_for(Architecture(width=1, depth=1), dtype="float32", mean=mean)
+    if takes:
+        assert stretch_for(card, (0, 200)) == Stretch(0, 200, "float32")
+    else:
+        with pytest.raises(SettingsError, match=rf"values of 0 to 1, .* float32 with means of {mean:g}"):
+            stretch_for(card, (0, 200))
+
+
+def test_a_model_of_whole_numbers_takes_any_stretch() -> None:
+    card = card_for(Architecture(width=1, depth=1), dtype="uint16", mean=2000.0)
+    assert stretch_for(card, (0, 200)) == Stretch(0, 200, "uint16")
+    assert stretch_for(card, None) is None
 
 
 def test_nodata_is_looked_for_before_values_are_stretched(tmp_path: Path) -> None:
@@ -92,10 +122,48 @@ def test_a_block_that_cannot_be_read_has_no_data_where_that_is_wanted_and_nothin
         assert_array_equal(read.values[:, expected], pixels[:, expected])
 
 
-def test_a_small_picture_of_a_scene_with_a_bad_block_shows_the_rest(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unreadable", [None, lambda *_: None], ids=["elsewhere an error", "skipped"])
+def test_a_small_picture_of_a_scene_with_a_bad_block_shows_the_rest(
+    tmp_path: Path, unreadable: Callable[[str, Window], None] | None
+) -> None:
     with_bad_block(tmp_path / "a.tif", 1, 2)
-    with open_scene(tmp_path / "a.tif", Reading(unreadable=lambda *_: None)) as scene:
+    with open_scene(tmp_path / "a.tif", Reading(unreadable=unreadable)) as scene:
         _, valid = scene.thumbnail(40)
     assert valid.shape == (32, 40)
     assert (~valid).sum() == 8 * 8
     assert not valid[8:16, 16:24].any()
+
+
+def seconds(of: Callable[[], object]) -> float:
+    """What a call takes, the fastest of three times."""
+    times = []
+    for _ in range(3):
+        begun = perf_counter()
+        of()
+        times.append(perf_counter() - begun)
+    return min(times)
+
+
+@pytest.mark.parametrize("block", [256, None], ids=["tiles", "strips"])
+def test_a_small_picture_takes_no_longer_than_the_scene_and_shows_its_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int | None
+) -> None:
+    monkeypatch.setattr("geounet.io.gdal._CACHE", 1 << 16)  # less than a row of blocks, as of a wide scene
+    pixels = noise(512, 4096, bands=1)
+    path = write_scene(tmp_path / "a.tif", pixels, block=block, compress="deflate")
+    with open_scene(path) as scene:
+        picture, valid = scene.thumbnail(512)
+        assert seconds(lambda: scene.thumbnail(512)) < 3 * seconds(lambda: scene.read(scene.frame.window))
+    assert valid.all()
+    assert_array_equal(picture, pixels[:, 4::8, 4::8])
+
+
+def test_a_small_picture_is_made_of_overviews_that_are_fine_enough(tmp_path: Path) -> None:
+    path = write_scene(tmp_path / "a.tif", np.full((1, 512, 512), 200, dtype="uint8"), block=64)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.build_overviews([4])
+    with rasterio.open(path, "r+") as dataset:
+        dataset.write(np.full((1, 512, 512), 100, dtype="uint8"))  # the overview still holds 200
+    with open_scene(path) as scene:
+        assert set(np.unique(scene.thumbnail(128)[0])) == {200}
+        assert set(np.unique(scene.thumbnail(256)[0])) == {100}

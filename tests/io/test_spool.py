@@ -28,8 +28,6 @@ def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes a large scene otherwise: blocks of more than 32 px are costly, some 1000 px are decoded at once."""
     for name, value in (("_SIDE", 32), ("_SMALL", 0), ("_PIECE", 3000)):
         monkeypatch.setattr(f"geounet.io.spool.{name}", value)
-    for module in ("edges", "scene"):
-        monkeypatch.setattr(f"geounet.io.{module}.REACH", 12)
 
 
 def with_alpha(path: Path) -> Path:
@@ -154,13 +152,31 @@ def test_sheets_of_a_mosaic_have_each_their_own(tmp_path: Path, monkeypatch: pyt
     ]
     spool = Reading(spool=tmp_path / "spool", stretch=Stretch(0, 200, "uint8"))
     plain = Reading(stretch=Stretch(0, 200, "uint8"))
-    with open_scene(sheets, spool, resolution=0.3 * ratio) as scene:
+    with open_scene(sheets, spool, resolution=0.3 * ratio, reach=12) as scene:
         found, decoded = walk(scene), scene.decoded
-    with open_scene(sheets, plain, resolution=0.3 * ratio) as scene:
+    with open_scene(sheets, plain, resolution=0.3 * ratio, reach=12) as scene:
         for one, other_one in zip(found, walk(scene), strict=True):
             assert_array_equal(one, other_one)
         assert decoded < scene.decoded / 2
     assert decoded <= 1.4 * (90 * 70 + 80 * 50 + 60 * 50)
+
+
+def test_of_a_mosaic_no_more_is_kept_than_the_rows_that_a_row_of_parts_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geounet.io.warp._CHUNK", 32)
+    tilted = Place(UTM.cropped(0, 120).transform @ Affine.rotation(3) @ Affine.scale(0.99), UTM.crs)
+    sheets = [
+        write_scene(tmp_path / "a.tif", noise(900, 60)),
+        write_scene(tmp_path / "b.tif", noise(900, 60), UTM.cropped(0, 60)),
+        write_scene(tmp_path / "c.tif", noise(900, 60), tilted),
+    ]
+    most = 0
+    with open_scene(sheets, Reading(spool=tmp_path / "spool")) as scene:
+        for row in range(0, scene.frame.height, 16):
+            scene.read(Window(row, 0, 32, scene.frame.width))
+            most = max(most, sum(file.stat().st_size for file in (tmp_path / "spool").rglob("*.raw")))
+    assert 32 * 180 * 4 <= most <= 200 * 180 * 4  # three bands and where they are valid
 
 
 def test_a_scene_that_is_cheap_to_read_in_pieces_has_none(tmp_path: Path) -> None:
