@@ -171,8 +171,12 @@ def beside(source: Path | str, ending: str) -> Path:
     ('/maps/ortho_map', 'ortho_map')
     """
     path = Path(source)
-    is_remote = re.match(r"[a-z][a-z0-9]+:/|/vsi", str(source)) is not None
-    return Path(path.stem + ending) if is_remote else path.with_name(path.stem + ending)
+    return Path(path.stem + ending) if is_remote(source) else path.with_name(path.stem + ending)
+
+
+def is_remote(source: Path | str) -> bool:
+    """Whether a name is a URL, or a file in one of GDAL's virtual file systems."""
+    return re.match(r"[a-z][a-z0-9]+:/|/vsi", str(source)) is not None
 
 
 def identity(path: Path | str) -> dict[str, object]:

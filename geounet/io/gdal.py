@@ -32,7 +32,13 @@ def gdal() -> Iterator[None]:
     """GDAL with a small block cache, all threads for (de)compression, and no habit of listing folders."""
     # what an open scene looks for beside its sources, while another thread reads it, is not to be missed
     listing = {} if hasenv() else {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
-    settings = rasterio.Env(GDAL_CACHEMAX=_CACHE, GDAL_NUM_THREADS="ALL_CPUS", GDAL_TIFF_INTERNAL_MASK=True, **listing)
+    settings = rasterio.Env(
+        GDAL_CACHEMAX=_CACHE,
+        GDAL_NUM_THREADS="ALL_CPUS",
+        GDAL_TIFF_INTERNAL_MASK=True,
+        VRT_NUM_THREADS="1",  # of a virtual raster read by several threads GDAL 3.10 loses errors, and gives zeros
+        **listing,
+    )
     with settings:
         yield
 
@@ -57,6 +63,8 @@ def _open(path: str | Path, refused: type[GeoUNetError], what: str) -> rasterio.
     try:
         return rasterio.open(_restored(path))
     except (RasterioError, OSError, TypeError, ValueError) as error:
+        if Path(path).is_dir():
+            raise refused(f"{path} is a folder; give the files in it, as in {path}/*.tif") from error
         raise refused(f"{path} cannot be opened as a {what} ({reason(error)}); check the path and the file") from error
 
 

@@ -16,6 +16,7 @@ from geounet.io.warp import Warped
 
 log = logging.getLogger(__name__)
 
+_WIDE, _EMPTY = 1 << 30, 0.001  # pixels of a mosaic, and the share of them below which a sheet must be misplaced
 _APART = 0.01  # pixels by which sheets of one grid may miss it
 
 
@@ -42,6 +43,11 @@ class Mosaic:
             _check_alike(sheet, first)
         placed = [_placed(sheet, first.frame) for sheet in sheets]
         whole = hull([p.place for p in placed])
+        _check_together(placed, whole)
+        resampled = [p.source.paths[0] for p in placed if isinstance(p.source, Warped)]
+        if resampled:
+            log.info("resampled to the grid of the first sheet: %d of %d sheets (%s%s)", len(resampled), len(sheets),
+                     resampled[0], ", ..." if len(resampled) > 1 else "")  # fmt: skip
         self._sheets = [_Placed(p.source, p.place.seen_from(whole)) for p in placed]
         self.frame = first.frame.crop(whole)
         self.reference = first.frame
@@ -130,6 +136,20 @@ def _check_alike(sheet: Source, first: Source) -> None:
         raise SceneError(f"{lost} has no georeference that would place it beside others; map it alone")
 
 
+def _check_together(placed: Sequence[_Placed], whole: Window) -> None:
+    """Nothing, or a SceneError where next to nothing of the ground between the sheets is covered."""
+    share = sum(p.place.area for p in placed) / whole.area
+    if whole.area < _WIDE or share > _EMPTY:
+        return
+    rows, cols = (np.array([getattr(p.place, name) for p in placed]) for name in ("row", "col"))
+    apart = np.maximum(abs(rows - np.median(rows)), abs(cols - np.median(cols)))
+    farthest = placed[int(apart.argmax())].source.paths[0]
+    raise SceneError(
+        f"the sheets cover {share:.2%} of the ground between them, {farthest} lies farthest from the others; "
+        "if it is where it should be, map it apart"
+    )
+
+
 def _has_place(frame: Frame) -> bool:
     return frame.crs is not None or abs(frame.transform.c) + abs(frame.transform.f) > 0
 
@@ -146,6 +166,5 @@ def _placed(sheet: Source, grid: Frame) -> _Placed:
             return _Placed(sheet, Window(row, col, *sheet.frame.shape))
     if grid.crs is None:
         raise SceneError(f"{sheet.paths[0]} lies on another pixel grid than the first sheet; give both a CRS")
-    log.info("%s lies on another grid than the first sheet: it is resampled to it", sheet.paths[0])
     warped = Warped(sheet, grid)
     return _Placed(warped, warped.place)

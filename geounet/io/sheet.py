@@ -1,6 +1,7 @@
 """Sheet: one raster file as a source of pixels."""
 
 import logging
+from pathlib import Path
 
 import numpy as np
 import rasterio
@@ -12,12 +13,12 @@ from rasterio.windows import Window as RasterioWindow
 
 from geounet.block import Array
 from geounet.errors import SceneError, UnreadableError
-from geounet.files import identity
+from geounet.files import identity, is_remote
 from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.io.bands import Bands, choose_bands
 from geounet.io.gdal import Handles, reason
-from geounet.io.source import Decoded, Nodata, Reading, pieces, touched
+from geounet.io.source import Decoded, Nodata, Reading, blocks_of, pieces, touched
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,9 @@ class Sheet:
         dtypes = {dataset.dtypes[number - 1] for number in self.bands.numbers}
         if len(dtypes) > 1 or not dtypes <= set(DTYPES):
             raise SceneError(f"{path} has bands of type {', '.join(sorted(dtypes))}; give one type of {DTYPES}")
+        lost = [file for file in dataset.files if not (is_remote(file) or Path(file).exists())]
+        if lost:
+            raise SceneError(f"{path} is made of {lost[0]}, which is not there; put it there, or make the raster again")
         flags = dataset.mask_flag_enums[self.bands.numbers[0] - 1]
         self.path = path
         self.frame = frame_of(dataset)
@@ -98,11 +102,23 @@ class Sheet:
         except _UNREAD as error:
             self._handles.drop(self.path)
             if self._unreadable is None:
+                where = self._first_unreadable(window)
                 raise UnreadableError(
-                    f"{self.path} cannot be read at row {window.row}, column {window.col} ({reason(error)}); "
+                    f"{self.path} cannot be read at row {where.row}, column {where.col} ({reason(error)}); "
                     "the file may be truncated: copy it again"
                 ) from error
             return self._pieced(window, window.shape, 1)
+
+    def _first_unreadable(self, window: Window) -> Window:
+        """The first block of a window that cannot be read; all of the window where each block can for itself."""
+        for block in blocks_of(window, self.block_shape):
+            inside = block.within(window)
+            try:
+                self._decoded(inside, inside.shape)
+            except _UNREAD:
+                self._handles.drop(self.path)
+                return inside
+        return window
 
     def _small(self, window: Window, shape: tuple[int, int]) -> Decoded:
         """A small picture of a window; what cannot be read is missing in it."""

@@ -221,6 +221,18 @@ def test_invalid_pixels_of_a_warped_sheet_spread_no_farther_than_the_pixels_they
     assert 29 * 29 <= hole.sum() <= 31 * 31
 
 
+def test_a_sheet_on_the_other_side_of_the_world_is_told(tmp_path: Path) -> None:
+    here = [write_scene(tmp_path / f"{i}.tif", noise(60, 60), UTM.cropped(0, 60 * i)) for i in range(3)]
+    lost = write_scene(tmp_path / "lost.tif", noise(60, 60), UTM.cropped(-900_000, 400_000))
+    with (
+        pytest.raises(
+            SceneError, match=r"the sheets cover 0\.00% of the ground .*lost\.tif lies farthest .* map it apart"
+        ),
+        open_scene([lost, *here]),
+    ):
+        pass
+
+
 def test_warped_sheets_far_from_a_window_cost_nothing_and_others_find_their_way_once(tmp_path: Path) -> None:
     warp._transformer.cache_clear()
     first = write_scene(tmp_path / "first.tif", noise(60, 60))

@@ -96,7 +96,7 @@ def test_a_block_that_cannot_be_read_is_an_error_that_says_what_to_do(tmp_path: 
     with_bad_block(tmp_path / "a.tif", 1, 2)
     with (
         open_scene(tmp_path / "a.tif") as scene,
-        pytest.raises(UnreadableError, match=r"a\.tif cannot be read at row 0, column 0 .* copy it again"),
+        pytest.raises(UnreadableError, match=r"a\.tif cannot be read at row 16, column 32 .* copy it again"),
     ):
         scene.read(scene.frame.window)
 
@@ -167,3 +167,37 @@ def test_a_small_picture_is_made_of_overviews_that_are_fine_enough(tmp_path: Pat
     with open_scene(path) as scene:
         assert set(np.unique(scene.thumbnail(128)[0])) == {200}
         assert set(np.unique(scene.thumbnail(256)[0])) == {100}
+
+
+def virtual(path: Path, sources: list[Path], width: int) -> Path:
+    """A virtual raster of rasters side by side, each of `width` columns."""
+    boxes = [f'<{{}}Rect xOff="{x}" yOff="0" xSize="{width}" ySize="64"/>' for x in (0, *range(0, 9 * width, width))]
+    bands = [
+        f'<VRTRasterBand dataType="Byte" band="{band}">'
+        + "".join(
+            f'<SimpleSource><SourceFilename relativeToVRT="1">{source.name}</SourceFilename><SourceBand>{band}'
+            f"</SourceBand>{boxes[0].format('Src')}{boxes[1 + number].format('Dst')}</SimpleSource>"
+            for number, source in enumerate(sources)
+        )
+        + "</VRTRasterBand>"
+        for band in (1, 2, 3)
+    ]
+    size = f'rasterXSize="{width * len(sources)}" rasterYSize="64"'
+    path.write_text(f"<VRTDataset {size}>{''.join(bands)}</VRTDataset>", encoding="utf-8")
+    return path
+
+
+def test_a_virtual_raster_whose_source_is_gone_is_refused(tmp_path: Path) -> None:
+    sources = [write_scene(tmp_path / f"{i}.tif", noise(64, 80), block=16) for i in range(2)]
+    path = virtual(tmp_path / "m.vrt", sources, 80)
+    sources[1].unlink()
+    with pytest.raises(SceneError, match=r"m\.vrt is made of .*1\.tif, which is not there"), open_scene(path):
+        pass
+
+
+def test_a_bad_block_in_a_source_of_a_virtual_raster_is_not_taken_for_black_ground(tmp_path: Path) -> None:
+    good = write_scene(tmp_path / "0.tif", noise(64, 80), block=16, compress="deflate")
+    with_bad_block(tmp_path / "1.tif", 1, 2)
+    path = virtual(tmp_path / "m.vrt", [good, tmp_path / "1.tif"], 80)
+    with open_scene(path) as scene, pytest.raises(UnreadableError, match=r"m\.vrt cannot be read"):
+        scene.read(scene.frame.window)
