@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 
 from geounet.block import Array
 from geounet.card import Architecture
-from geounet.errors import SettingsError, UnreadableError
+from geounet.errors import SceneError, SettingsError, UnreadableError
 from geounet.grid import Window
 from geounet.io.scene import open_scene
 from geounet.io.source import Reading, Stretch, stretch_for
