@@ -98,7 +98,7 @@ def truncated(folder: Path) -> Path:
 SCENES = [
     pytest.param(not_a_raster, "notes.tif cannot be opened as a scene", id="not a raster"),
     pytest.param(lambda folder: folder / "none.tif", "none.tif cannot be opened as a scene", id="not there"),
-    pytest.param(lambda folder: folder, "cannot be opened as a scene", id="a folder"),
+    pytest.param(lambda folder: folder, "is a folder; give the files in it", id="a folder"),
     pytest.param(truncated, "cut.tif cannot be read at row .* copy it again", id="truncated"),
 ]
 
@@ -272,14 +272,16 @@ def test_labels_in_the_wrong_crs_are_refused(refused: Callable[..., str], tmp_pa
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        pytest.param(lambda f: write_polygons(f / "l.gpkg", []), "holds no features; labels need", id="empty"),
+        pytest.param(
+            lambda f: write_polygons(f / "l.gpkg", []), "holds no features; give at least one polygon", id="empty"
+        ),
         pytest.param(lambda f: f / "l.gpkg", "l.gpkg does not exist", id="not there"),
         pytest.param(not_a_raster, "is no vector file that GDAL can read", id="no vectors"),
         pytest.param(
             lambda f: write_polygons(f / "l.gpkg", [shapely.box(0, 0, 9, 9)], NOWHERE), "has a CRS and", id="no crs"
         ),
         pytest.param(
-            lambda f: write_polygons(f / "l.gpkg", [box(UTM, 9, 9, 5, 5).centroid]), "miss the scene", id="points"
+            lambda f: write_polygons(f / "l.gpkg", [box(UTM, 9, 9, 5, 5).centroid]), "holds no polygon", id="points"
         ),
     ],
 )

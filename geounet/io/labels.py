@@ -130,7 +130,7 @@ def _near(path: Path, frame: Frame, what: str, *, may_miss: bool = False) -> geo
     """Features of a file near the frame, in the frame's CRS."""
     info = _info(path)
     if not info.features:
-        raise LabelError(f"{path} holds no features; {what} takes at least one polygon")
+        raise LabelError(f"{path} holds no features; give at least one polygon")
     if (info.crs is None) != (frame.crs is None):
         has, lacks = ("the scene", path.name) if info.crs is None else (path.name, "the scene")
         raise LabelError(f"{has} has a CRS and {lacks} has none: they cannot be laid over each other; assign one")
