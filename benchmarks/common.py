@@ -140,19 +140,19 @@ def map_scene(scene: Path, segmenter: TorchSegmenter, out: Path, *, vectors: boo
         grid = WindowGrid(*frame.shape, 1536, card.halo, card.alignment, *frame.phase(card.alignment))
         parts = Parts(out / "parts", frame, 1 + len(layers))
         predicted = predict_parts(opened, segmenter, grid, parts, clock=clock)
+        whole = parts.checked()
 
-    whole = parts.checked()
+        def assemble(name: str, layers: list[Layer], kind: Kind) -> None:
+            with clock.stage("assemble"):
+                whole.assemble(out / name, layers, tags={}, options=CogOptions(kind))
 
-    def assemble(name: str, layers: list[Layer], kind: Kind) -> None:
-        with clock.stage("assemble"):
-            whole.assemble(out / name, layers, tags={}, options=CogOptions(kind))
+        def outline() -> None:
+            assemble(probability.name, layers, "average")
+            if vectors:
+                with clock.stage("vectorize"):
+                    vectorize(probability, out=out / "footprints.gpkg", overwrite=True)
 
-    def outline() -> None:
-        assemble(probability.name, layers, "average")
-        if vectors:
-            with clock.stage("vectorize"):
-                vectorize(probability, out=out / "footprints.gpkg", overwrite=True)
-
-    together(outline, lambda: assemble("classes.tif", [Layer(1, "class")], "mode"))
+        # while the scene is open, as in `infer`: GDAL's settings belong to whoever opened something first
+        together(outline, lambda: assemble("classes.tif", [Layer(1, "class")], "mode"))
     seconds = clock.seconds("read", "write", "assemble", "vectorize") | {"forward": segmenter.network_seconds - before}
     return Mapped(seconds, grid, predicted)

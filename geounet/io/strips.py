@@ -75,10 +75,12 @@ class Strips:
 
     @property
     def _rows(self) -> int:
-        """Rows of a strip: whole blocks of the file, so that none is decoded twice."""
-        block = int(self._dataset.block_shapes[0][0])
-        row_bytes = self.frame.width * np.dtype(self._dataset.dtypes[0]).itemsize
-        return max(1, int(_STRIP_BYTES // row_bytes) // block) * block
+        """Rows of a strip: whole blocks of the file, or an equal share of one where the raster is very wide.
+
+        Rows of a block that are read later come from what GDAL keeps, as long as a row of blocks has room there.
+        """
+        block, most = int(self._dataset.block_shapes[0][0]), max(1, _STRIP_BYTES // self.frame.width)
+        return most // block * block if most >= block else -(-block // -(-block // most))
 
     def _levels(self, window: Window, band: int) -> NDArray[np.uint8]:
         asked = RasterioWindow(window.col, window.row, window.width, window.height)
