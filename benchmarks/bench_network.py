@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import Bright, best_seconds, card_of, segmenter_of, told
+from common import Bright, best_seconds, segmenter_of, told
 
 from geounet.assemble import cut
 from geounet.block import Block, Piece
@@ -18,12 +18,11 @@ from geounet.card import Architecture, ModelCard
 from geounet.grid import Window, WindowGrid
 from geounet.io.scene import open_scene
 from geounet.io.source import Reading
-from geounet.nn.device import chosen_runtime, keep_freed_memory
 from geounet.nn.segmenter import TorchSegmenter, load_segmenter
 from geounet.nn.unet import UNet, initialised
 
 SIDE = 1024
-WIDTHS = (16, 64)
+WIDTHS = (64, 16)
 
 
 def main() -> None:
@@ -40,11 +39,10 @@ def main() -> None:
 def tell_speed() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (3, SIDE, SIDE), dtype="uint8")
     networks = {width: initialised(Architecture(width=width), 0).eval() for width in WIDTHS}
-    # all of PyTorch's own first: the segmenter changes how this process keeps memory
+    # all of PyTorch's own first: the segmenter of a small network changes how this process keeps memory
     theirs = {width: best_seconds(partial(plain, network, pixels), runs=2) for width, network in networks.items()}
-    keep_freed_memory()
     for width, network in networks.items():
-        segmenter = TorchSegmenter(network, card_of(network.architecture), chosen_runtime())
+        segmenter = segmenter_of(network, network.architecture)
         for wanted, margin in (("whole window", 0), ("core alone", segmenter.card.halo)):
             piece = window_with_core(pixels, margin)
             ours = best_seconds(partial(answered, segmenter, piece))

@@ -24,7 +24,7 @@ from geounet.jobs.predict import Predicted, predict_parts
 from geounet.jobs.vectorize import vectorize
 from geounet.legend import Legend
 from geounet.nn.device import chosen_runtime
-from geounet.nn.segmenter import TorchSegmenter
+from geounet.nn.segmenter import TorchSegmenter, keep_memory_for
 from geounet.nn.unet import UNet, alignment, halo, initialised, trimmed
 
 _TOWN = 2048  # pixels of the side of a town that is repeated over a scene
@@ -116,8 +116,10 @@ class Laborious(UNet):
 
 
 def segmenter_of(network: torch.nn.Module, architecture: Architecture) -> TorchSegmenter:
-    """With a U-Net's halo, in the best precision."""
-    return TorchSegmenter(network, card_of(architecture), chosen_runtime())
+    """With a U-Net's halo, in the best precision, as `load_segmenter` sets it up."""
+    runtime = chosen_runtime()
+    keep_memory_for(architecture, runtime, 1536)
+    return TorchSegmenter(network, card_of(architecture), runtime)
 
 
 @dataclass(frozen=True)

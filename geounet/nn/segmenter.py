@@ -17,7 +17,7 @@ from geounet.card import Architecture, ModelCard
 from geounet.errors import SettingsError
 from geounet.grid import Window
 from geounet.nn.answer import averaged, strips
-from geounet.nn.batch import windows_that_fit
+from geounet.nn.batch import forward_bytes, windows_that_fit
 from geounet.nn.device import (
     Runtime,
     chosen_runtime,
@@ -35,6 +35,7 @@ from geounet.rule import cut_level
 
 Views = Sequence[Tensor]  # logits (B, K, H, W) of each view of a window
 
+_KEPT = 1 << 30  # bytes: with more, half a gigabyte more would be held for a tenth of the time
 _ROOM = "use a smaller --window or --batch-size"
 
 
@@ -246,11 +247,17 @@ def load_segmenter(
         SettingsError: a setting out of its range.
     """
     runtime = chosen_runtime(device, precision)
-    keep_freed_memory()
     network, card = load_model(path)
+    keep_memory_for(card.architecture, runtime, largest_window)
     if batch_size is None:
         batch_size = _batch_size(runtime, card.architecture, largest_window)
     return TorchSegmenter(network, card, runtime, batch_size=batch_size, threshold=threshold, tta=tta, threads=threads)
+
+
+def keep_memory_for(architecture: Architecture, runtime: Runtime, window: int) -> None:
+    """Have what a window takes kept for the next one, unless it is so much that a laptop would miss it."""
+    if forward_bytes(architecture, runtime.dtype.itemsize) * window**2 < _KEPT:
+        keep_freed_memory()
 
 
 def _batch_size(runtime: Runtime, architecture: Architecture, window: int) -> int:
