@@ -1,10 +1,22 @@
 """Fixtures that several tests share."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.scenes import UTM, noise, three_buildings, write_polygons, write_scene
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before() -> Iterator[None]:
+    """A test that has PyTorch compute in many threads does not leave them to the next."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else 1
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
