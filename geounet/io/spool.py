@@ -17,7 +17,7 @@ from geounet.block import Array
 from geounet.files import translated
 from geounet.frame import Frame
 from geounet.grid import Window
-from geounet.io.bands import Bands
+from geounet.io.derived import Derived
 from geounet.io.source import Decoded, Source, blocks_of, piece_shape
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ _SMALL = 32 << 20  # bytes: a smaller file is decoded again in no time
 _PIECE = 16 << 20  # bytes that are decoded at once, if a block is no larger
 
 
-class Spooled:
+class Spooled(Derived):
     """A source whose pixels are decoded once as long as they are asked for from top to bottom.
 
     See `geounet.io.source.Source`. A small picture of it is not made of what is kept.
@@ -37,7 +37,7 @@ class Spooled:
     """
 
     def __init__(self, source: Source, folder: Path):
-        self._source = source
+        super().__init__(source)
         self._folder = folder
         self._piece = piece_shape(source.block_shape, _PIECE // _pixel_bytes(source))
         self._kept: dict[Window, Path] = {}
@@ -56,30 +56,6 @@ class Spooled:
     def extents(self) -> list[Window]:
         return list(self._source.extents)
 
-    @property
-    def bands(self) -> Bands:
-        return self._source.bands
-
-    @property
-    def dtype(self) -> np.dtype[np.generic]:
-        return self._source.dtype
-
-    @property
-    def stored_dtype(self) -> np.dtype[np.generic]:
-        return self._source.stored_dtype
-
-    @property
-    def decoded(self) -> int:
-        return self._source.decoded
-
-    @property
-    def paths(self) -> list[str]:
-        return list(self._source.paths)
-
-    @property
-    def identity(self) -> list[dict[str, object]]:
-        return self._source.identity
-
     def decode(self, window: Window, shape: tuple[int, int] | None = None) -> Decoded:
         """Pixels of a window and where they are valid.
 
@@ -89,16 +65,8 @@ class Spooled:
         """
         if shape is not None:
             return self._source.decode(window, shape)
-        pixels: Array = np.zeros((len(self.bands.numbers), *window.shape), dtype=self.dtype)
-        valid = np.zeros(window.shape, dtype=bool)
-        for block in blocks_of(window, self._piece):
-            piece = block.within(self.frame.window)
-            inside = piece.within(window)
-            seen, into = inside.seen_from(piece), inside.seen_from(window)
-            values, known = self._read(piece)
-            pixels[:, into.rows, into.cols] = values[:, seen.rows, seen.cols]
-            valid[into.rows, into.cols] = known[seen.rows, seen.cols]
-        return pixels, valid
+        pieces = (block.within(self.frame.window) for block in blocks_of(window, self._piece))
+        return self._joined(window, pieces, self._read)
 
     def forget(self, row: int) -> None:
         for piece in [piece for piece in self._kept if piece.row + piece.height <= row]:

@@ -18,7 +18,7 @@ from geounet.block import Array
 from geounet.errors import SceneError
 from geounet.frame import Frame
 from geounet.grid import Window, hull
-from geounet.io.bands import Bands
+from geounet.io.derived import Derived
 from geounet.io.source import Decoded, Source, ends_of
 from geounet.working import COARSEST, SAME
 
@@ -29,7 +29,7 @@ _LATTICE = 17  # points along a side that tell where it lies in another CRS
 _ANCHOR = 4096  # parts of a pixel to which the place of the grid is rounded, so that its last digits do not matter
 
 
-class Warped:
+class Warped(Derived):
     """A source seen on the grid of a frame; see `geounet.io.source.Source`.
 
     Averaged where its pixels are finer by more than 10 %, else bilinear; valid where at least half of the pixel is.
@@ -41,7 +41,7 @@ class Warped:
     """
 
     def __init__(self, source: Source, grid: Frame):
-        self._source = source
+        super().__init__(source)
         self._grid = grid
         footprint = _footprint(source, grid)
         self.place = _around(footprint)
@@ -61,30 +61,6 @@ class Warped:
     def reference(self) -> Frame:
         return self.frame
 
-    @property
-    def bands(self) -> Bands:
-        return self._source.bands
-
-    @property
-    def dtype(self) -> np.dtype[np.generic]:
-        return self._source.dtype
-
-    @property
-    def stored_dtype(self) -> np.dtype[np.generic]:
-        return self._source.stored_dtype
-
-    @property
-    def decoded(self) -> int:
-        return self._source.decoded
-
-    @property
-    def paths(self) -> list[str]:
-        return list(self._source.paths)
-
-    @property
-    def identity(self) -> list[dict[str, object]]:
-        return self._source.identity
-
     def decode(self, window: Window, shape: tuple[int, int] | None = None) -> Decoded:
         """Pixels of a window in the frame and where they are valid.
 
@@ -96,15 +72,7 @@ class Warped:
             down, across = window.height / shape[0], window.width / shape[1]
             small = Frame(*shape, self._transform(placed) @ Affine.scale(across, down), self._grid.crs)
             return self._warped(small, step=max(1, math.floor(min(down, across) * self._ratio)))
-        pixels: Array = np.zeros((len(self.bands.numbers), *window.shape), dtype=self.dtype)
-        valid = np.zeros(window.shape, dtype=bool)
-        for chunk in self._chunks(placed):
-            inside = chunk.within(placed)
-            seen, into = inside.seen_from(chunk), inside.seen_from(placed)
-            values, known = self._warped(Frame(*chunk.shape, self._transform(chunk), self._grid.crs))
-            pixels[:, into.rows, into.cols] = values[:, seen.rows, seen.cols]
-            valid[into.rows, into.cols] = known[seen.rows, seen.cols]
-        return pixels, valid
+        return self._joined(placed, self._chunks(placed), self._chunk)
 
     def forget(self, row: int) -> None:
         top = row - self.block_shape[0]  # the chunk that the row lies in may begin there
@@ -127,6 +95,9 @@ class Warped:
         for row in range(window.row + top, window.row + window.height, side):
             for col in range(window.col + left, window.col + window.width, side):
                 yield Window(row, col, side, side)
+
+    def _chunk(self, chunk: Window) -> Decoded:
+        return self._warped(Frame(*chunk.shape, self._transform(chunk), self._grid.crs))
 
     def _transform(self, window: Window) -> Affine:
         """Of a window of the grid, the same however the grid's own first pixel was written."""
