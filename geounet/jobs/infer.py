@@ -19,7 +19,7 @@ from geounet.jobs.map_job import Asked, MapJob, Vectors, mapped
 from geounet.jobs.outputs import PARTS, SPOOL
 from geounet.jobs.pipeline import Clock
 from geounet.jobs.unreadable import Unreadable
-from geounet.nn.model_file import load_model, model_hash
+from geounet.nn.model_file import model_hash, read_card
 from geounet.nn.segmenter import TorchSegmenter, load_segmenter
 from geounet.nn.views import Tta
 from geounet.track import Track, untracked
@@ -165,7 +165,7 @@ def infer(
         "nodata": str(nodata),  # NaN is not equal to itself
         "no_resample": no_resample,
     }
-    card = load_model(model)[1]
+    card = read_card(model)
     unreadable, spool = Unreadable(folder / PARTS).add if skip_unreadable else None, folder / PARTS / SPOOL
     reading = Reading(bands, card.colours, nodata, stretch_for(card, stretch), unreadable, spool)
     resolution = None if no_resample else card.ground_resolution

@@ -1,6 +1,8 @@
 """model.safetensors: weights, with the model card in the header. Never unpickled."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -65,7 +67,26 @@ def load_model(path: Path) -> tuple[UNet, ModelCard]:
         ModelError: no model at `path`, or one that is damaged or of another kind.
     """
     file = model_path(path)
-    weights, text = _read(file)
+    with _readable(file), safe_open(file, framework="pt", device="cpu") as opened:
+        weights = {name: _kept(opened.get_tensor(name)) for name in opened.keys()}  # noqa: SIM118
+    card = read_card(file)
+    with torch.device("meta"):
+        network = UNet(card.architecture)
+    _check_fits(file, weights, network.state_dict())
+    _check_finite(file, weights)
+    network.load_state_dict(weights, assign=True)
+    return network.eval(), card
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card of a model, from the header of its file.
+
+    Raises:
+        ModelError: no model at `path`, or one of another kind.
+    """
+    file = model_path(path)
+    with _readable(file), safe_open(file, framework="pt", device="cpu") as opened:
+        text = (opened.metadata() or {}).get(KEY)
     if text is None:
         raise ModelError(f"{file} carries no geounet model card; give a model that `geounet train` wrote")
     try:
@@ -75,19 +96,13 @@ def load_model(path: Path) -> tuple[UNet, ModelCard]:
     expected = halo(card.architecture), alignment(card.architecture)
     if (card.halo, card.alignment) != expected:
         raise ModelError(f"{file} claims halo {card.halo} and alignment {card.alignment}; its network needs {expected}")
-    with torch.device("meta"):
-        network = UNet(card.architecture)
-    _check_fits(file, weights, network.state_dict())
-    _check_finite(file, weights)
-    network.load_state_dict(weights, assign=True)
-    return network.eval(), card
+    return card
 
 
-def _read(file: Path) -> tuple[dict[str, Tensor], str | None]:
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
     try:
-        with safe_open(file, framework="pt", device="cpu") as opened:
-            metadata = opened.metadata() or {}
-            return {name: _kept(opened.get_tensor(name)) for name in opened.keys()}, metadata.get(KEY)  # noqa: SIM118
+        yield
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelError(f"{file} is no safetensors file ({error}); give a model that `geounet train` wrote") from error
 
