@@ -28,6 +28,7 @@ _TOLERANCE = 1.0  # pixels that the first corners leave out
 _STEP = 1.5  # pixels; smaller steps in a wall are the raster's, not the building's
 _CHAMFER = 4.0  # pixels; a shorter slanting wall between two square ones is a rounded corner
 _ROUNDS = 6
+_HOLD = 1e-9  # of a wall: how much a junction clings to its old place, which decides where walls are parallel
 _MEET = 0.2  # sine of the angle from which two walls meet in one corner
 
 
@@ -234,6 +235,6 @@ def _junctions(partition: Partition, lines: Lines, meeting: tuple[Integers, Inte
         totals(junction, values, len(spot))
         for values in (normal_x**2, normal_x * normal_y, normal_y**2, normal_x * away, normal_y * away)
     )
-    xx, yy = xx + 1e-3, yy + 1e-3
+    xx, yy = xx + _HOLD, yy + _HOLD
     determinant = xx * yy - xy**2
     return (spot[:, 0] + (yy * bx - xy * by) / determinant) + 1j * (spot[:, 1] + (xx * by - xy * bx) / determinant)
