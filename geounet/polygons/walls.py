@@ -203,3 +203,9 @@ def refined(frames: Complex, sides: Sides, walls: Walls, found: Directions) -> C
     frame = np.where(common, found.frame, len(frames))[walls.of]
     sums = [totals(frame, values, len(frames) + 1)[:-1] for values in (spread, twist)]
     return frames * np.exp(0.5j * np.arctan2(2 * sums[1], np.maximum(sums[0], 1e-300)))
+
+
+def gap(lines: Lines, one: Integers, other: Integers) -> Floats:
+    """Distance of walls from parallel ones."""
+    same = np.sign((lines.along[one] * lines.along[other].conj()).real)
+    return np.abs(lines.offset[one] - same * lines.offset[other])
