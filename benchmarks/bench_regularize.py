@@ -112,12 +112,12 @@ def main() -> None:
     found, frame = traced(probability)
     pixel = frame.ground_resolution
     assert pixel is not None
-    raw = tidied(found, frame, Tidying(0, 0, 0)).geometry
+    raw = tidied(found, frame, Tidying(0, simplify=0)).geometry
     print(f"{len(raw)} footprints of town_test at {pixel:.2f} m")
     for name, tidying in {
-        "as traced": Tidying(0, 0, 0),
-        "simplified": Tidying(0, 0),
-        "regularized": Tidying(0, 0, regularize=True),
+        "as traced": Tidying(0, simplify=0),
+        "simplified": Tidying(0),
+        "regularized": Tidying(0, regularize=True),
     }.items():
         judged(name, partial(outlined, found, frame, tidying))
     if find_spec(RIVAL) is None:

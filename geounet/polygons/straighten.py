@@ -23,8 +23,8 @@ from geounet.polygons.walls import (
 )
 
 _TOLERANCE = 1.0  # pixels that the first corners leave out
-_STEP = 1.5  # pixels; smaller steps in a wall are the raster's, not the building's
-_CHAMFER = 4.0  # pixels; a shorter slanting wall between two square ones is a rounded corner
+_STEP = 2.5  # pixels; smaller steps in a wall are the raster's, not the building's
+_CHAMFER = 5.0  # pixels; a shorter slanting wall between two square ones is a rounded corner
 _ROUNDS = 6
 _ASKEW = np.radians(10.0)  # between a polygon's direction and its cluster's, from which it keeps its own
 
@@ -73,9 +73,9 @@ def _bodies(partition: Partition, walls: Walls, chord: Complex) -> Integers:
     arc, polygon = partition.use_arc, partition.ring_polygon[partition.use_ring]
     count = np.bincount(walls.arc, minlength=len(by_arc))
     wall = spans((np.cumsum(count) - count)[arc], count[arc])
-    length = np.abs(chord)
-    own = common_direction(chord[wall], length[wall], np.repeat(polygon, count[arc]), len(cluster))
-    common = common_direction(chord, length, by_arc[walls.arc], len(cluster))[cluster]
+    weight = np.abs(chord) ** 2
+    own = common_direction(chord[wall], weight[wall], np.repeat(polygon, count[arc]), len(cluster))
+    common = common_direction(chord, weight, by_arc[walls.arc], len(cluster))[cluster]
     askew = np.abs(np.angle((own * common.conj()) ** 4)) > 4 * _ASKEW
     body = np.where(askew, len(cluster) + np.arange(len(cluster)), cluster)
     order = np.lexsort((size[polygon], arc))
