@@ -7,10 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geounet.legend import NODATA
+from geounet.polygons.runs import Areas, Integers, Levels
 
-Levels = NDArray[np.uint8]
-Areas = NDArray[np.uint8] | NDArray[np.bool_]
-Integers = NDArray[np.int64]
 Fractions = NDArray[np.float64]
 
 

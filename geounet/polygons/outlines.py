@@ -8,7 +8,8 @@ import numpy as np
 from geounet.block import Block
 from geounet.footprints import Flag, Footprints
 from geounet.frame import Frame
-from geounet.polygons.field import Classes, Level, Levels
+from geounet.polygons.field import Classes, Level
+from geounet.polygons.runs import Levels
 from geounet.polygons.simplify import Tidying, tidied
 from geounet.polygons.trace import Traced, trace
 from geounet.rule import LEVELS

@@ -6,8 +6,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geounet.polygons.field import Integers, Levels
-from geounet.polygons.runs import Edges
+from geounet.polygons.runs import Edges, Integers, Levels
 from geounet.polygons.strands import Strand
 from geounet.polygons.threads import Flags, Threads, components
 from geounet.polygons.vertices import Coordinates

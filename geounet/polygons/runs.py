@@ -1,12 +1,16 @@
 """Runs of pixels of one area: where each row of a strip enters and leaves the areas to outline."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geounet.legend import NODATA
-from geounet.polygons.field import Areas, Field, Integers, Levels
+
+Levels = NDArray[np.uint8]
+Areas = NDArray[np.uint8] | NDArray[np.bool_]
+Integers = NDArray[np.int64]
 
 _CHUNK = 1 << 20  # pixels looked at together: they and what is made of them stay in the processor's cache
 
@@ -61,11 +65,14 @@ def padded(above: Levels, values: Levels) -> Levels:
     return canvas
 
 
-def runs(canvas: Levels, field: Field, first_row: int) -> tuple[Edges, Integers]:
-    """Edges of all runs of a strip, and the sum of the field's weights inside each run.
+def runs(
+    canvas: Levels, areas_of: Callable[[Levels], Areas], weights_of: Callable[[Levels], Levels], first_row: int
+) -> tuple[Edges, Integers]:
+    """Edges of all runs of a strip, and the sum of the weights inside each run.
 
     Args:
         canvas: what `padded` made of the strip; its first row is not looked at.
+        areas_of, weights_of: of rows of the canvas, (rows, columns), as in `geounet.polygons.field`.
         first_row: of the strip.
     """
     height, width = canvas.shape[1] - 1, canvas.shape[2]
@@ -73,11 +80,11 @@ def runs(canvas: Levels, field: Field, first_row: int) -> tuple[Edges, Integers]
     found, sums = [], [np.empty(0, np.int64)]
     for top in range(1, height + 1, step):
         rows = canvas[:, top : top + step]
-        areas = field.areas(rows)
+        areas = areas_of(rows)
         edges = _edges(areas, first_row + top - 1)
         if len(edges):
             starts = np.cumsum(edges.run_lengths) - edges.run_lengths
-            sums.append(np.add.reduceat(field.weights(rows)[areas != 0], starts, dtype=np.int64))
+            sums.append(np.add.reduceat(weights_of(rows)[areas != 0], starts, dtype=np.int64))
         found.append(edges)
     return Edges.joined(found), np.concatenate(sums)
 

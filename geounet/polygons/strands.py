@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geounet.polygons.field import Integers
+from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Threads
 from geounet.polygons.vertices import Coordinates
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from geounet.polygons.field import Integers
-from geounet.polygons.runs import Edges
+from geounet.polygons.runs import Edges, Integers
 
 Flags = NDArray[np.bool_]
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from geounet.block import Block
 from geounet.legend import NODATA
-from geounet.polygons.field import Field, Integers, Levels
+from geounet.polygons.field import Field
 from geounet.polygons.parts import Geometries, Parts, Rings, closed, connected, merged, surrounded
-from geounet.polygons.runs import Edges, padded, runs
+from geounet.polygons.runs import Edges, Integers, Levels, padded, runs
 from geounet.polygons.strands import Strand, strands
 from geounet.polygons.threads import Flags, Threads, follow, link
 from geounet.polygons.vertices import vertices
@@ -95,7 +95,7 @@ def _advance(above: _Open, values: Levels, field: Field, least: int, *, rim: boo
     rows = range(above.row + 1, above.row + 1 + values.shape[1])
     width, entering = values.shape[2], len(above.edges)
     canvas = padded(above.values, values)
-    inside, level_sums = runs(canvas, field, rows[0])
+    inside, level_sums = runs(canvas, field.areas, field.weights, rows[0])
     edges = Edges.joined([above.edges, inside])
     key = edges.row * (width + 1) + edges.col
     links = link(edges, above.ends, width, rows)

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geounet.legend import NODATA
-from geounet.polygons.field import Field, Fractions, Integers, Levels
+from geounet.polygons.field import Field, Fractions
+from geounet.polygons.runs import Integers, Levels
 from geounet.polygons.threads import Flags, Links, Threads
 
 Coordinates = NDArray[np.float64]
