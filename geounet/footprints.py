@@ -25,6 +25,9 @@ class Flag(IntFlag):
 
     NODATA = 1  # it touches nodata: some of it may be missing
     EDGE = 2  # it touches the raster's edge: some of it may be missing
+    REGULARIZED = 4  # its walls are made straight, at right angles where the building has them
+    REFUSED = 8  # they would have been, but for a shape too far from the outline
+    LARGE = 16  # it belongs to a cluster of touching polygons that is too large for that
 
     @property
     def text(self) -> str:
