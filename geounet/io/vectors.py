@@ -2,7 +2,7 @@
 
 import sqlite3
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +22,6 @@ from geounet.legend import LegendClass
 
 _BATCH = 20_000  # footprints written together: each write opens the file again
 _FIELDS = ("class", "confidence", "area_m2", "perimeter_m", "flags")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Layer:
-    """The footprints of one class; the layer bears its name."""
-
-    cls: LegendClass
-    footprints: Iterable[Footprints]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +45,21 @@ class _Target:
 
 def write_geopackage(
     path: Path,
-    layers: Iterable[Layer],
+    classes: Sequence[LegendClass],
+    footprints: Iterable[Footprints],
     *,
     crs: str | None,
     provenance: Mapping[str, str],
     overwrite: bool = False,
 ) -> dict[str, int]:
-    """Write footprints in map coordinates, one layer after another; returns the number in each layer.
+    """Write footprints in map coordinates, a layer for each class; returns the number in each layer.
 
     Attributes: class (text), confidence (4 digits; null where unknown), area_m2 and perimeter_m (on the ellipsoid, 2
     digits; in the units of the coordinates without a CRS), flags (text, empty or with commas between).
 
     Args:
-        layers: consumed in batches, so that memory stays flat.
+        classes: of the footprints, in the order of the layers; those without any get an empty layer.
+        footprints: of all classes, in any order; consumed in batches, so that memory stays flat.
         crs: WKT of the coordinates; None for the undefined cartesian one.
         provenance: what the file was made from; kept as metadata of the file and of each layer. No times, no paths,
             where the same bytes are wanted.
@@ -78,46 +72,48 @@ def write_geopackage(
         unfinished.unlink()  # GDAL makes it anew
         target = _Target(path, unfinished, crs, dict(provenance))
         try:
-            written: list[Written] = []
-            for layer in layers:
-                written.append(_write_layer(target, layer, is_first=not written))
+            written: dict[str, Written] = {}
+            for number, batch in enumerate(_batches(footprints)):
+                for cls in classes:
+                    some = batch[batch.class_id == cls.id]
+                    if number == 0 or len(some):
+                        written[cls.name] = _append(target, cls, some, written)
             with _translated(path):
-                _check_indexed(unfinished, written)
-                _write_styles(unfinished, written)
+                _check_indexed(unfinished, written.values())
+                _write_styles(unfinished, written.values())
         finally:
             for ending in ("-journal", "-wal", "-shm"):
                 unfinished.with_name(unfinished.name + ending).unlink(missing_ok=True)
-    return {row.cls.name: row.count for row in written}
+    return {name: row.count for name, row in written.items()}
 
 
-def _write_layer(target: _Target, layer: Layer, *, is_first: bool) -> Written:
-    count, graded = 0, False
-    for number, batch in enumerate(_batches(layer.footprints)):
-        created: dict[str, object] = {}
-        if number == 0:
-            created["layer_metadata"] = target.provenance
-            if target.crs is None:
-                created["SRID"] = -1  # undefined cartesian
-        if number == 0 and is_first:
-            created |= {"dataset_metadata": target.provenance, "VERSION": "1.2"}  # older GDAL warns about newer ones
-        columns = _columns(batch, layer.cls.name, target.crs)
-        with _translated(target.path), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*'crs' was not provided.*")  # the job says so, in its own words
-            pyogrio.raw.write(
-                target.unfinished,
-                shapely.to_wkb(batch.geometry),
-                columns,
-                list(_FIELDS),
-                layer=layer.cls.name,
-                driver="GPKG",
-                geometry_type="Polygon",
-                crs=target.crs,
-                append=number > 0,
-                **created,
-            )
-        count += len(batch)
-        graded = graded or bool(np.isfinite(batch.confidence).any())
-    return Written(layer.cls, count, graded)
+def _append(target: _Target, cls: LegendClass, batch: Footprints, written: Mapping[str, Written]) -> Written:
+    """Write a batch to its layer, which is made first where it is not there; what the layer then holds."""
+    before = written.get(cls.name, Written(cls, 0, graded=False))
+    created: dict[str, object] = {}
+    if cls.name not in written:
+        created["layer_metadata"] = target.provenance
+        if target.crs is None:
+            created["SRID"] = -1  # undefined cartesian
+    if not written:
+        created |= {"dataset_metadata": target.provenance, "VERSION": "1.2"}  # older GDAL warns about newer ones
+    columns = _columns(batch, cls.name, target.crs)
+    with _translated(target.path), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*'crs' was not provided.*")  # the job says so, in its own words
+        pyogrio.raw.write(
+            target.unfinished,
+            shapely.to_wkb(batch.geometry),
+            columns,
+            list(_FIELDS),
+            layer=cls.name,
+            driver="GPKG",
+            geometry_type="Polygon",
+            crs=target.crs,
+            append=cls.name in written,
+            **created,
+        )
+    graded = before.graded or bool(np.isfinite(batch.confidence).any())
+    return Written(cls, before.count + len(batch), graded)
 
 
 @contextmanager

@@ -5,8 +5,9 @@ import os
 import resource
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -19,7 +20,7 @@ from pyproj import CRS
 from geounet.errors import OutputError
 from geounet.footprints import Footprints
 from geounet.io.style import footprint_style
-from geounet.io.vectors import Layer, write_geopackage
+from geounet.io.vectors import write_geopackage
 from geounet.legend import LegendClass
 
 UTM = CRS(32633).to_wkt()
@@ -38,15 +39,16 @@ def squares(count: int, *, confidence: float = 0.25) -> Footprints:
     )
 
 
-def write(path: Path, *layers: Layer, crs: str | None = UTM) -> dict[str, int]:
-    return write_geopackage(path, layers, crs=crs, provenance={"MODEL": "abc", "NOTE": "ä"}, overwrite=True)
+def write(path: Path, footprints: Iterable[Footprints], *classes: LegendClass, crs: str | None = UTM) -> dict[str, int]:
+    provenance = {"MODEL": "abc", "NOTE": "ä"}
+    return write_geopackage(path, classes or (BUILDING,), footprints, crs=crs, provenance=provenance, overwrite=True)
 
 
 def test_two_runs_write_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("geounet.io.vectors._BATCH", 7)
     for name, heap in (("a", (4, 5, 6, 1)), ("b", (4, 5, 6, 1))):
         batches = [squares(sum(heap))[start : start + size] for start, size in zip((0, 4, 9, 15), heap, strict=True)]
-        assert write(tmp_path / f"{name}.gpkg", Layer(BUILDING, batches), Layer(ODD, [])) == {
+        assert write(tmp_path / f"{name}.gpkg", batches, BUILDING, ODD) == {
             "building": 16,
             ODD.name: 0,
         }
@@ -55,8 +57,18 @@ def test_two_runs_write_the_same_bytes(tmp_path: Path, monkeypatch: pytest.Monke
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.gpkg", "b.gpkg"]
 
 
+def test_footprints_of_several_classes_may_come_in_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("geounet.io.vectors._BATCH", 3)
+    mixed = replace(squares(8), class_id=np.array([2, 1, 1, 1, 2, 1, 1, 2], np.uint8))
+    assert write(tmp_path / "a.gpkg", [mixed[:3], mixed[3:5], mixed[5:]], BUILDING, ODD) == {"building": 5, ODD.name: 3}
+    assert pyogrio.list_layers(tmp_path / "a.gpkg")[:2, 0].tolist() == ["building", ODD.name]
+    found = pyogrio.read_dataframe(tmp_path / "a.gpkg", layer=ODD.name)
+    assert found["class"].unique().tolist() == [ODD.name]
+    assert found.geometry.tolist() == mixed.geometry[mixed.class_id == 2].tolist()
+
+
 def test_attributes_are_named_rounded_and_measured_on_the_ground(tmp_path: Path) -> None:
-    write(tmp_path / "a.gpkg", Layer(BUILDING, [squares(4)]))
+    write(tmp_path / "a.gpkg", [squares(4)])
     found = pyogrio.read_dataframe(tmp_path / "a.gpkg", layer="building")
     assert list(found.columns) == ["class", "confidence", "area_m2", "perimeter_m", "flags", "geometry"]
     assert found["class"].unique().tolist() == ["building"]
@@ -69,7 +81,7 @@ def test_attributes_are_named_rounded_and_measured_on_the_ground(tmp_path: Path)
 
 
 def test_the_file_is_an_indexed_geopackage_1_2_with_its_provenance(tmp_path: Path) -> None:
-    write(tmp_path / "a.gpkg", Layer(BUILDING, [squares(3)]))
+    write(tmp_path / "a.gpkg", [squares(3)])
     told = pyogrio.read_info(tmp_path / "a.gpkg", layer="building")
     assert told["layer_metadata"]["MODEL"] == told["dataset_metadata"]["MODEL"] == "abc"
     assert told["layer_metadata"]["NOTE"] == "ä"
@@ -92,7 +104,7 @@ def test_the_file_is_an_indexed_geopackage_1_2_with_its_provenance(tmp_path: Pat
     ],
 )
 def test_every_layer_has_a_default_style(tmp_path: Path, footprints: list[Footprints], renderer: str) -> None:
-    write(tmp_path / "a.gpkg", Layer(ODD, footprints))
+    write(tmp_path / "a.gpkg", footprints, replace(ODD, id=1))
     with closing(sqlite3.connect(tmp_path / "a.gpkg")) as database:
         query = "SELECT f_table_name, f_geometry_column, useAsDefault, styleQML FROM layer_styles"
         ((table, column, default, qml),) = database.execute(query)
@@ -113,13 +125,13 @@ def test_grades_get_darker_with_confidence() -> None:
 
 
 def test_unknown_confidence_is_null(tmp_path: Path) -> None:
-    write(tmp_path / "a.gpkg", Layer(BUILDING, [squares(1, confidence=np.nan)]))
+    write(tmp_path / "a.gpkg", [squares(1, confidence=np.nan)])
     with closing(sqlite3.connect(tmp_path / "a.gpkg")) as database:
         assert database.execute("SELECT confidence FROM building").fetchall() == [(None,)]
 
 
 def test_without_a_crs_the_coordinates_are_cartesian(tmp_path: Path) -> None:
-    write(tmp_path / "a.gpkg", Layer(BUILDING, [squares(2)]), Layer(ODD, []), crs=None)
+    write(tmp_path / "a.gpkg", [squares(2)], BUILDING, ODD, crs=None)
     with closing(sqlite3.connect(tmp_path / "a.gpkg")) as database:
         assert set(database.execute("SELECT srs_id FROM gpkg_geometry_columns")) == {(-1,)}
         assert database.execute("SELECT area_m2, perimeter_m FROM building").fetchall() == [(100.0, 40.0)] * 2
@@ -133,7 +145,7 @@ def failing() -> Iterator[Footprints]:
 def test_nothing_is_left_behind_when_the_work_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("geounet.io.vectors._BATCH", 1)
     with pytest.raises(ZeroDivisionError):
-        write(tmp_path / "a.gpkg", Layer(BUILDING, failing()))
+        write(tmp_path / "a.gpkg", failing())
     assert list(tmp_path.iterdir()) == []
     assert pyogrio.get_gdal_config_option("OGR_CURRENT_DATE") is None
 
@@ -141,7 +153,7 @@ def test_nothing_is_left_behind_when_the_work_fails(tmp_path: Path, monkeypatch:
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"a\.gpkg cannot be written .*[^\n]$"):
-        write(tmp_path / "file" / "a.gpkg", Layer(BUILDING, [squares(1)]))
+        write(tmp_path / "file" / "a.gpkg", [squares(1)])
 
 
 @pytest.mark.parametrize("room", [1_000, 60_000, 150_000, 550_000], ids="{} bytes".format)
@@ -150,16 +162,16 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, room: int) -
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
         with pytest.raises(OutputError, match=r"a\.gpkg cannot be written .*[^\n]$"):
-            write(tmp_path / "a.gpkg", Layer(BUILDING, [squares(2000)]))
+            write(tmp_path / "a.gpkg", [squares(2000)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_existing_file_stays_unless_it_may_go(tmp_path: Path) -> None:
-    write(tmp_path / "a.gpkg", Layer(BUILDING, [squares(1)]))
+    write(tmp_path / "a.gpkg", [squares(1)])
     with pytest.raises(OutputError, match="exists already"):
-        write_geopackage(tmp_path / "a.gpkg", [Layer(BUILDING, [])], crs=UTM, provenance={})
+        write_geopackage(tmp_path / "a.gpkg", [BUILDING], [], crs=UTM, provenance={})
     assert len(pyogrio.read_dataframe(tmp_path / "a.gpkg", layer="building")) == 1
 
 
@@ -167,7 +179,7 @@ def test_an_existing_file_stays_unless_it_may_go(tmp_path: Path) -> None:
 def test_qgis_shows_the_layers_in_their_style(tmp_path: Path) -> None:
     if subprocess.run(["/usr/bin/python3", "-c", "import qgis"], capture_output=True, check=False).returncode:
         pytest.skip("the system's Python has no QGIS")
-    write(tmp_path / "a.gpkg", Layer(BUILDING, [squares(6)]), Layer(ODD, []))
+    write(tmp_path / "a.gpkg", [squares(6)], BUILDING, ODD)
     sources = [f"{tmp_path}/a.gpkg|layername={cls.name}" for cls in (BUILDING, ODD)]
     script = Path(__file__).parents[1] / "qgis_open.py"
     done = subprocess.run(
