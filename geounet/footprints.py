@@ -19,6 +19,7 @@ class Flag(IntFlag):
 
     NODATA = 1  # it touches nodata: some of it may be missing
     EDGE = 2  # it touches the raster's edge: some of it may be missing
+    LARGE = 16  # too large to be looked at as a whole: it may hold several buildings
 
     @property
     def text(self) -> str:
@@ -59,7 +60,7 @@ class Footprints:
     @property
     def flag_texts(self) -> Geometries:
         """(n,) texts: empty, or flags in lower case with commas between."""
-        texts = np.array([Flag(value).text for value in range(1 << len(Flag))], object)
+        texts = np.array([Flag(value).text for value in range(1 << 8)], object)
         chosen: Geometries = texts[self.flags]
         return chosen
 

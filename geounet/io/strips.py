@@ -73,6 +73,14 @@ class Strips:
                 levels[0, into.rows, into.cols] = self._levels(piece, band)
             yield Block(window, levels)
 
+    def window(self, window: Window) -> Block:
+        """All bands of a window inside the raster, (bands, height, width) uint8, as `read` gives them.
+
+        Raises:
+            SceneError: as `read`.
+        """
+        return Block(window, np.stack([self._levels(window, band) for band in range(1, len(self.names) + 1)]))
+
     @property
     def _rows(self) -> int:
         """Rows of a strip: whole blocks of the file, or an equal share of one where the raster is very wide.

@@ -1,7 +1,7 @@
 """vectorize: a finished raster becomes polygons, a layer for each class."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,12 @@ import numpy as np
 from geounet.block import Block
 from geounet.errors import LegendError, OutputError, SceneError
 from geounet.files import refuse_existing
+from geounet.footprints import Footprints
 from geounet.io.strips import Strips, open_strips
 from geounet.io.vectors import Layer, write_geopackage
 from geounet.legend import BACKGROUND, NODATA, Legend, LegendClass, colour_of
 from geounet.polygons.outlines import MASK_K, footprints_of, mask_of
+from geounet.polygons.separate import separator
 from geounet.polygons.simplify import Tidying
 from geounet.rule import cut_level
 from geounet.track import Track, untracked
@@ -23,6 +25,7 @@ from geounet.track import Track, untracked
 log = logging.getLogger(__name__)
 
 _MOST_UNNAMED = 32  # classes; a raster of more is an image
+_SMALLEST = 4.0  # m² of a building that comes apart from others; what is smaller is part of one
 _CONTACT = "contact"  # the band of lines between near neighbours, which is no class of a map
 
 
@@ -43,6 +46,7 @@ def vectorize(
     min_area: float = 4.0,
     fill_holes: float = 4.0,
     simplify: float | Literal["auto"] = "auto",
+    separate: bool | Literal["auto"] = "auto",
     overwrite: bool = False,
     track: Track = untracked,
 ) -> VectorizeResult:
@@ -57,6 +61,7 @@ def vectorize(
         min_area: smaller polygons are dropped; m² on the ground, pixels without a CRS.
         fill_holes: holes up to this area are filled, in the same unit.
         simplify: tolerance of the simplification in metres (pixels without a CRS); 0 for none, auto for 3/4 of a pixel.
+        separate: whether buildings that touch come apart along a band of contact; auto does where there is one.
 
     Raises:
         SceneError: the raster cannot be read, or is of another kind.
@@ -69,11 +74,15 @@ def vectorize(
     if out.suffix.lower() != ".gpkg":
         raise OutputError(f"{out} is no GeoPackage; give --out a name that ends in .gpkg")
     refuse_existing(out, overwrite=overwrite)
-    with open_strips(raster) as strips, _opened_beside(strips, probability) as chances:
+    with (
+        open_strips(raster) as strips,
+        _opened_beside(strips, probability) as chances,
+        _separator(strips, k, tidying, separate) as apart,
+    ):
         if strips.frame.crs is None:
             log.warning("%s has no CRS: polygons are in its own coordinates, areas and lengths in pixels", raster)
         layers = (
-            _of_probabilities(strips, k, tidying, track)
+            _of_probabilities(strips, k, tidying, track, apart)
             if strips.is_probability
             else _of_classes(strips, chances, tidying, track)
         )
@@ -88,11 +97,40 @@ def vectorize(
     return VectorizeResult(out, counts)
 
 
-def _of_probabilities(strips: Strips, k: int, tidying: Tidying, track: Track) -> Iterator[Layer]:
+def _of_probabilities(
+    strips: Strips, k: int, tidying: Tidying, track: Track, separate: Callable[[Footprints], Footprints] | None
+) -> Iterator[Layer]:
     bands = _class_bands(strips)
     for band, cls in zip(bands, _band_classes(strips, bands), strict=True):
         levels = _tracked(strips.read(band), strips, f"tracing {cls.name}", track)
-        yield Layer(cls, footprints_of(levels, strips.frame, k=k, class_id=cls.id, tidying=tidying))
+        found = footprints_of(levels, strips.frame, k=k, class_id=cls.id, tidying=tidying, separate=separate)
+        yield Layer(cls, found)
+
+
+@contextmanager
+def _separator(
+    strips: Strips, k: int, tidying: Tidying, wanted: bool | Literal["auto"]
+) -> Iterator[Callable[[Footprints], Footprints] | None]:
+    """What takes buildings apart that touch; None where it is not wanted, or the raster has no contact.
+
+    A second handle reads what it needs: GDAL's place in the strips stays as it is.
+
+    Raises:
+        SceneError: it is wanted, and the raster has no contact.
+    """
+    has_contact = strips.is_probability and len(strips.names) == 2 and _class_bands(strips) == [1]
+    if wanted is True and not has_contact:
+        raise SceneError(
+            f"{strips.path} has no band of contact, by which touching buildings come apart; leave out --separate, or "
+            f"train on windows that `geounet tile --contact` cut"
+        )
+    if not wanted or not has_contact:
+        yield None
+        return
+    across, down = strips.frame.pixel_metres or (1.0, 1.0)
+    least = max(tidying.min_area, _SMALLEST) / (across * down)
+    with open_strips(strips.path) as beside:
+        yield separator(beside.window, strips.frame.window, k=k, least=least)
 
 
 def _class_bands(strips: Strips) -> list[int]:

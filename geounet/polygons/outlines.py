@@ -1,6 +1,6 @@
 """Strips of a raster to footprints in map coordinates: tracing and tidying in one stream."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -24,6 +24,7 @@ def footprints_of(
     class_id: int = 1,
     tidying: Tidying | None = None,
     graded: bool = True,
+    separate: Callable[[Footprints], Footprints] | None = None,
 ) -> Iterator[Footprints]:
     """Footprints of one class in map coordinates, as their last rows come by.
 
@@ -33,10 +34,12 @@ def footprints_of(
         k: a pixel belongs to the class where its level is k or more (`geounet.rule.cut_level`).
         tidying: what is dropped, filled and simplified; the defaults where None.
         graded: whether the levels are probabilities; confidence is NaN where not.
+        separate: what takes outlines around several objects apart, in pixel coordinates, where they do.
     """
     for traced in trace(strips, k):
         if len(traced.parts):
-            yield tidied(_footprints(traced, class_id, graded=graded), frame, tidying or Tidying())
+            found = _footprints(traced, class_id, graded=graded)
+            yield tidied(separate(found) if separate else found, frame, tidying or Tidying())
 
 
 def mask_of(strips: Iterable[Block], class_id: int) -> Iterator[Block]:
