@@ -27,7 +27,7 @@ class Flag(IntFlag):
     EDGE = 2  # it touches the raster's edge: some of it may be missing
     REGULARIZED = 4  # its walls are made straight, at right angles where the building has them
     REFUSED = 8  # they would have been, but for a shape too far from the outline
-    LARGE = 16  # it belongs to a cluster of touching polygons that is too large for that
+    LARGE = 16  # it, or its cluster of touching polygons, is too large for that, or for being taken apart
 
     @property
     def text(self) -> str:
@@ -68,7 +68,7 @@ class Footprints:
     @property
     def flag_texts(self) -> Geometries:
         """(n,) texts: empty, or flags in lower case with commas between."""
-        texts = np.array([Flag(value).text for value in range(1 << len(Flag))], object)
+        texts = np.array([Flag(value).text for value in range(1 << 8)], object)
         chosen: Geometries = texts[self.flags]
         return chosen
 

@@ -1,7 +1,7 @@
 """vectorize: a finished raster becomes polygons, a layer for each class."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,11 +20,14 @@ from geounet.jobs.classes import ClassIds, Tracked, band_classes, class_bands, c
 from geounet.jobs.pipeline import ahead
 from geounet.legend import LegendClass
 from geounet.polygons.outlines import footprints_of, footprints_of_classes
+from geounet.polygons.separate import separator
 from geounet.polygons.simplify import Tidying
 from geounet.rule import cut_level
 from geounet.track import Track, untracked
 
 log = logging.getLogger(__name__)
+
+_SMALLEST = 4.0  # m² of a building that comes apart from others; what is smaller is part of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ def vectorize(
     min_area: float = 4.0,
     fill_holes: float = 4.0,
     simplify: float | Literal["auto"] = "auto",
+    separate: bool | Literal["auto"] = "auto",
     overwrite: bool = False,
     track: Track = untracked,
 ) -> VectorizeResult:
@@ -58,6 +62,7 @@ def vectorize(
         min_area: smaller polygons are dropped; m² on the ground, pixels without a CRS.
         fill_holes: holes up to this area are filled, in the same unit.
         simplify: tolerance of the simplification in metres (pixels without a CRS); 0 for none, auto for 3/4 of a pixel.
+        separate: whether buildings that touch come apart along a band of contact; auto does where there is one.
 
     Raises:
         SceneError: the raster cannot be read, or is of another kind.
@@ -70,13 +75,17 @@ def vectorize(
     if out.suffix.lower() != ".gpkg":
         raise OutputError(f"{out} is no GeoPackage; give --out a name that ends in .gpkg")
     refuse_existing(out, overwrite=overwrite)
-    with open_strips(raster) as strips, _opened_beside(strips, probability) as chances:
+    with (
+        open_strips(raster) as strips,
+        _opened_beside(strips, probability) as chances,
+        _separator(strips, k, tidying, separate) as apart,
+    ):
         if strips.frame.crs is None:
             log.warning("%s has no CRS: polygons are in its own coordinates, areas and lengths in pixels", raster)
         tracked = partial(_tracked, strips, track)
         if strips.is_probability:
             classes = band_classes(strips)
-            found = _of_probabilities(strips, classes, k, tidying, tracked)
+            found = _of_probabilities(strips, classes, k, tidying, tracked, apart)
         else:
             ids = class_ids(strips, tracked)
             classes = ids.classes
@@ -96,11 +105,42 @@ def vectorize(
 
 
 def _of_probabilities(
-    strips: Strips, classes: Sequence[LegendClass], k: int, tidying: Tidying, tracked: Tracked
+    strips: Strips,
+    classes: Sequence[LegendClass],
+    k: int,
+    tidying: Tidying,
+    tracked: Tracked,
+    separate: Callable[[Footprints], Footprints] | None,
 ) -> Iterator[Footprints]:
     for band, cls in zip(class_bands(strips), classes, strict=True):
         levels = tracked(strips.read(band), f"tracing {cls.name}")
-        yield from footprints_of(levels, strips.frame, k=k, class_id=cls.id, tidying=tidying)
+        yield from footprints_of(levels, strips.frame, k=k, class_id=cls.id, tidying=tidying, separate=separate)
+
+
+@contextmanager
+def _separator(
+    strips: Strips, k: int, tidying: Tidying, wanted: bool | Literal["auto"]
+) -> Iterator[Callable[[Footprints], Footprints] | None]:
+    """What takes buildings apart that touch; None where it is not wanted, or the raster has no contact.
+
+    A second handle reads what it needs: GDAL's place in the strips stays as it is.
+
+    Raises:
+        SceneError: it is wanted, and the raster has no contact.
+    """
+    has_contact = strips.is_probability and len(strips.names) == 2 and class_bands(strips) == [1]
+    if wanted is True and not has_contact:
+        raise SceneError(
+            f"{strips.path} has no band of contact, by which touching buildings come apart; leave out --separate, or "
+            f"train on windows that `geounet tile --contact` cut"
+        )
+    if not wanted or not has_contact:
+        yield None
+        return
+    across, down = strips.frame.pixel_metres or (1.0, 1.0)
+    least = max(tidying.min_area, _SMALLEST) / (across * down)
+    with open_strips(strips.path) as beside:
+        yield separator(beside.window, strips.frame.window, k=k, least=least)
 
 
 @contextmanager
