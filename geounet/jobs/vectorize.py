@@ -1,7 +1,7 @@
 """vectorize: a finished raster becomes polygons, a layer for each class."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +10,11 @@ from typing import Literal
 import numpy as np
 
 from geounet.block import Block
-from geounet.errors import LegendError, OutputError, SceneError
-from geounet.files import refuse_existing
+from geounet.errors import LegendError, SceneError
+from geounet.footprints import Footprints
+from geounet.io.area import at_edge_of
 from geounet.io.strips import Strips, open_strips
-from geounet.io.vectors import Layer, write_geopackage
+from geounet.io.vectors import check_writable, write_footprints
 from geounet.legend import BACKGROUND, NODATA, Legend, LegendClass, colour_of
 from geounet.polygons.outlines import MASK_K, footprints_of, mask_of
 from geounet.polygons.simplify import Tidying
@@ -39,6 +40,7 @@ def vectorize(
     *,
     out: Path | None = None,
     probability: Path | None = None,
+    aoi: Path | None = None,
     threshold: float = 0.5,
     min_area: float = 4.0,
     fill_holes: float = 4.0,
@@ -46,13 +48,16 @@ def vectorize(
     overwrite: bool = False,
     track: Track = untracked,
 ) -> VectorizeResult:
-    """Polygons of a raster of classes or probabilities, as a GeoPackage with a styled layer for each class.
+    """Polygons of a raster of classes or probabilities, in a file of the format that the ending of its name says.
+
+    A GeoPackage has a styled layer for each class; of other formats, see `geounet.io.vectors`.
 
     Args:
         raster: class ids (uint8), or probabilities, one band a class (uint8 with a scale, or floats of 0..1).
         out: RASTER.gpkg beside the raster where None.
         probability: for a raster of classes, that of their probabilities, a band for each class from 1 on, on the same
             grid; without it confidences are unknown.
+        aoi: the polygons that the raster was cut to: footprints at their edge are flagged as at an edge, not at nodata.
         threshold: of probabilities.
         min_area: smaller polygons are dropped; m² on the ground, pixels without a CRS.
         fill_holes: holes up to this area are filled, in the same unit.
@@ -66,33 +71,43 @@ def vectorize(
     tidying = Tidying(min_area, fill_holes, None if simplify == "auto" else simplify)
     k = cut_level(threshold)
     out = raster.with_suffix(".gpkg") if out is None else out
-    if out.suffix.lower() != ".gpkg":
-        raise OutputError(f"{out} is no GeoPackage; give --out a name that ends in .gpkg")
-    refuse_existing(out, overwrite=overwrite)
+    check_writable(out, overwrite=overwrite)
     with open_strips(raster) as strips, _opened_beside(strips, probability) as chances:
         if strips.frame.crs is None:
             log.warning("%s has no CRS: polygons are in its own coordinates, areas and lengths in pixels", raster)
-        layers = (
+        classes, footprints = (
             _of_probabilities(strips, k, tidying, track)
             if strips.is_probability
             else _of_classes(strips, chances, tidying, track)
         )
-        provenance = {
+        if aoi is not None:
+            footprints = map(at_edge_of(aoi, strips.frame), footprints)
+        provenance = dict(strips.tags) | {
             "RASTER": raster.name,
             "THRESHOLD": f"{threshold:g}",
             "MIN_AREA": f"{min_area:g}",
             "FILL_HOLES": f"{fill_holes:g}",
             "SIMPLIFY": str(simplify),
         }
-        counts = write_geopackage(out, layers, crs=strips.frame.crs, provenance=provenance, overwrite=overwrite)
+        counts = write_footprints(
+            out, classes, footprints, crs=strips.frame.crs, provenance=provenance, overwrite=overwrite
+        )
     return VectorizeResult(out, counts)
 
 
-def _of_probabilities(strips: Strips, k: int, tidying: Tidying, track: Track) -> Iterator[Layer]:
+_Found = tuple[Sequence[LegendClass], Iterator[Footprints]]  # the classes, and the footprints of all of them
+
+
+def _of_probabilities(strips: Strips, k: int, tidying: Tidying, track: Track) -> _Found:
     bands = _class_bands(strips)
-    for band, cls in zip(bands, _band_classes(strips, bands), strict=True):
-        levels = _tracked(strips.read(band), strips, f"tracing {cls.name}", track)
-        yield Layer(cls, footprints_of(levels, strips.frame, k=k, class_id=cls.id, tidying=tidying))
+    classes = _band_classes(strips, bands)
+
+    def found() -> Iterator[Footprints]:
+        for band, cls in zip(bands, classes, strict=True):
+            levels = _tracked(strips.read(band), strips, f"tracing {cls.name}", track)
+            yield from footprints_of(levels, strips.frame, k=k, class_id=cls.id, tidying=tidying)
+
+    return classes, found()
 
 
 def _class_bands(strips: Strips) -> list[int]:
@@ -133,15 +148,19 @@ def _opened_beside(strips: Strips, probability: Path | None) -> Iterator[Strips 
         yield chances
 
 
-def _of_classes(strips: Strips, chances: Strips | None, tidying: Tidying, track: Track) -> Iterator[Layer]:
-    for cls in _classes(strips, track):
-        graded = chances is not None and cls.id <= len(chances.names)
-        ids = strips.read() if chances is None or not graded else _joined(strips.read(), chances.read(cls.id))
-        tracked = _tracked(ids, strips, f"tracing {cls.name}", track)
-        footprints = footprints_of(
-            mask_of(tracked, cls.id), strips.frame, k=MASK_K, class_id=cls.id, tidying=tidying, graded=graded
-        )
-        yield Layer(cls, footprints)
+def _of_classes(strips: Strips, chances: Strips | None, tidying: Tidying, track: Track) -> _Found:
+    classes = _classes(strips, track)
+
+    def found() -> Iterator[Footprints]:
+        for cls in classes:
+            graded = chances is not None and cls.id <= len(chances.names)
+            ids = strips.read() if chances is None or not graded else _joined(strips.read(), chances.read(cls.id))
+            tracked = _tracked(ids, strips, f"tracing {cls.name}", track)
+            yield from footprints_of(
+                mask_of(tracked, cls.id), strips.frame, k=MASK_K, class_id=cls.id, tidying=tidying, graded=graded
+            )
+
+    return classes, found()
 
 
 def _joined(upper: Iterable[Block], lower: Iterable[Block]) -> Iterator[Block]:

@@ -14,7 +14,7 @@ from geounet.errors import LabelError
 from geounet.footprints import Footprints
 from geounet.grid import Window
 from geounet.io.labels import PixelPolygons, class_names, count_features, read_areas, read_labels, read_outlines
-from geounet.io.vectors import Layer, write_geopackage
+from geounet.io.vectors import write_footprints
 from geounet.legend import Legend
 from tests.scenes import UTM, box, frame, three_buildings, write_polygons
 
@@ -28,7 +28,7 @@ def footprints(tmp_path: Path) -> Path:
     flags = np.zeros(3, dtype="uint8")
     found = Footprints(shapes, np.ones(3, dtype="uint8"), np.full(3, 0.5, dtype="float32"), flags)
     path = tmp_path / "footprints.gpkg"
-    write_geopackage(path, [Layer(BUILDING.classes[1], [found])], crs=frame(1, 1).crs, provenance={"MODEL": "abc"})
+    write_footprints(path, BUILDING.foreground, [found], crs=frame(1, 1).crs, provenance={"MODEL": "abc"})
     return path
 
 
