@@ -15,7 +15,7 @@ _CASING_MM, _OUTLINE_MM = 0.9, 0.4
 
 # Upper ends of the grades of confidence; how much of the colour each takes, the rest is white; and how much it covers.
 # Lightness alone tells grades apart, so that they are told apart with any kind of colour vision.
-_GRADES = ((0.6, 0.0, 90), (0.7, 0.3, 30), (0.8, 0.5, 45), (0.9, 0.75, 60), (1.0, 1.0, 80))
+_GRADES = ((0.6, 0.0, 70), (0.7, 0.3, 25), (0.8, 0.5, 35), (0.9, 0.75, 45), (1.0, 1.0, 55))
 
 _SPLITS: Mapping[str, Rgb] = {"train": (0, 114, 178), "val": (230, 159, 0), "test": (204, 121, 167)}
 

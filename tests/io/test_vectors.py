@@ -1,10 +1,8 @@
 """Footprints in files: the same bytes on every run, measured, and whole or not there, in every format."""
 
 import json
-import os
 import resource
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -23,6 +21,7 @@ from geounet.footprints import Footprints
 from geounet.io.style import CYAN, document, footprint_renderer
 from geounet.io.vectors import write_footprints
 from geounet.legend import LegendClass
+from tests.in_qgis import opened_in_qgis
 from tests.other_process import inside
 
 UTM = CRS(32633).to_wkt()
@@ -297,21 +296,21 @@ def test_a_geopackage_that_is_open_elsewhere_is_left_alone(tmp_path: Path, state
 
 @pytest.mark.qgis
 def test_qgis_shows_the_layers_in_their_style(tmp_path: Path) -> None:
-    if subprocess.run(["/usr/bin/python3", "-c", "import qgis"], capture_output=True, check=False).returncode:
-        pytest.skip("the system's Python has no QGIS")
     write(tmp_path / "a.gpkg", squares(6))
-    sources = [f"{tmp_path}/a.gpkg|layername={cls.name}" for cls in (BUILDING, ODD)]
-    script = Path(__file__).parents[1] / "qgis_open.py"
-    done = subprocess.run(
-        ["/usr/bin/python3", script, tmp_path / "a.png", *sources],
-        capture_output=True,
-        check=True,
-        timeout=120,
-        env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "XDG_RUNTIME_DIR": str(tmp_path)},
-    )
-    told = json.loads(done.stdout)
+    told = opened_in_qgis(tmp_path, *(f"{tmp_path}/a.gpkg|layername={cls.name}" for cls in (BUILDING, ODD)))
     building, odd = told["layers"]
     assert (building["valid"], building["renderer"], building["features"]) == (True, "graduatedSymbol", 6)
     assert (building["crs"], building["invalid"], len(building["grades"])) == ("EPSG:32633", 0, 5)
     assert (odd["valid"], odd["renderer"], odd["features"]) == (True, "singleSymbol", 0)
     assert told["colours"] > 6
+
+
+@pytest.mark.qgis
+@pytest.mark.parametrize("ending", [".fgb", ".geojson"])  # Debian's GDAL knows no others
+def test_qgis_shows_the_other_formats(ending: str, tmp_path: Path) -> None:
+    write(tmp_path / f"a{ending}", squares(6))
+    told = opened_in_qgis(tmp_path, tmp_path / f"a{ending}")
+    (layer,) = told["layers"]
+    assert (layer["valid"], layer["features"], layer["invalid"]) == (True, 6, 0)
+    assert set(FIELDS) <= set(layer["fields"])
+    assert told["colours"] > 2
