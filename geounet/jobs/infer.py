@@ -113,7 +113,7 @@ def infer(
     overwrite: bool = False,
     track: Track = untracked,
 ) -> InferResult:
-    """Map a scene: classes.tif, probability.tif, footprints.gpkg, preview.png, summary.json in the folder `out`.
+    """Map a scene: rasters of classes and probabilities, footprints, a QGIS project, a preview in the folder `out`.
 
     Several scenes are one mosaic on the grid of the first. A job that was killed goes on where it was when it is called
     again; a finished one is left as it is.
@@ -152,14 +152,13 @@ def infer(
         raise SettingsError("there is no scene to be mapped; give one, or the sheets of a mosaic")
     folder = out or default_out(paths)
     vectors = None if no_vectors else Vectors(min_area, fill_holes, simplify)
-    asked = Asked(stitch, output_grid, vectors, compress)
+    asked = Asked(stitch, output_grid, vectors, compress, stretch, aoi)
     machine = _Machine(device, precision, window, batch_size, workers)
     given = asdict(asked) | {
         "model_sha256": model_hash(model),
         "threshold": threshold,
         "tta": tta,
         "aoi": aoi and identity(aoi),
-        "stretch": stretch,
         "nodata": str(nodata),  # NaN is not equal to itself
         "no_resample": no_resample,
     }

@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 
 from geounet.block import Block
-from geounet.errors import OutputError, SceneError
-from geounet.files import refuse_existing
+from geounet.errors import SceneError
 from geounet.footprints import Footprints
+from geounet.io.area import at_edge_of
 from geounet.io.strips import Strips, open_strips
-from geounet.io.vectors import write_geopackage
+from geounet.io.vectors import check_writable, write_footprints
 from geounet.jobs.classes import ClassIds, Tracked, band_classes, class_bands, class_ids
 from geounet.jobs.pipeline import ahead
 from geounet.legend import LegendClass
@@ -43,6 +43,7 @@ def vectorize(
     *,
     out: Path | None = None,
     probability: Path | None = None,
+    aoi: Path | None = None,
     threshold: float = 0.5,
     min_area: float = 4.0,
     fill_holes: float = 4.0,
@@ -51,13 +52,16 @@ def vectorize(
     overwrite: bool = False,
     track: Track = untracked,
 ) -> VectorizeResult:
-    """Polygons of a raster of classes or probabilities, as a GeoPackage with a styled layer for each class.
+    """Polygons of a raster of classes or probabilities, in a file of the format that the ending of its name says.
+
+    A GeoPackage has a styled layer for each class; of other formats, see `geounet.io.vectors`.
 
     Args:
         raster: class ids (uint8), or probabilities, one band a class (uint8 with a scale, or floats of 0..1).
         out: RASTER.gpkg beside the raster where None.
         probability: for a raster of classes, that of their probabilities, a band for each class from 1 on, on the same
             grid; without it confidences are unknown.
+        aoi: the polygons that the raster was cut to: footprints at their edge are flagged as at an edge, not at nodata.
         threshold: of probabilities.
         min_area: smaller polygons are dropped; m² on the ground, pixels without a CRS.
         fill_holes: holes up to this area are filled, in the same unit.
@@ -72,9 +76,7 @@ def vectorize(
     tidying = Tidying(min_area, fill_holes, None if simplify == "auto" else simplify)
     k = cut_level(threshold)
     out = raster.with_suffix(".gpkg") if out is None else out
-    if out.suffix.lower() != ".gpkg":
-        raise OutputError(f"{out} is no GeoPackage; give --out a name that ends in .gpkg")
-    refuse_existing(out, overwrite=overwrite)
+    check_writable(out, overwrite=overwrite)
     with (
         open_strips(raster) as strips,
         _opened_beside(strips, probability) as chances,
@@ -90,7 +92,10 @@ def vectorize(
             ids = class_ids(strips, tracked)
             classes = ids.classes
             found = _of_classes(ids, chances, tidying, tracked)
-        provenance = {
+        if aoi is not None:
+            flagged = at_edge_of(aoi, strips.frame)
+            found = (flagged(some) for some in found)
+        provenance = dict(strips.tags) | {
             "RASTER": raster.name,
             "THRESHOLD": f"{threshold:g}",
             "MIN_AREA": f"{min_area:g}",
@@ -98,7 +103,7 @@ def vectorize(
             "SIMPLIFY": str(simplify),
         }
         with closing(ahead(found)) as traced:
-            counts = write_geopackage(
+            counts = write_footprints(
                 out, classes, traced, crs=strips.frame.crs, provenance=provenance, overwrite=overwrite
             )
     return VectorizeResult(out, counts)

@@ -39,16 +39,24 @@ def stretched(pixels: Array, valid: Array, colours: Sequence[str]) -> Array:
     The range shown is from the 1st to the 99th percentile of the valid pixels: of all bands together where they are
     8-bit red, green and blue, whose balance is known, else of each band by itself. Invalid pixels are grey.
     """
+    places, low, high = shown_bands(pixels, valid, colours)
+    image = np.full((*valid.shape, 3), 0.7, dtype=np.float32)
+    image[valid] = np.clip((pixels[places][:, valid].T - low) / np.maximum(high - low, 1e-6), 0, 1)
+    return image
+
+
+def shown_bands(pixels: Array, valid: Array, colours: Sequence[str]) -> tuple[list[int], Array, Array]:
+    """Which bands (from 0) `stretched` shows as red, green and blue, and (3,) values that become black and white."""
     places = [colours.index(name) for name in ("red", "green", "blue") if name in colours]
     if len(places) < 3:
         places = [0, 1, 2] if len(pixels) >= 3 else [0, 0, 0]
-    image = np.full((*valid.shape, 3), 0.7, dtype=np.float32)
-    if valid.any():
-        shown = np.stack([pixels[band][valid].astype(np.float32) for band in places], axis=1)
-        is_photograph = pixels.dtype == np.uint8 and len(set(places)) == 3
-        low, high = np.percentile(shown, (1, 99), axis=None if is_photograph else 0)
-        image[valid] = np.clip((shown - low) / np.maximum(high - low, 1e-6), 0, 1)
-    return image
+    if not valid.any():
+        return places, np.zeros(3, np.float32), np.ones(3, np.float32)
+    shown = pixels[places][:, valid].astype(np.float32)
+    is_photograph = pixels.dtype == np.uint8 and len(set(places)) == 3
+    ends = np.percentile(shown, (1, 99), axis=None if is_photograph else 1)
+    low, high = (np.broadcast_to(end, 3) for end in ends)
+    return places, low, high
 
 
 def _painted(image: Array, mask: Array, colour: Sequence[int]) -> None:
