@@ -1,7 +1,7 @@
 """A finished raster read by strips of whole rows, for tracing."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,7 @@ class Strips:
         legend: where category names carry one.
         is_probability: whether bands hold the probability of a class each; else band 1 holds class ids.
         has_own_levels: whether they are stored as geounet stores them.
+        tags: what geounet wrote into the file: the model and settings of a map, and the date of its scene.
         declares_nodata: whether the file itself says which pixels it does not have.
     """
 
@@ -50,36 +51,45 @@ class Strips:
     legend: Legend | None
     is_probability: bool
     has_own_levels: bool
+    tags: Mapping[str, str]
     declares_nodata: bool
     _dataset: rasterio.DatasetReader
     _has_mask: bool
 
-    def __len__(self) -> int:
-        return len(range(0, self.frame.height, self._rows))
-
-    def read(self, band: int = 1) -> Iterator[Block]:
+    def read(self, band: int = 1, *, depth: int = 1) -> Iterator[Block]:
         """Strips of one band from top to bottom, (1, height, width) uint8, 255 = nodata.
 
         Probabilities are levels 0..254 of round(254 p); classes are ids.
 
+        Args:
+            depth: how many bands are to be held of a strip, whose height depends on it.
+
         Raises:
             SceneError: a strip that cannot be read, or that holds no probabilities.
         """
-        for row in range(0, self.frame.height, self._rows):
-            window = Window(row, 0, self._rows, self.frame.width).within(self.frame.window)
+        rows = self._rows(depth)
+        for row in range(0, self.frame.height, rows):
+            window = Window(row, 0, rows, self.frame.width).within(self.frame.window)
             levels = np.empty((1, *window.shape), dtype=np.uint8)
             for piece in pieces(window, self._dataset.block_shapes[0], _PIECE):
                 into = piece.seen_from(window)
                 levels[0, into.rows, into.cols] = self._levels(piece, band)
             yield Block(window, levels)
 
-    @property
-    def _rows(self) -> int:
+    def window(self, window: Window) -> Block:
+        """All bands of a window inside the raster, (bands, height, width) uint8, as `read` gives them.
+
+        Raises:
+            SceneError: as `read`.
+        """
+        return Block(window, np.stack([self._levels(window, band) for band in range(1, len(self.names) + 1)]))
+
+    def _rows(self, depth: int) -> int:
         """Rows of a strip: whole blocks of the file, or an equal share of one where the raster is very wide.
 
         Rows of a block that are read later come from what GDAL keeps, as long as a row of blocks has room there.
         """
-        block, most = int(self._dataset.block_shapes[0][0]), max(1, _STRIP_BYTES // self.frame.width)
+        block, most = int(self._dataset.block_shapes[0][0]), max(1, _STRIP_BYTES // (self.frame.width * depth))
         return most // block * block if most >= block else -(-block // -(-block // most))
 
     def _levels(self, window: Window, band: int) -> NDArray[np.uint8]:
@@ -131,6 +141,7 @@ def open_strips(path: str | Path) -> Iterator[Strips]:
             legend=_legend(Path(path)),
             is_probability=is_probability,
             has_own_levels=own,
+            tags={key: text for key, text in sorted(dataset.tags().items()) if key.startswith("GEOUNET_")},
             declares_nodata=not all_valid,
             _dataset=dataset,
             _has_mask=not all_valid and not ((own or not is_probability) and dataset.nodata == NODATA),

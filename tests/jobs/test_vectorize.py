@@ -240,7 +240,7 @@ def test_rasters_of_another_kind_are_refused(
     [
         pytest.param({"threshold": 0.0}, SettingsError, "threshold", id="threshold"),
         pytest.param({"min_area": -1.0}, SettingsError, "--min-area", id="area"),
-        pytest.param({"out": Path("map.shp")}, OutputError, "no GeoPackage", id="format"),
+        pytest.param({"out": Path("map.shp")}, OutputError, "no known format", id="format"),
     ],
 )
 def test_settings_are_checked_before_any_work(
