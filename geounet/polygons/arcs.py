@@ -128,7 +128,7 @@ def first_largest(values: Floats, start: Integers, of: Integers) -> tuple[Intege
     largest = np.maximum.reduceat(values, start)
     hits = np.flatnonzero(values == largest[of])
     group = of[hits]
-    return hits[np.append(True, group[1:] != group[:-1])], largest
+    return hits[np.diff(group, prepend=-1) != 0], largest
 
 
 def _split(arcs: Arcs, stretches: _Stretches, tolerance: Floats) -> Iterator[_Stretches]:
