@@ -1,6 +1,5 @@
 """Arcs: the outlines of polygons as flat arrays, each line between neighbours once."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +11,7 @@ from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
 
 Floats = NDArray[np.float64]
+Complex = NDArray[np.complex128]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +90,10 @@ def corners(arcs: Arcs, tolerance: Floats) -> Flags:
         tolerance: (arcs,) points less far from the line that replaces them go; with 0 none.
     """
     kept = arcs.ends.copy()
-    for arc, low, high in _split(arcs, _first_stretches(arcs), tolerance):
-        kept[_places(arcs, arc, low)] = True
-        kept[_places(arcs, arc, high)] = True
+    arc, low, high = _first_stretches(arcs)
+    while len(arc):
+        kept[_places(arcs, arc, low)] = kept[_places(arcs, arc, high)] = True
+        arc, low, high = _halves(arcs, (arc, low, high), tolerance)
     return kept
 
 
@@ -100,15 +101,17 @@ _Stretches = tuple[Integers, Integers, Integers]  # arc, and the first and last 
 
 
 def _places(arcs: Arcs, arc: Integers, along: Integers) -> Integers:
-    return arcs.start[arc] + along % arcs.length[arc]
+    length = arcs.length[arc]
+    return arcs.start[arc] + np.where(along < length, along, along - length)
 
 
 def _first_stretches(arcs: Arcs) -> _Stretches:
     """Open arcs whole, closed ones in two halves."""
     opened, closed = np.flatnonzero(~arcs.closed), np.flatnonzero(arcs.closed)
-    middle = np.stack([totals(arcs.of, arcs.points[:, axis], len(arcs)) / arcs.length for axis in (0, 1)], axis=1)
-    one = _farthest(arcs, middle)
-    other = _farthest(arcs, arcs.points[one])
+    place = as_complex(arcs.points)
+    middle = [totals(arcs.of, part, len(arcs)) / arcs.length for part in (place.real, place.imag)]
+    one = _farthest(arcs, place, middle[0] + 1j * middle[1])
+    other = _farthest(arcs, place, place[one])
     low, high = (np.minimum(one, other) - arcs.start[:-1])[closed], (np.maximum(one, other) - arcs.start[:-1])[closed]
     return (
         np.concatenate([opened, closed, closed]),
@@ -117,13 +120,13 @@ def _first_stretches(arcs: Arcs) -> _Stretches:
     )
 
 
-def _farthest(arcs: Arcs, from_point: Coordinates) -> Integers:
-    """(arcs,) the place of each arc's first point with the largest distance."""
-    away = ((arcs.points - from_point[arcs.of]) ** 2).sum(axis=1)
-    return first_largest(away, arcs.start[:-1], arcs.of)[0]
+def _farthest(arcs: Arcs, place: Complex, centre: Complex) -> Integers:
+    """(arcs,) each arc's first point with the largest distance from its centre."""
+    away = place - np.repeat(centre, arcs.length)
+    return _first_largest(away.real**2 + away.imag**2, arcs.start[:-1], arcs.of)[0]
 
 
-def first_largest(values: Floats, start: Integers, of: Integers) -> tuple[Integers, Floats]:
+def _first_largest(values: Floats, start: Integers, of: Integers) -> tuple[Integers, Floats]:
     """Where each group of values has its largest for the first time, and that value."""
     largest = np.maximum.reduceat(values, start)
     hits = np.flatnonzero(values == largest[of])
@@ -131,32 +134,36 @@ def first_largest(values: Floats, start: Integers, of: Integers) -> tuple[Intege
     return hits[np.diff(group, prepend=-1) != 0], largest
 
 
-def _split(arcs: Arcs, stretches: _Stretches, tolerance: Floats) -> Iterator[_Stretches]:
-    """All stretches that come up while those that stray too far are split at their worst point."""
-    arc, low, high = stretches
-    while len(arc):
-        yield arc, low, high
-        inner = high - low > 1
-        arc, low, high = arc[inner], low[inner], high[inner]
-        if not len(arc):
-            return
-        count = high - low - 1
-        of = np.repeat(np.arange(len(arc)), count)
-        along = spans(low + 1, count)
-        begin, end = arcs.points[_places(arcs, arc, low)], arcs.points[_places(arcs, arc, high)]
-        away = distance_to_segment(arcs.points[_places(arcs, arc[of], along)], begin[of], end[of])
-        worst, largest = first_largest(away, np.cumsum(count) - count, of)
-        split = largest >= tolerance[arc]
-        middle = along[worst[split]]
-        arc = np.repeat(arc[split], 2)
-        low, high = np.stack([low[split], middle], 1).ravel(), np.stack([middle, high[split]], 1).ravel()
+def _halves(arcs: Arcs, stretches: _Stretches, tolerance: Floats) -> _Stretches:
+    """The two halves of every stretch that strays too far from its line, cut at its worst point."""
+    inner = stretches[2] - stretches[1] > 1
+    arc, low, high = (part[inner] for part in stretches)
+    if not len(arc):
+        return arc, low, high
+    count = high - low - 1
+    of = np.repeat(np.arange(len(arc)), count)
+    along = spans(low + 1, count)
+    place = as_complex(arcs.points)
+    begin, end = place[_places(arcs, arc, low)], place[_places(arcs, arc, high)]
+    points = place[_places(arcs, arc[of], along)]
+    worst, largest = _first_largest(_squared_distance(points, begin, end, of), np.cumsum(count) - count, of)
+    split = largest >= tolerance[arc] ** 2
+    middle = along[worst[split]]
+    low, high = np.stack([low[split], middle], 1).ravel(), np.stack([middle, high[split]], 1).ravel()
+    return np.repeat(arc[split], 2), low, high
 
 
-def distance_to_segment(points: Coordinates, begin: Coordinates, end: Coordinates) -> Floats:
-    """Distance of each point from its segment."""
-    along_x, along_y = (end - begin).T
-    x, y = (points - begin).T
-    squared = along_x**2 + along_y**2
-    share = np.clip((x * along_x + y * along_y) / np.where(squared == 0, 1, squared), 0, 1)
-    away: Floats = np.sqrt((x - share * along_x) ** 2 + (y - share * along_y) ** 2)
-    return away
+def _squared_distance(points: Complex, begin: Complex, end: Complex, of: Integers) -> Floats:
+    """Square of each point's distance from its segment."""
+    way = end - begin
+    length = np.abs(way)
+    back = np.divide(way.conj(), length, out=np.ones_like(way), where=length > 0)
+    local = (points - begin[of]) * back[of]
+    beyond = np.maximum(np.maximum(-local.real, local.real - length[of]), 0)
+    squared: Floats = local.imag**2 + beyond**2
+    return squared
+
+
+def as_complex(vectors: Coordinates) -> Complex:
+    """x + i y."""
+    return np.ascontiguousarray(vectors).view(np.complex128)[:, 0]

@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from geounet.footprints import Geometries
 from geounet.polygons.arcs import Arcs, Floats, spans, totals
+from geounet.polygons.pieces import Loops, pieces_of
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
@@ -103,15 +104,16 @@ class Partition:
 
     def of_rings(self, wanted: Flags) -> "Partition":
         """Some rings alone; polygons without any go, and the others are numbered anew in their order."""
+        if wanted.all():
+            return self
         use = wanted[self.use_ring]
-        arc = np.unique(self.use_arc[use])
+        arc = np.flatnonzero(np.bincount(self.use_arc[use], minlength=len(self.arcs)))
         polygon = np.unique(self.ring_polygon[wanted])
         place = spans(self.arcs.start[arc], self.arcs.length[arc])
         arcs = Arcs(self.arcs.points[place], np.append(0, np.cumsum(self.arcs.length[arc])), self.arcs.closed[arc])
-        ends = np.unique(self.junction[arc], return_inverse=True)
         return Partition(
             arcs,
-            np.where(self.junction[arc] < 0, -1, ends[1].reshape(-1, 2) - (ends[0][:1] < 0).sum()),
+            _junctions(arcs),
             np.searchsorted(arc, self.use_arc[use]),
             self.use_reversed[use],
             (np.cumsum(wanted) - 1)[self.use_ring[use]],
@@ -142,7 +144,7 @@ class Partition:
         numbers = np.cumsum(ring_wanted) - 1
         rings = shapely.linearrings(points[place], indices=np.repeat(numbers[ring], taken))
         owners = self.ring_polygon[ring_wanted]
-        built: Geometries = shapely.polygons(rings, indices=np.unique(owners, return_inverse=True)[1])
+        built: Geometries = shapely.polygons(rings, indices=np.cumsum(np.diff(owners, prepend=owners[:1]) != 0))
         return built
 
     def ring_sizes(self, length: Integers) -> Integers:
@@ -156,28 +158,58 @@ def partition_of(polygons: Geometries) -> Partition:
     """The partition that polygons are; neighbours share vertices to the last bit."""
     rings, ring_polygon = shapely.get_rings(polygons, return_index=True)
     points, of = shapely.get_coordinates(rings, return_index=True)
-    last = np.append(of[1:] != of[:-1], True)
-    points, of = points[~last], of[~last]
-    vertex = np.full(len(points), -1)
-    near = np.isin(ring_polygon[of], _touching(points, ring_polygon[of]))
-    vertex[near] = np.unique(points[near], axis=0, return_inverse=True)[1]
-    lone = ~near[np.flatnonzero(np.append(True, of[1:] != of[:-1]))]
-    return _partition(points, of, vertex, lone, ring_polygon, len(polygons))
+    closing = np.append(of[1:] != of[:-1], True)
+    points, of = points[~closing], of[~closing]
+    length = np.bincount(of, minlength=len(rings))
+    touching = np.zeros(len(polygons), bool)
+    touching[_touching(points, ring_polygon[of])] = True
+    if touching.any():
+        return _with_junctions(points, length, ring_polygon, touching)
+    number = np.arange(len(rings))
+    never = np.zeros(len(rings), bool)
+    arcs = Arcs(points, np.append(0, np.cumsum(length)), ~never)
+    return Partition(arcs, np.full((len(rings), 2), -1), number, never, number, ring_polygon, np.arange(len(polygons)))
 
 
-def coverages_hold(polygons: Geometries, cluster: Integers) -> Flags:
-    """(n,) whether polygons neither overlap nor gape where they touch others of their cluster.
+def _with_junctions(points: Coordinates, length: Integers, ring_polygon: Integers, touching: Flags) -> Partition:
+    """Rings of lone polygons as arcs of their own, those of others cut where lines meet."""
+    own, others = (np.flatnonzero(chosen[ring_polygon]) for chosen in (~touching, touching))
+    start = np.cumsum(length) - length
+    place = spans(start[others], length[others])
+    vertex = np.unique(points[place], axis=0, return_inverse=True)[1].ravel()
+    pieces = pieces_of(Loops(vertex, length[others]))
+    arc_length = np.append(length[own], pieces.length)
+    closed = np.append(np.ones(len(own), bool), pieces.closed)
+    arc_points = points[np.concatenate([spans(start[own], length[own]), place[pieces.place]])]
+    arcs = Arcs(arc_points, np.append(0, np.cumsum(arc_length)), closed)
+    use_ring = np.append(own, others[pieces.ring])
+    order = np.argsort(use_ring, kind="stable")
+    return Partition(
+        arcs,
+        _junctions(arcs),
+        np.append(np.arange(len(own)), len(own) + pieces.line)[order],
+        np.append(np.zeros(len(own), bool), pieces.backward)[order],
+        use_ring[order],
+        ring_polygon,
+        _clusters(vertex, np.repeat(ring_polygon[others], length[others]), len(touching)),
+    )
 
-    Args:
-        cluster: (n,) -1 for those that are not looked at.
-    """
-    holds = cluster >= 0
-    order = np.argsort(cluster, kind="stable")
-    first = np.flatnonzero(np.append(True, np.diff(cluster[order]) != 0))
-    for members in np.split(order, first[1:]):
-        if len(members) > 1 and holds[members[0]]:
-            holds[members] = shapely.coverage_is_valid(polygons[members])
-    return holds
+
+def _junctions(arcs: Arcs) -> Integers:
+    """(arcs, 2) numbers for the places of open arcs' ends, -1 of closed arcs."""
+    junction = np.full((len(arcs), 2), -1)
+    opened = np.flatnonzero(~arcs.closed)
+    ends = arcs.points[np.stack([arcs.start[opened], arcs.start[opened + 1] - 1], axis=1).ravel()]
+    junction[opened] = np.unique(ends, axis=0, return_inverse=True)[1].reshape(-1, 2)
+    return junction
+
+
+def _clusters(vertex: Integers, polygon: Integers, polygons: int) -> Integers:
+    """(polygons,) equal numbers for those that have vertices in common, directly or through others."""
+    size = polygons + int(vertex.max()) + 1
+    pairs = coo_matrix((np.ones(len(vertex), bool), (polygon, polygons + vertex)), (size, size))
+    numbers = connected_components(pairs, directed=False)[1][:polygons]
+    return np.unique(numbers, return_inverse=True)[1]
 
 
 def _touching(points: Coordinates, polygon: Integers) -> Integers:
@@ -193,102 +225,16 @@ def _touching(points: Coordinates, polygon: Integers) -> Integers:
     return np.unique(polygon[suspect[count[which] > 1]])
 
 
-def _partition(
-    points: Coordinates, of: Integers, vertex: Integers, lone: Flags, ring_polygon: Integers, polygons: int
-) -> Partition:
-    """Lone rings as closed arcs of their own, all others cut where lines meet."""
-    ring_length = np.bincount(of, minlength=len(lone))
-    ring_start = np.cumsum(ring_length) - ring_length
-    pieces = _pieces(vertex, ring_start, ring_length, np.flatnonzero(~lone))
-    own = np.flatnonzero(lone)
-    place = np.concatenate([spans(ring_start[own], ring_length[own]), pieces.place])
-    length = np.append(ring_length[own], pieces.length)
-    closed = np.append(np.ones(len(own), bool), pieces.closed)
-    arcs = Arcs(points[place], np.append(0, np.cumsum(length)), closed)
-    ends = np.full((len(arcs), 2), -1)
-    opened = np.flatnonzero(~closed)
-    at = np.stack([arcs.start[opened], arcs.start[opened + 1] - 1], 1)
-    ends[opened] = np.unique(vertex[place[at]], return_inverse=True)[1].reshape(-1, 2)
-    use_ring = np.append(own, pieces.use_ring)
-    order = np.argsort(use_ring, kind="stable")
-    return Partition(
-        arcs,
-        ends,
-        np.append(np.arange(len(own)), len(own) + pieces.use_arc)[order],
-        np.append(np.zeros(len(own), bool), pieces.use_reversed)[order],
-        use_ring[order],
-        ring_polygon,
-        _clusters(vertex, ring_polygon[of], polygons),
-    )
-
-
-def _clusters(vertex: Integers, polygon: Integers, polygons: int) -> Integers:
-    near = vertex >= 0
-    count = int(vertex.max(initial=-1)) + 1
-    pairs = coo_matrix(
-        (np.ones(int(near.sum()), bool), (polygon[near], polygons + vertex[near])), (polygons + count,) * 2
-    )
-    numbers: Integers = connected_components(pairs, directed=False)[1][:polygons].astype(np.int64)
-    return numbers
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Pieces:
-    """Arcs as places of points, and the uses that rings make of them."""
-
-    place: Integers
-    length: Integers
-    closed: Flags
-    use_arc: Integers
-    use_reversed: Flags
-    use_ring: Integers
-
-
-def _pieces(vertex: Integers, ring_start: Integers, ring_length: Integers, rings: Integers) -> _Pieces:
-    """Some rings cut at the points where the number of lines that meet is not two.
+def coverages_hold(polygons: Geometries, cluster: Integers) -> Flags:
+    """(n,) whether polygons neither overlap nor gape where they touch others of their cluster.
 
     Args:
-        vertex: (points,) numbers of the points; equal ones lie at the same place, and the order is that of places.
+        cluster: (n,) -1 for those that are not looked at.
     """
-    length = ring_length[rings]
-    place = spans(ring_start[rings], length)
-    ring = np.repeat(np.arange(len(rings)), length)
-    start = np.cumsum(length) - length
-    here = vertex[place]
-    step = spans(np.zeros(len(rings), np.int64), length)
-    there = here[start[ring] + (step + 1) % length[ring]]
-    sides, side = np.unique(
-        np.stack([np.minimum(here, there), np.maximum(here, there)], 1), axis=0, return_inverse=True
-    )
-    lines = np.bincount(sides.ravel(), minlength=int(here.max(initial=-1)) + 1)
-    cut = lines[here] != 2
-    uncut = ~totals(ring, cut, len(rings)).astype(bool)
-    if len(rings):
-        lowest = np.minimum.reduceat(here, start)
-        cut |= uncut[ring] & (here == lowest[ring])
-    first = np.flatnonzero(cut)
-    owner = ring[first]
-    head = np.searchsorted(owner, np.arange(len(rings)))
-    following = np.arange(1, len(first) + 1)
-    is_last = np.append(owner[1:] != owner[:-1], True)[: len(first)]
-    following[is_last] = head
-    count = (step[first[following]] - step[first] - 1) % length[owner] + 1  # sides of the piece
-    sides_of = np.repeat(np.arange(len(first)), count)
-    along = start[owner][sides_of] + (spans(step[first], count)) % length[owner][sides_of]
-    piece_start = np.cumsum(count) - count
-    identity = np.minimum.reduceat(side[along], piece_start) if len(first) else np.empty(0, np.int64)
-    begin, end = here[first], here[first[following]]
-    second, last_but_one = there[first], here[along[piece_start + count - 1]]
-    backward = (begin > end) | ((begin == end) & (second > last_but_one))
-    _, arc = np.unique(identity, return_inverse=True)
-    # Of the one or two rings along a line, one goes its way; where none does, its points are taken backwards.
-    order = np.lexsort((backward, arc))
-    chosen = order[np.append(True, arc[order][1:] != arc[order][:-1])[: len(order)]]
-    closed = uncut[owner[chosen]]
-    points = count[chosen] + ~closed
-    of = np.repeat(np.arange(len(chosen)), points)
-    k = spans(np.zeros(len(chosen), np.int64), points)
-    k = np.where(backward[chosen][of], (count[chosen][of] - k), k)
-    base = owner[chosen][of]
-    place_of = place[start[base] + (step[first[chosen]][of] + k) % length[base]]
-    return _Pieces(place_of, points, closed, arc, backward, rings[owner])
+    holds = cluster >= 0
+    order = np.argsort(cluster, kind="stable")
+    first = np.flatnonzero(np.append(True, np.diff(cluster[order]) != 0))
+    for members in np.split(order, first[1:]):
+        if len(members) > 1 and holds[members[0]]:
+            holds[members] = shapely.coverage_is_valid(polygons[members])
+    return holds

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Floats, spans, totals
+from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, spans, totals
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
-from geounet.polygons.walls import Complex, Sides, as_complex
+from geounet.polygons.walls import Sides
 
 _ROUND = 0.05  # of the radius; a regular hexagon strays from its circle by 0.045 of it, a square by 0.1
 _SMALLEST_ROUND = 4.0  # pixels of radius; below, blurred squares are round

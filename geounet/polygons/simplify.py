@@ -68,14 +68,16 @@ def tidied(traced: Footprints, frame: Frame, tidying: Tidying) -> Footprints:
     partition = partition.of_rings(~filled & ~specks[partition.ring_polygon])
     traced, ground = traced[~specks], ground[~specks]
     drawn = partition.moved(ground.points(partition.arcs.points, partition.arc_polygon[partition.arcs.of]))
-    tolerance = _AUTO if tidying.simplify is None else tidying.simplify / ground.resolution
-    outlines = simplified(drawn, np.broadcast_to(tolerance, len(traced)))
-    flags = traced.flags
-    if tidying.regularize:
-        outlines, flags = _regular(drawn, outlines, flags)
+    tolerance = np.broadcast_to(
+        _AUTO if tidying.simplify is None else tidying.simplify / ground.resolution, len(traced)
+    )
+    outlines, flags = _regular(drawn) if tidying.regularize else _none(len(traced))
+    plain = flags & Flag.REGULARIZED == 0
+    if plain.any():
+        outlines[plain] = simplified(drawn.of_polygons(plain), tolerance[plain])
     kept = shapely.area(outlines) * ground.resolution**2 >= tidying.min_area
     pixels = ground[kept].in_pixels(outlines[kept])
-    found = replace(traced, flags=flags)[kept].with_geometry(pixels).transformed(frame.transform)
+    found = replace(traced, flags=traced.flags | flags)[kept].with_geometry(pixels).transformed(frame.transform)
     broken = np.flatnonzero(~shapely.is_valid(found.geometry))
     if len(broken):  # map coordinates too coarse for the pixels: next to none
         found.geometry[broken] = _mended(found.geometry[broken])
@@ -88,15 +90,19 @@ def _small_holes(partition: Partition, largest: NDArray[np.float64]) -> Flags:
     return np.asarray(partition.is_hole & partition.is_free & small)
 
 
-def _regular(drawn: Partition, simple: Geometries, flags: NDArray[np.uint8]) -> tuple[Geometries, NDArray[np.uint8]]:
-    """Regular outlines where there are any and simple ones elsewhere, and flags that say which."""
+def _regular(drawn: Partition) -> tuple[Geometries, NDArray[np.uint8]]:
+    """(n,) regular outlines, and a flag for each: not all have one."""
+    outlines, flags = _none(len(drawn.cluster))
     tried = drawn.cluster_size <= MOST_NEIGHBOURS
     found = regularized(drawn.of_polygons(tried))
-    outlines, flags = simple.copy(), flags.copy()
-    outlines[tried] = np.where(found.missing, simple[tried], found.polygons)
-    flags[tried] |= np.where(found.missing, Flag.REFUSED, Flag.REGULARIZED).astype(np.uint8)
-    flags[~tried] |= np.uint8(Flag.LARGE)
+    outlines[tried] = found.polygons
+    flags[tried] = np.where(found.missing, Flag.REFUSED, Flag.REGULARIZED)
+    flags[~tried] = Flag.LARGE
     return outlines, flags
+
+
+def _none(count: int) -> tuple[Geometries, NDArray[np.uint8]]:
+    return np.full(count, None, object), np.zeros(count, np.uint8)
 
 
 def _mended(polygons: Geometries) -> Geometries:

@@ -6,18 +6,16 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from geounet.polygons.arcs import Arcs, Floats, corners, totals
+from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, corners, totals
 from geounet.polygons.partition import Partition
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
 from geounet.polygons.walls import (
-    Complex,
     Directions,
     Lines,
     Sides,
     Walls,
-    as_complex,
     chords,
     directions,
     fitted_lines,
@@ -64,17 +62,18 @@ def straightened(partition: Partition, *, square: bool) -> Straightened:
     kept = corners(arcs, np.full(len(arcs), _TOLERANCE))
     walls = walls_of(arcs, kept)
     frames = frames_of(chords(arcs, walls), body[walls.arc], int(body.max(initial=-1)) + 1)
-    for turn in range(_ROUNDS):
+    frames = refined(frames, sides, walls, directions(chords(arcs, walls), frames, body[walls.arc], square=square))
+    for _ in range(_ROUNDS):
         walls = walls_of(arcs, kept)
-        chord = chords(arcs, walls)
-        found = directions(chord, frames, body[walls.arc], square=square)
-        if turn in (0, _ROUNDS - 2):
-            frames = refined(frames, sides, walls, found)
-            found = directions(chord, frames, body[walls.arc], square=square)
+        found = directions(chords(arcs, walls), frames, body[walls.arc], square=square)
         lines = fitted_lines(arcs, sides, walls, found.along)
-        kept = _cleaner(arcs, walls, kept, np.abs(chord), found, lines)
+        before, kept = kept, _cleaner(arcs, walls, kept, found, lines)
+        if np.array_equal(before, kept):
+            break
     walls = walls_of(arcs, kept)
-    found = directions(chords(arcs, walls), frames, body[walls.arc], square=square)
+    chord = chords(arcs, walls)
+    frames = refined(frames, sides, walls, directions(chord, frames, body[walls.arc], square=square))
+    found = directions(chord, frames, body[walls.arc], square=square)
     meeting = _meetings(partition, walls)
     lines = _joined(fitted_lines(arcs, sides, walls, found.along), found, meeting)
     met = _corners(partition, walls, lines, meeting)
@@ -87,9 +86,10 @@ def _gap(lines: Lines, one: Integers, other: Integers) -> Floats:
     return np.abs(lines.offset[one] - same * lines.offset[other])
 
 
-def _cleaner(arcs: Arcs, walls: Walls, kept: Flags, length: Floats, found: Directions, lines: Lines) -> Flags:
+def _cleaner(arcs: Arcs, walls: Walls, kept: Flags, found: Directions, lines: Lines) -> Flags:
     """The kept points without corners between walls on one line, small steps, and rounded corners."""
     kept, wall = kept.copy(), np.arange(len(walls))
+    length = np.abs(chords(arcs, walls))
     before, after = walls.before, walls.after
     fixed = arcs.ends[walls.first]
     flat = ~fixed & found.parallel(before, wall) & (_gap(lines, before, wall) < _STEP)

@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from geounet.polygons.arcs import Arcs, Floats, totals
+from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, totals
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
-
-Complex = NDArray[np.complex128]
 
 _BINS = 45  # of 2 degrees, over the quarter turn in which directions of right-angled shapes differ
 _NEAR = np.radians(12.0)  # walls so near the commonest direction say what it is exactly
@@ -73,11 +70,6 @@ def chords(arcs: Arcs, walls: Walls) -> Complex:
     """(walls,) from each wall's beginning to its end, x + i y."""
     begin = arcs.points[walls.first]
     return as_complex(begin[walls.after] - begin)
-
-
-def as_complex(vectors: Coordinates) -> Complex:
-    """x + i y."""
-    return np.ascontiguousarray(vectors).view(np.complex128)[:, 0]
 
 
 def common_direction(vectors: Complex, weight: Floats, body: Integers, bodies: int) -> Complex:
