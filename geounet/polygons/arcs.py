@@ -131,7 +131,7 @@ def _first_largest(values: Floats, start: Integers, of: Integers) -> tuple[Integ
     largest = np.maximum.reduceat(values, start)
     hits = np.flatnonzero(values == largest[of])
     group = of[hits]
-    return hits[np.append(True, group[1:] != group[:-1])], largest
+    return hits[np.diff(group, prepend=-1) != 0], largest
 
 
 def _halves(arcs: Arcs, stretches: _Stretches, tolerance: Floats) -> _Stretches:

@@ -80,6 +80,10 @@ class Partition:
         """(n,) whether any of a polygon's rings is chosen."""
         return totals(self.ring_polygon, which, len(self.cluster)) > 0
 
+    def any_arc(self, which: Flags) -> Flags:
+        """(n,) whether any of a polygon's arcs is chosen."""
+        return self.summed(which.astype(np.float64)) > 0
+
     def any_in_cluster(self, which: Flags) -> Flags:
         """(n,) whether any polygon of each one's cluster is chosen."""
         return (totals(self.cluster, which, len(self.cluster)) > 0)[self.cluster]

@@ -19,7 +19,7 @@ def coverage(outlines: Sequence[Polygon], side: int) -> NDArray[np.float64]:
     whole = shapely.union_all(outlines)
     shapely.prepare(whole)
     cols, rows = np.meshgrid(np.arange(side), np.arange(side))
-    share = shapely.contains_xy(whole, cols + 0.5, rows + 0.5).astype(np.float64)
+    share: NDArray[np.float64] = shapely.contains_xy(whole, cols + 0.5, rows + 0.5).astype(np.float64)
     pixels = shapely.box(cols, rows, cols + 1, rows + 1).ravel()
     lines = shapely.get_parts(shapely.boundary(whole))
     crossed = np.unique(shapely.STRtree(pixels).query(lines, predicate="intersects")[1])
