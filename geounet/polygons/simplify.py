@@ -139,7 +139,7 @@ def simplified(partition: Partition, tolerance: NDArray[np.float64]) -> Geometri
             break
         care[np.unique(of_odd)] += 1
         care = np.minimum(care, _ALL)
-    lone = partition.any_arc(care == _ALL) & (partition.cluster_size == 1)
+    lone = partition.any_arc(care == _ALL) & (partition.cluster_size == 1) & (tolerance > 0)
     if lone.any():
         old = partition.polygons(arcs.points, arcs.length, lone)
         outcome[lone] = shapely.simplify(old, tolerance[lone], preserve_topology=True)

@@ -304,6 +304,13 @@ def test_degenerate_outlines_survive(levels: NDArray[np.uint8]) -> None:
     assert (shapely.area(found.geometry) > 0).all()
 
 
+@pytest.mark.parametrize("regular", [False, True])
+def test_of_specks_alone_nothing_is_left(regular: bool) -> None:
+    levels = np.zeros((20, 20), np.uint8)
+    levels[2::5, 2::5] = 253
+    assert len(footprints(levels, tidying=Tidying(min_area=3, regularize=regular))) == 0
+
+
 def test_clusters_over_the_cap_are_simplified_alone_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simplify, "MOST_NEIGHBOURS", 3)
     raw = footprints(drawn([placed(COURTYARD, 20)]), tidying=Tidying(0, 0, 0)).geometry
