@@ -21,6 +21,7 @@ from geounet.footprints import Footprints, Geometries
 from geounet.frame import Frame
 from geounet.io.strips import open_strips
 from geounet.objects import matched
+from geounet.polygons.field import Level
 from geounet.polygons.simplify import Tidying, tidied
 from geounet.polygons.trace import trace
 from sample_tiles.generator import CRS, TEST, true_buildings
@@ -41,7 +42,7 @@ def traced(probability: Path) -> tuple[Footprints, Frame]:
     """The outlines of a map in pixel coordinates, those of at least 4 m²."""
     with open_strips(probability) as strips:
         frame = strips.frame
-        polygons = np.concatenate([some.polygons for some in trace(strips.read(1), 127)])
+        polygons = np.concatenate([some.polygons for some in trace(strips.read(1), Level(127))])
     assert frame.ground_resolution is not None
     polygons = polygons[shapely.area(polygons) * frame.ground_resolution**2 >= 4]
     count = len(polygons)
