@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Floats
+from geounet.polygons.arcs import Arcs, Floats, as_complex
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
-from geounet.polygons.walls import Directions, Sides, as_complex, chords, fitted_lines, refined, walls_of
+from geounet.polygons.walls import Directions, Sides, chords, fitted_lines, refined, walls_of
 
 _MEET = 0.2  # sine of the angle from which two lines meet in one corner
 _FARTHEST = 2.0  # times the tolerance: a corner that would move farther stays

@@ -190,4 +190,4 @@ def test_outlines_too_fine_for_their_coordinates_stay_polygons() -> None:
 @pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
 def test_settings_outside_their_range_are_refused(name: str, value: float) -> None:
     with pytest.raises(SettingsError, match=f"--{name.replace('_', '-')} .* must be 0 or more"):
-        Tidying(**{name: value})
+        Tidying(**{name: value})  # type: ignore[arg-type]
