@@ -7,6 +7,9 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import geopandas
@@ -22,11 +25,7 @@ from geounet.polygons.simplify import Tidying, tidied
 from geounet.polygons.trace import trace
 from sample_tiles.generator import CRS, TEST, true_buildings
 
-try:
-    from buildingregulariser import regularize_geodataframe
-except ImportError:
-    regularize_geodataframe = None
-
+RIVAL = "buildingregulariser"
 Outlining = Callable[[], Geometries]
 
 
@@ -91,11 +90,17 @@ def judged(name: str, outline: Outlining) -> None:
     )
 
 
+def outlined(found: Footprints, frame: Frame, tidying: Tidying) -> Geometries:
+    return tidied(found, frame, tidying).geometry
+
+
 def rival(outlines: Geometries, pixel: float) -> Geometries:
     """What buildingregulariser makes of outlines in one process, its lengths in proportion to the pixel."""
     frame = geopandas.GeoDataFrame(geometry=outlines, crs=CRS)
     with warnings.catch_warnings(action="ignore"):
-        made = regularize_geodataframe(frame, parallel_threshold=2 * pixel, simplify_tolerance=pixel, num_cores=1)
+        made = import_module(RIVAL).regularize_geodataframe(
+            frame, parallel_threshold=2 * pixel, simplify_tolerance=pixel, num_cores=1
+        )
     polygons: Geometries = made.geometry.to_numpy()
     return polygons
 
@@ -107,15 +112,15 @@ def main() -> None:
     found, frame = traced(probability)
     pixel = frame.ground_resolution
     assert pixel is not None
-    raw = tidied(found, frame, Tidying(0, 0, 0)).geometry
+    raw = tidied(found, frame, Tidying(0, simplify=0)).geometry
     print(f"{len(raw)} footprints of town_test at {pixel:.2f} m")
     for name, tidying in {
-        "as traced": Tidying(0, 0, 0),
-        "simplified": Tidying(0, 0),
-        "regularized": Tidying(0, 0, regularize=True),
+        "as traced": Tidying(0, simplify=0),
+        "simplified": Tidying(0),
+        "regularized": Tidying(0, regularize=True),
     }.items():
-        judged(name, lambda tidying=tidying: tidied(found, frame, tidying).geometry)
-    if regularize_geodataframe is None:
+        judged(name, partial(outlined, found, frame, tidying))
+    if find_spec(RIVAL) is None:
         print("buildingregulariser  not installed: pip install buildingregulariser to measure it in the same run")
     else:
         judged("buildingregulariser", lambda: rival(raw, pixel))

@@ -25,7 +25,11 @@ _LISTED = 3  # blocks that could not be read
 @click.option("--model", required=True, type=PATH, help="Folder of a training run, or its model.safetensors.")
 @click.option("--out", type=PATH, help="Folder to write; several scenes need one.  [default: SCENE_map]")
 @click.option(
-    "--window", default="1536", show_default=True, callback=whole_or_auto, help="Largest padded window, in pixels."
+    "--window",
+    default="1536",
+    show_default=True,
+    callback=whole_or_auto,
+    help="Largest padded window, in pixels; auto goes by a GPU's free memory.",
 )
 @click.option(
     "--stitch",
@@ -81,7 +85,7 @@ def command(
     verbose: bool,
     **settings: Any,
 ) -> None:
-    """Map SCENE (anything GDAL opens): class and probability rasters, footprints styled for QGIS, a preview.
+    """Map SCENE (anything GDAL opens): class and probability rasters, footprints, a project for QGIS, a preview.
 
     Several scenes are one mosaic on the grid of the first; where they overlap, the first that has data counts.
 
@@ -111,5 +115,4 @@ def command(
         f"{result.out}: {summary['polygons']:,} footprints from {summary['pixels']:,} pixels "
         f"at {summary['megapixels_per_second']} Mpx/s"
     )
-    if not no_vectors:
-        click.echo(f"open {result.out / 'footprints.gpkg'} in QGIS; {result.out / 'preview.png'} shows it at a glance")
+    click.echo(f"open {result.out / 'map.qgz'} in QGIS; {result.out / 'preview.png'} shows it at a glance")

@@ -9,7 +9,9 @@ from .options import PATH, common, not_negative_or_auto
 
 @click.command()
 @click.argument("raster", type=PATH)
-@click.option("--out", type=PATH, help="GeoPackage to write; beside the raster where not given.")
+@click.option(
+    "--out", type=PATH, help="File to write: .gpkg, .parquet, .fgb, .geojson or .pmtiles.  [default: RASTER.gpkg]"
+)
 @click.option(
     "--threshold", type=float, default=0.5, show_default=True, help="Probability from which a pixel is building."
 )
@@ -39,7 +41,7 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Turn RASTER into polygons: a layer for each class, with confidence, area and a style for QGIS.
+    """Turn RASTER into polygons with class, confidence, area and flags; in a GeoPackage with a style for QGIS.
 
     RASTER holds class ids or probabilities; infer's classes.tif and probability.tif, or another tool's. Without a CRS
     all measures are in pixels.

@@ -20,14 +20,18 @@ Geometries = NDArray[np.object_]
 _NEAR, _POLAR = 300.0, 80.0  # metres, and degrees of latitude: as far as short sides are measured the quick way
 
 
+DOUBT = 0.6  # mean probability below which a footprint is flagged
+
+
 class Flag(IntFlag):
     """What a user should know about a footprint before trusting its outline."""
 
     NODATA = 1  # it touches nodata: some of it may be missing
-    EDGE = 2  # it touches the raster's edge: some of it may be missing
+    EDGE = 2  # it touches the edge of the raster, or of the area of interest: some of it may be missing
     REGULARIZED = 4  # its walls are made straight, at right angles where the building has them
     REFUSED = 8  # they would have been, but for a shape too far from the outline
-    LARGE = 16  # it belongs to a cluster of touching polygons that is too large for that
+    LARGE = 16  # it, or its cluster of touching polygons, is too large for that, or for being taken apart
+    DOUBTFUL = 32  # its confidence is below `DOUBT`
 
     @property
     def text(self) -> str:
@@ -68,12 +72,20 @@ class Footprints:
     @property
     def flag_texts(self) -> Geometries:
         """(n,) texts: empty, or flags in lower case with commas between."""
-        texts = np.array([Flag(value).text for value in range(1 << len(Flag))], object)
+        texts = np.array([Flag(value).text for value in range(256)], object)
         chosen: Geometries = texts[self.flags]
         return chosen
 
+    def doubted(self) -> "Footprints":
+        """With the flag DOUBTFUL on those of low confidence, and on no other."""
+        doubt = np.where(self.confidence < DOUBT, Flag.DOUBTFUL, 0).astype(np.uint8)
+        return self.with_flags(self.flags & ~np.uint8(Flag.DOUBTFUL) | doubt)
+
     def with_geometry(self, geometry: Geometries) -> "Footprints":
         return replace(self, geometry=geometry)
+
+    def with_flags(self, flags: NDArray[np.uint8]) -> "Footprints":
+        return replace(self, flags=flags)
 
     def transformed(self, transform: Affine) -> "Footprints":
         """In the coordinates that `transform` makes of (x, y), with exteriors counter-clockwise there."""
@@ -100,6 +112,13 @@ def affine_transformed(geometry: Geometries, transform: Affine) -> Geometries:
 
     transformed: Geometries = shapely.transform(geometry, moved)
     return transformed
+
+
+def vertex_counts(geometry: Geometries) -> NDArray[np.int32]:
+    """Corners of each polygon, those of its holes included; the point that closes a ring is not counted twice."""
+    rings = shapely.get_num_interior_rings(geometry) + 1
+    counts: NDArray[np.int32] = (shapely.get_num_coordinates(geometry) - rings).astype(np.int32)
+    return counts
 
 
 def ground_size(geometry: Geometries, crs: str | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -2,7 +2,8 @@
 
     QT_QPA_PLATFORM=offscreen python3 qgis_open.py PICTURE LAYER...
 
-A LAYER is a raster's path or FILE.gpkg|layername=NAME. They are drawn into PICTURE, the last one on top.
+A LAYER is the path of a raster or of a file of polygons, FILE.gpkg|layername=NAME, or a project. They are drawn into
+PICTURE, the last one on top; of a project all layers are told of, and those that it shows are drawn.
 """
 
 import json
@@ -14,6 +15,7 @@ from qgis.core import (  # type: ignore[import-not-found]
     QgsApplication,
     QgsMapRendererParallelJob,
     QgsMapSettings,
+    QgsProject,
     QgsRasterLayer,
     QgsRectangle,
     QgsVectorLayer,
@@ -21,19 +23,30 @@ from qgis.core import (  # type: ignore[import-not-found]
 from qgis.PyQt.QtCore import QSize  # type: ignore[import-not-found]
 from qgis.PyQt.QtGui import QColor  # type: ignore[import-not-found]
 
-SIDE = 400
+SIDE = int(os.environ.get("SIDE", "400"))
+VECTORS = (".gpkg", ".fgb", ".geojson", ".parquet", ".pmtiles")
 
 
 def main(picture: str, sources: list[str]) -> None:
     application = QgsApplication([], False)
     application.initQgis()
-    layers = [opened(source) for source in sources]
-    told = {"layers": [described(layer) for layer in layers], "colours": drawn(layers, picture)}
+    layers, shown = project(sources[0]) if sources[0].endswith(".qgz") else ([opened(one) for one in sources], None)
+    colours = drawn(layers if shown is None else shown, picture)
+    told = {"layers": [described(layer) for layer in layers], "colours": colours, "shown": len(shown or layers)}
     print(json.dumps(told), flush=True)  # noqa: T201 (this is a script)
 
 
+def project(path: str) -> tuple[list[Any], list[Any]]:
+    """All layers of a project, and those that it shows, the lowest first."""
+    whole = QgsProject.instance()
+    if not whole.read(path):
+        return [], []
+    tree = whole.layerTreeRoot()
+    return tree.layerOrder()[::-1], tree.checkedLayers()[::-1]
+
+
 def opened(source: str) -> Any:
-    if ".gpkg" in source:
+    if source.endswith(VECTORS) or ".gpkg|" in source:
         return QgsVectorLayer(source, source.rpartition("=")[2], "ogr")
     return QgsRasterLayer(source, source, "gdal")
 

@@ -52,6 +52,7 @@ def test_flags_are_told_in_words() -> None:
     squares = footprints(*(shapely.box(i, 0, i + 1, 1) for i in range(4)))
     assert squares.flag_texts.tolist() == ["", "nodata", "edge", "nodata,edge"]
     assert Flag(3) == Flag.NODATA | Flag.EDGE
+    assert (Flag.EDGE | Flag.REFUSED).text == "edge,refused"
 
 
 @pytest.mark.parametrize("code", [4326, 3857, 32633, 3035, 2154], ids=lambda code: f"EPSG:{code}")

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from affine import Affine
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from geounet.grid import Window
 from geounet.working import _axis, working_grid
 from tests.scenes import DEGREES_60N, MERCATOR_60N, NOWHERE, ROTATED, SOUTH_UP, UTM, Place, frame
 
+SHEARED = Place(Affine(0.3, 0.1, 500_000.1, 0.05, -0.3, 6_650_000.2), "EPSG:32633")
 EVERYWHERE = [
     pytest.param(UTM, id="utm"),
     pytest.param(SOUTH_UP, id="south up"),
@@ -28,6 +30,25 @@ EVERYWHERE = [
 @pytest.mark.parametrize("place", EVERYWHERE)
 def test_ground_resolution_is_in_metres_on_the_ellipsoid(place: Place) -> None:
     assert frame(400, 300, place).ground_resolution == pytest.approx(0.3, rel=0.002)
+
+
+@pytest.mark.parametrize("place", [*EVERYWHERE, pytest.param(SHEARED, id="sheared")])
+def test_ground_axes_are_ways_on_the_ellipsoid(place: Place) -> None:
+    """A way of 40 pixels to the right and 30 down is as long, and leads where, the axes say."""
+    there = frame(400, 300, place)
+    axes = there.ground_axes(np.array([150.0]), np.array([200.0]))[0]
+    ends = [there.transform @ (150 + half * 40, 200 + half * 30) for half in (-0.5, 0.5)]
+    to_degrees = Transformer.from_crs(place.crs, 4326, always_xy=True)
+    (lon, lat), (lon_end, lat_end) = (to_degrees.transform(*end) for end in ends)
+    azimuth, _, metres = Geod(ellps="WGS84").inv(lon, lat, lon_end, lat_end)
+    east, north = axes @ (40, 30)
+    assert math.hypot(east, north) == pytest.approx(metres, rel=1e-6)
+    assert math.degrees(math.atan2(east, north)) == pytest.approx(azimuth, abs=1e-3)
+
+
+def test_without_a_crs_ground_axes_are_the_pixels_own() -> None:
+    axes = frame(9, 9, NOWHERE).ground_axes(np.array([0.0, 5.0]), np.array([0.0, 7.0]))
+    np.testing.assert_array_equal(axes, [[[1, 0], [0, -1]]] * 2)
 
 
 @pytest.mark.parametrize("place", EVERYWHERE)

@@ -1,7 +1,6 @@
 """Writing a folder of training windows: arrays that grow as the scene is read, and an index for QGIS."""
 
 import sqlite3
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,7 +17,8 @@ from geounet.files import advice, translated
 from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.io.gdal import reason
-from geounet.io.vectors import fixed_date
+from geounet.io.geopackage import crs_optional, fixed_date, write_styles
+from geounet.io.style import document, split_renderer
 
 
 class GrowingArray:
@@ -102,10 +102,10 @@ def write_index(path: Path, card: ChipsCard, frames: Sequence[Frame], scenes: Se
     """index.gpkg: layer `windows`, one polygon for each window with its split and class shares."""
     table = index_table(card, frames, scenes)
     try:
-        with translated(path), fixed_date(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*'crs' was not provided.*")  # the job says so, in its own words
+        with translated(path), fixed_date(), crs_optional():
             table.to_file(path, layer="windows", driver="GPKG", engine="pyogrio", VERSION="1.2")
             with closing(sqlite3.connect(path)) as database:  # on a full disk GDAL leaves it out without a word
                 database.execute("SELECT count(*) FROM rtree_windows_geom")
+            write_styles(path, {"windows": document(split_renderer())})
     except (RuntimeError, sqlite3.Error) as error:  # all of pyogrio's errors are RuntimeErrors
         raise OutputError(f"{path} cannot be written ({reason(error)}); {advice(error)}") from error

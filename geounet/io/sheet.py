@@ -1,6 +1,7 @@
 """Sheet: one raster file as a source of pixels."""
 
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ class Sheet:
 
     @property
     def identity(self) -> list[dict[str, object]]:
-        """What tells this sheet from another: name, shape, transform, CRS, and size and time of the file on disk."""
+        """What tells this sheet from another: name, place, date, and size and time of the file on disk."""
         dataset = self._handles.of(self.path)
         others = [file for file in dataset.files if file != self.path]  # of a VRT, its sources
         about = {
@@ -80,6 +81,7 @@ class Sheet:
             "shape": list(dataset.shape),
             "transform": list(dataset.transform)[:6],
             "crs": self.frame.crs,
+            "date": _date(dataset),
         }
         return [identity(self.path) | about]
 
@@ -180,6 +182,17 @@ class Sheet:
         if self._unreadable is not None:
             self._unreadable(self.path, block.within(self.frame.window))
         return np.zeros((len(self.bands.numbers), *piece.shape), dtype=self.dtype), np.zeros(piece.shape, dtype=bool)
+
+
+def _date(dataset: rasterio.DatasetReader) -> str | None:
+    """When the picture was taken, as far as the file says so, in ISO 8601."""
+    tags = dataset.tags() | dataset.tags(ns="IMAGERY")
+    text = tags.get("ACQUISITIONDATETIME") or tags.get("TIFFTAG_DATETIME") or ""
+    found = re.match(r"(\d{4})[:-](\d\d)[:-](\d\d)(?:[T ](\d\d:\d\d:\d\d))?", text)
+    if found is None:
+        return None
+    year, month, day, time = found.groups()
+    return f"{year}-{month}-{day}" + (f"T{time}" if time else "")
 
 
 def frame_of(dataset: rasterio.DatasetReader) -> Frame:

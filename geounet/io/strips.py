@@ -1,7 +1,7 @@
 """A finished raster read by strips of whole rows, for tracing."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,7 @@ class Strips:
         legend: where category names carry one.
         is_probability: whether bands hold the probability of a class each; else band 1 holds class ids.
         has_own_levels: whether they are stored as geounet stores them.
+        tags: what geounet wrote into the file: the model and settings of a map, and the date of its scene.
         declares_nodata: whether the file itself says which pixels it does not have.
     """
 
@@ -50,6 +51,7 @@ class Strips:
     legend: Legend | None
     is_probability: bool
     has_own_levels: bool
+    tags: Mapping[str, str]
     declares_nodata: bool
     _dataset: rasterio.DatasetReader
     _has_mask: bool
@@ -139,6 +141,7 @@ def open_strips(path: str | Path) -> Iterator[Strips]:
             legend=_legend(Path(path)),
             is_probability=is_probability,
             has_own_levels=own,
+            tags={key: text for key, text in sorted(dataset.tags().items()) if key.startswith("GEOUNET_")},
             declares_nodata=not all_valid,
             _dataset=dataset,
             _has_mask=not all_valid and not ((own or not is_probability) and dataset.nodata == NODATA),

@@ -1,68 +1,100 @@
-"""How QGIS shows footprints: the colour of their class, paler where the model is less sure."""
+"""How QGIS shows layers of polygons: footprints by their confidence, training windows by their split."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from xml.etree import ElementTree as ET
 
 from geounet.legend import LegendClass
 
 EPOCH = "1970-01-01T00:00:00.000Z"  # the date that files bear, so that the same input gives the same bytes
 
-# Upper ends of the grades of confidence, and how much of the class's colour each takes; the rest is white.
+Rgb = tuple[int, int, int]
+
+CYAN: Rgb = (0, 229, 255)  # of no roof, soil or tree, nor of a class
+_CASING = (0, 25, 40, 170)  # a dark line under each outline, so that it is seen on light ground, too
+_CASING_MM, _OUTLINE_MM = 0.9, 0.4
+
+# Upper ends of the grades of confidence; how much of the colour each takes, the rest is white; and how much it covers.
 # Lightness alone tells grades apart, so that they are told apart with any kind of colour vision.
-_GRADES = ((0.6, 0.20), (0.7, 0.40), (0.8, 0.60), (0.9, 0.80), (1.0, 1.00))
-_FILL_ALPHA = 150
-_OUTLINE_MM = 0.5
+_GRADES = ((0.6, 0.0, 70), (0.7, 0.3, 25), (0.8, 0.5, 35), (0.9, 0.75, 45), (1.0, 1.0, 55))
+
+_SPLITS: Mapping[str, Rgb] = {"train": (0, 114, 178), "val": (230, 159, 0), "test": (204, 121, 167)}
 
 
-def footprint_style(cls: LegendClass, *, graded: bool) -> str:
-    """A QML document for a layer of footprints of one class.
-
-    Args:
-        graded: whether the layer's confidence is known; one plain symbol otherwise.
-    """
+def document(*parts: ET.Element) -> str:
+    """A QML document, which QGIS 3.22 and newer read."""
     root = ET.Element("qgis", version="3.22", styleCategories="Symbology")
-    if graded:
-        renderer = ET.SubElement(
-            root, "renderer-v2", type="graduatedSymbol", attr="confidence", graduatedMethod="GraduatedColor"
-        )
-        ranges = ET.SubElement(renderer, "ranges")
-        lower = 0.0
-        for number, (upper, _) in enumerate(_GRADES):
-            label = f"{cls.name} {lower:.1f}–{upper:.1f}" if number else f"{cls.name} below {upper:.1f}"
-            ET.SubElement(
-                ranges,
-                "range",
-                lower=f"{lower:.6f}",
-                upper=f"{upper:.6f}",
-                symbol=str(number),
-                label=label,
-                render="true",
-            )
-            lower = upper
-        shares: Sequence[float] = [share for _, share in _GRADES]
-    else:
-        renderer = ET.SubElement(root, "renderer-v2", type="singleSymbol")
-        shares = [1.0]
-    symbols = ET.SubElement(renderer, "symbols")
-    for number, share in enumerate(shares):
-        _symbol(symbols, str(number), cls.rgb, share)
+    root.extend(parts)
     return '<!DOCTYPE qgis PUBLIC "http://mrcc.com/qgis.dtd" "SYSTEM">\n' + ET.tostring(root, encoding="unicode")
 
 
-def _symbol(symbols: ET.Element, name: str, rgb: tuple[int, int, int], share: float) -> None:
-    """A fill of `share` of the colour on white, with an outline of the same, darker."""
-    fill = [round(255 + share * (value - 255)) for value in rgb]
-    outline = [round(value * (0.8 - 0.3 * share)) for value in fill]
-    symbol = ET.SubElement(symbols, "symbol", type="fill", name=name, alpha="1")
-    layer = ET.SubElement(symbol, "layer", {"class": "SimpleFill", "enabled": "1", "pass": "0", "locked": "0"})
-    properties = {
-        "color": ",".join(map(str, (*fill, _FILL_ALPHA))),
-        "outline_color": ",".join(map(str, (*outline, 255))),
-        "outline_style": "solid",
-        "outline_width": str(_OUTLINE_MM),
-        "outline_width_unit": "MM",
+def footprint_renderer(cls: LegendClass, *, graded: bool, is_only: bool) -> ET.Element:
+    """The renderer of a layer of footprints of one class: paler where the model is less sure, dashed where it doubts.
+
+    Args:
+        graded: whether the layer's confidence is known; one plain symbol otherwise.
+        is_only: whether there are no other classes to be told apart from: the colour is then one that stands out.
+    """
+    colour = CYAN if is_only else cls.rgb
+    if not graded:
+        renderer = ET.Element("renderer-v2", type="singleSymbol")
+        _add_symbols(renderer, [_footprint(colour, *_GRADES[-1][1:])])
+        return renderer
+    renderer = ET.Element("renderer-v2", type="graduatedSymbol", attr="confidence", graduatedMethod="GraduatedColor")
+    ranges = ET.SubElement(renderer, "ranges")
+    lower = 0.0
+    for number, (upper, _, _) in enumerate(_GRADES):
+        label = f"{cls.name} {lower:.1f}–{upper:.1f}" if number else f"{cls.name} below {upper:.1f}"
+        ends = {"lower": f"{lower:.6f}", "upper": f"{upper:.6f}"}
+        ET.SubElement(ranges, "range", ends, symbol=str(number), label=label, render="true")
+        lower = upper
+    _add_symbols(renderer, [_footprint(colour, share, alpha) for _, share, alpha in _GRADES])
+    return renderer
+
+
+def split_renderer() -> ET.Element:
+    """The renderer of training windows, a colour for each split."""
+    renderer = ET.Element("renderer-v2", type="categorizedSymbol", attr="split")
+    categories = ET.SubElement(renderer, "categories")
+    for number, split in enumerate(_SPLITS):
+        ET.SubElement(categories, "category", value=split, symbol=str(number), label=split, render="true")
+    _add_symbols(renderer, [[_fill(rgb, 50), _line(rgb, _OUTLINE_MM)] for rgb in _SPLITS.values()])
+    return renderer
+
+
+Layer = tuple[str, Mapping[str, str]]  # of a symbol: its kind and properties
+
+
+def _footprint(colour: Rgb, share: float, alpha: int) -> list[Layer]:
+    """A fill of `share` of a colour on white, under an outline of the same with a dark casing."""
+    red, green, blue = (round(255 + share * (value - 255)) for value in colour)
+    rgb = red, green, blue
+    return [_fill(rgb, alpha), _line(_CASING[:3], _CASING_MM, _CASING[3]), _line(rgb, _OUTLINE_MM, dashed=not share)]
+
+
+def _fill(rgb: Rgb, alpha: int) -> Layer:
+    return "SimpleFill", {"color": _colour(rgb, alpha), "style": "solid", "outline_style": "no"}
+
+
+def _line(rgb: Rgb, width: float, alpha: int = 255, *, dashed: bool = False) -> Layer:
+    return "SimpleLine", {
+        "line_color": _colour(rgb, alpha),
+        "line_style": "dash" if dashed else "solid",
+        "line_width": str(width),
+        "line_width_unit": "MM",
         "joinstyle": "miter",
-        "style": "solid",
     }
-    for key, value in properties.items():
-        ET.SubElement(layer, "prop", k=key, v=value)
+
+
+def _colour(rgb: Rgb, alpha: int) -> str:
+    return ",".join(map(str, (*rgb, alpha)))
+
+
+def _add_symbols(renderer: ET.Element, symbols: Iterable[Iterable[Layer]]) -> None:
+    """Symbols 0, 1, 2, ... of a renderer, each of layers that are drawn one over the other."""
+    parent = ET.SubElement(renderer, "symbols")
+    for number, layers in enumerate(symbols):
+        symbol = ET.SubElement(parent, "symbol", type="fill", name=str(number), alpha="1")
+        for kind, properties in layers:
+            layer = ET.SubElement(symbol, "layer", {"class": kind, "enabled": "1", "pass": "0", "locked": "0"})
+            for key, value in properties.items():
+                ET.SubElement(layer, "prop", k=key, v=value)

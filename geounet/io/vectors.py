@@ -1,49 +1,54 @@
-"""Footprints to a GeoPackage: a styled layer for each class, the same bytes on every run."""
+"""Footprints to a file: the ending of its name says in which format. The same bytes on every run."""
 
 import sqlite3
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pyogrio
-import shapely
-from numpy.typing import NDArray
 
 from geounet.errors import OutputError
 from geounet.files import advice, refuse_existing, whole_file
-from geounet.footprints import Footprints, ground_size
+from geounet.footprints import Footprints
+from geounet.io.attributes import About
 from geounet.io.gdal import reason
-from geounet.io.style import EPOCH, footprint_style
+from geounet.io.geojson import write_geojson
+from geounet.io.geopackage import clear_way, fixed_date, write_geopackage
+from geounet.io.geoparquet import check_pyarrow, write_geoparquet
+from geounet.io.single import write_flatgeobuf, write_pmtiles
 from geounet.legend import LegendClass
 
-_BATCH = 20_000  # footprints written together: each write opens the file again
-_FIELDS = ("class", "confidence", "area_m2", "perimeter_m", "flags")
+_Write = Callable[[Path, About, Iterable[Footprints]], None]
+_FORMATS: Mapping[str, _Write] = {
+    ".gpkg": write_geopackage,
+    ".parquet": write_geoparquet,
+    ".fgb": write_flatgeobuf,
+    ".geojson": write_geojson,
+    ".pmtiles": write_pmtiles,
+}
+_ON_EARTH = (".geojson", ".pmtiles")  # formats that know no coordinates but those of the Earth
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """How many footprints a layer holds, and whether they know their confidence."""
+def check_writable(path: Path, *, overwrite: bool) -> None:
+    """Nothing, or an error where no footprints could be written to `path`, as far as can be said beforehand.
 
-    cls: LegendClass
-    count: int
-    graded: bool
+    Raises:
+        OutputError: an ending that is not known, or one whose library is missing; a file that is there and may not be
+            overwritten, or that another program has open.
+    """
+    ending = path.suffix.lower()
+    if ending not in _FORMATS:
+        raise OutputError(f"{path} is of no known format; give --out a name that ends in {' '.join(_FORMATS)}")
+    if "!" in str(path.absolute()) and ending in (".gpkg", ".fgb", ".pmtiles"):
+        # what writes them takes the rest of such a path for a file in an archive
+        raise OutputError(f"{path} has a '!' in its path, where no {ending} can be written; choose another --out")
+    refuse_existing(path, overwrite=overwrite)
+    if ending == ".parquet":
+        check_pyarrow(path)
+    if ending == ".gpkg":
+        clear_way(path)
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """The file to be (`path`), what it is called until it is whole, and what every layer of it shares."""
-
-    path: Path
-    unfinished: Path
-    crs: str | None
-    provenance: dict[str, str]
-
-
-def write_geopackage(
+def write_footprints(
     path: Path,
     classes: Sequence[LegendClass],
     footprints: Iterable[Footprints],
@@ -52,68 +57,36 @@ def write_geopackage(
     provenance: Mapping[str, str],
     overwrite: bool = False,
 ) -> dict[str, int]:
-    """Write footprints in map coordinates, a layer for each class; returns the number in each layer.
+    """Write footprints in map coordinates, in the format of the path's ending; returns the number of each class.
 
-    Attributes: class (text), confidence (4 digits; null where unknown), area_m2 and perimeter_m (on the ellipsoid, 2
-    digits; in the units of the coordinates without a CRS), flags (text, empty or with commas between).
+    A GeoPackage has a styled layer for each class; in other formats all classes are in one layer. Attributes: class
+    (text), confidence (4 digits; null where unknown), area_m2 and perimeter_m (on the ellipsoid, 2 digits; in the units
+    of the coordinates without a CRS), vertices (their number), flags (text, empty or with commas between).
 
     Args:
         classes: of the footprints, in the order of the layers; those without any get an empty layer.
         footprints: of all classes, in any order; consumed in batches, so that memory stays flat.
         crs: WKT of the coordinates; None for the undefined cartesian one.
-        provenance: what the file was made from; kept as metadata of the file and of each layer. No times, no paths,
-            where the same bytes are wanted.
+        provenance: what the file was made from; kept in it. No times, no paths, where the same bytes are wanted.
 
     Raises:
         OutputError: `path` exists, or it cannot be written. Nothing half-written is left behind.
     """
-    refuse_existing(path, overwrite=overwrite)
-    with whole_file(path) as unfinished, fixed_date():
-        unfinished.unlink()  # GDAL makes it anew
-        target = _Target(path, unfinished, crs, dict(provenance))
-        try:
-            written: dict[str, Written] = {}
-            for number, batch in enumerate(_batches(footprints)):
-                for cls in classes:
-                    some = batch[batch.class_id == cls.id]
-                    if number == 0 or len(some):
-                        written[cls.name] = _append(target, cls, some, written)
-            with _translated(path):
-                _check_indexed(unfinished, written.values())
-                _write_styles(unfinished, written.values())
-        finally:
-            for ending in ("-journal", "-wal", "-shm"):
-                unfinished.with_name(unfinished.name + ending).unlink(missing_ok=True)
-    return {name: row.count for name, row in written.items()}
+    check_writable(path, overwrite=overwrite)
+    if crs is None and path.suffix.lower() in _ON_EARTH:
+        raise OutputError(f"{path} needs coordinates on the Earth, and there is no CRS; assign one, or write a .gpkg")
+    about = About(classes, crs, dict(provenance))
+    counts = Counter({cls.name: 0 for cls in classes})
 
+    def counted() -> Iterator[Footprints]:
+        for some in footprints:
+            counts.update(about.counts(some))
+            yield some
 
-def _append(target: _Target, cls: LegendClass, batch: Footprints, written: Mapping[str, Written]) -> Written:
-    """Write a batch to its layer, which is made first where it is not there; what the layer then holds."""
-    before = written.get(cls.name, Written(cls, 0, graded=False))
-    created: dict[str, object] = {}
-    if cls.name not in written:
-        created["layer_metadata"] = target.provenance
-        if target.crs is None:
-            created["SRID"] = -1  # undefined cartesian
-    if not written:
-        created |= {"dataset_metadata": target.provenance, "VERSION": "1.2"}  # older GDAL warns about newer ones
-    columns = _columns(batch, cls.name, target.crs)
-    with _translated(target.path), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*'crs' was not provided.*")  # the job says so, in its own words
-        pyogrio.raw.write(
-            target.unfinished,
-            shapely.to_wkb(batch.geometry),
-            columns,
-            list(_FIELDS),
-            layer=cls.name,
-            driver="GPKG",
-            geometry_type="Polygon",
-            crs=target.crs,
-            append=cls.name in written,
-            **created,
-        )
-    graded = before.graded or bool(np.isfinite(batch.confidence).any())
-    return Written(cls, before.count + len(batch), graded)
+    with whole_file(path) as unfinished, _translated(path), fixed_date():
+        _FORMATS[path.suffix.lower()](unfinished, about, counted())
+        check_writable(path, overwrite=overwrite)  # it may have been opened, or made, meanwhile
+    return dict(counts)
 
 
 @contextmanager
@@ -122,76 +95,3 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except (RuntimeError, sqlite3.Error) as error:  # all of pyogrio's errors are RuntimeErrors
         raise OutputError(f"{path} cannot be written ({reason(error)}); {advice(error)}") from error
-
-
-def _columns(batch: Footprints, name: str, crs: str | None) -> list[NDArray[Any]]:
-    area, perimeter = ground_size(batch.geometry, crs)
-    return [
-        np.full(len(batch), name, object),
-        np.round(batch.confidence.astype(np.float64), 4),
-        np.round(area, 2),
-        np.round(perimeter, 2),
-        batch.flag_texts,
-    ]
-
-
-def _batches(footprints: Iterable[Footprints]) -> Iterator[Footprints]:
-    """The footprints, gathered into batches worth a write; one empty batch where there are none."""
-    waiting: list[Footprints] = []
-    is_first = True
-    for some in footprints:
-        waiting.append(some)
-        if sum(len(one) for one in waiting) >= _BATCH:
-            yield Footprints.joined(waiting)
-            waiting, is_first = [], False
-    if is_first or waiting:
-        yield Footprints.joined(waiting)
-
-
-@contextmanager
-def fixed_date() -> Iterator[None]:
-    """GDAL writes one fixed date instead of today's."""
-    name = "OGR_CURRENT_DATE"
-    before = pyogrio.get_gdal_config_option(name)
-    pyogrio.set_gdal_config_options({name: EPOCH})
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options({name: before})
-
-
-def _check_indexed(path: Path, layers: Iterable[Written]) -> None:
-    """Look for every footprint in its layer's spatial index: on a full disk GDAL leaves it out without a word.
-
-    Raises:
-        sqlite3.Error: a layer or an index that is missing or not whole.
-    """
-    with closing(sqlite3.connect(path)) as database:
-        for layer in layers:
-            quoted = f"rtree_{layer.cls.name}_geom".replace('"', '""')
-            ((count,),) = database.execute(f'SELECT count(*) FROM "{quoted}"')  # noqa: S608
-            if count != layer.count:
-                raise sqlite3.DataError(f"the spatial index of {layer.cls.name} holds {count} of {layer.count}")
-
-
-def _write_styles(path: Path, layers: Iterable[Written]) -> None:
-    """The table `layer_styles`, from which QGIS takes the style of a layer when it is loaded."""
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute(
-            "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256), "
-            "f_table_schema TEXT(256), f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), "
-            "styleQML TEXT, styleSLD TEXT, useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), "
-            "update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"
-        )
-        database.execute(
-            "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, srs_id) "
-            "VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)",
-            (EPOCH,),
-        )
-        for layer in layers:
-            database.execute(
-                "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, "
-                "styleName, styleQML, styleSLD, useAsDefault, description, owner, update_time) "
-                "VALUES ('', '', ?, 'geom', ?, ?, '', 1, 'footprints by confidence', '', ?)",
-                (layer.cls.name, layer.cls.name[:30], footprint_style(layer.cls, graded=layer.graded), EPOCH),
-            )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from geounet.errors import OutputError
 from geounet.files import translated, whole_file
+from geounet.io.geopackage import clear_way
 from geounet.jobs.guard import NAME as JOB
 from geounet.jobs.guard import Guard
 from geounet.jobs.outputs import ALL, FOOTPRINTS, PARTS, SUMMARY
@@ -53,6 +54,8 @@ class MapFolder:
                 f"{self.folder} has a '!' in its path, where no GeoPackage can be written; "
                 "choose another --out, or give --no-vectors"
             )
+        if FOOTPRINTS in self.outputs:
+            clear_way(self.folder / FOOTPRINTS)
         if self.guard.state(overwrite=overwrite) == "new":
             self._clear()
         self._sweep()

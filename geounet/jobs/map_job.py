@@ -18,10 +18,12 @@ from geounet.jobs.map_folder import MapFolder
 from geounet.jobs.outputs import ALL, CLASSES, FOOTPRINTS, OWN_GRID, PARTS, PROBABILITY
 from geounet.jobs.pipeline import Clock, peak_memory_mb, together
 from geounet.jobs.predict import Predicted, predict_parts
-from geounet.jobs.preview import write_preview
+from geounet.jobs.preview import THUMBNAIL, write_preview
+from geounet.jobs.project import write_map_project
 from geounet.jobs.regrid import bring_back
 from geounet.jobs.unreadable import Unreadable
 from geounet.jobs.vectorize import vectorize
+from geounet.nn.device import give_freed_memory_back
 from geounet.nn.segmenter import TorchSegmenter
 from geounet.polygons.simplify import Tidying
 from geounet.track import Track
@@ -47,6 +49,8 @@ class Asked:
     output_grid: Literal["working", "scene"]
     vectors: Vectors | None
     compress: Literal["deflate", "zstd"]
+    stretch: tuple[float, float] | None
+    aoi: Path | None
 
     @property
     def outputs(self) -> list[str]:
@@ -105,6 +109,7 @@ def mapped(job: MapJob) -> dict[str, object]:
 def _mapped(job: MapJob) -> dict[str, object]:
     predict = predict_blended if job.asked.stitch == "hann" else predict_parts
     predicted = predict(job.scene, job.segmenter, job.grid, job.parts, clock=job.clock, track=job.track)
+    give_freed_memory_back()
     with job.clock.stage("assemble"):
         parts = _brought_back(job)
     if job.segmenter.card.legend.is_binary:
@@ -112,7 +117,7 @@ def _mapped(job: MapJob) -> dict[str, object]:
     else:  # the likeliest class wins, whatever its probability
         together(lambda: _assemble_probability(job, parts), lambda: _assemble_classes(job, parts))
         polygons = _vectorize(job, CLASSES)
-    write_preview(job.folder, job.scene)
+    _write_pictures(job)
     return _summary(job, predicted, polygons, parts.frame)
 
 
@@ -146,10 +151,15 @@ def _outlined(job: MapJob, parts: Patchwork) -> int:
 
 def _assemble(job: MapJob, parts: Patchwork, name: str, layers: list[Layer], overviews: Kind) -> None:
     keys = ("model_sha256", "threshold", "window", "halo", "stitch", "tta", "precision", "bands", "nodata", "stretch")
-    tags = {"GEOUNET_VERSION": __version__} | {
-        f"GEOUNET_{key.upper()}": str(job.settings[key] or "none") for key in keys
-    }
+    tags = {f"GEOUNET_{key.upper()}": str(job.settings[key] or "none") for key in keys}
+    tags |= {"GEOUNET_VERSION": __version__, "GEOUNET_SCENE_DATE": _scene_date(job.scene)}
     parts.assemble(job.folder / name, layers, tags=tags, options=CogOptions(overviews, job.asked.compress))
+
+
+def _scene_date(scene: Scene) -> str:
+    """When the scene was taken, in ISO 8601; the first and the last date of several sheets."""
+    dates = sorted({str(sheet["date"]) for sheet in scene.identity if sheet["date"]})
+    return "/".join(dict.fromkeys((dates[0], dates[-1]))) if dates else "unknown"
 
 
 def _vectorize(job: MapJob, raster: str) -> int:
@@ -161,12 +171,27 @@ def _vectorize(job: MapJob, raster: str) -> int:
             job.folder / raster,
             probability=job.folder / PROBABILITY,
             out=job.folder / FOOTPRINTS,
+            aoi=job.asked.aoi,
             threshold=job.segmenter.threshold,
             overwrite=True,
             track=job.track,
             **asdict(job.asked.vectors),
         )
     return sum(result.polygons.values())
+
+
+def _write_pictures(job: MapJob) -> None:
+    """Write what the map is looked at by: a project for QGIS, and a preview."""
+    thumbnail = job.scene.thumbnail(THUMBNAIL)
+    write_map_project(
+        job.folder,
+        job.scene,
+        thumbnail,
+        job.segmenter.card.legend,
+        has_footprints=job.asked.vectors is not None,
+        stretch=job.asked.stretch,
+    )
+    write_preview(job.folder, job.scene, thumbnail)
 
 
 def _summary(job: MapJob, predicted: Predicted, polygons: int, frame: Frame) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """vectorize: a finished raster becomes polygons, a layer for each class."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,20 +11,23 @@ from typing import Literal
 import numpy as np
 
 from geounet.block import Block
-from geounet.errors import OutputError, SceneError
-from geounet.files import refuse_existing
+from geounet.errors import SceneError
 from geounet.footprints import Footprints
+from geounet.io.area import at_edge_of
 from geounet.io.strips import Strips, open_strips
-from geounet.io.vectors import write_geopackage
+from geounet.io.vectors import check_writable, write_footprints
 from geounet.jobs.classes import ClassIds, Tracked, band_classes, class_bands, class_ids
 from geounet.jobs.pipeline import ahead
 from geounet.legend import LegendClass
 from geounet.polygons.outlines import footprints_of, footprints_of_classes
+from geounet.polygons.separate import separator
 from geounet.polygons.simplify import Tidying
 from geounet.rule import cut_level
 from geounet.track import Track, untracked
 
 log = logging.getLogger(__name__)
+
+_SMALLEST = 4.0  # m² of a building that comes apart from others; what is smaller is part of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +43,30 @@ def vectorize(
     *,
     out: Path | None = None,
     probability: Path | None = None,
+    aoi: Path | None = None,
     threshold: float = 0.5,
     min_area: float = 4.0,
     fill_holes: float = 4.0,
     simplify: float | Literal["auto"] = "auto",
+    separate: bool | Literal["auto"] = "auto",
     overwrite: bool = False,
     track: Track = untracked,
 ) -> VectorizeResult:
-    """Polygons of a raster of classes or probabilities, as a GeoPackage with a styled layer for each class.
+    """Polygons of a raster of classes or probabilities, in a file of the format that the ending of its name says.
+
+    A GeoPackage has a styled layer for each class; of other formats, see `geounet.io.vectors`.
 
     Args:
         raster: class ids (uint8), or probabilities, one band a class (uint8 with a scale, or floats of 0..1).
         out: RASTER.gpkg beside the raster where None.
         probability: for a raster of classes, that of their probabilities, a band for each class from 1 on, on the same
             grid; without it confidences are unknown.
+        aoi: the polygons that the raster was cut to: footprints at their edge are flagged as at an edge, not at nodata.
         threshold: of probabilities.
         min_area: smaller polygons are dropped; m² on the ground, pixels without a CRS.
         fill_holes: holes up to this area are filled, in the same unit.
         simplify: tolerance of the simplification in metres (pixels without a CRS); 0 for none, auto for 3/4 of a pixel.
+        separate: whether buildings that touch come apart along a band of contact; auto does where there is one.
 
     Raises:
         SceneError: the raster cannot be read, or is of another kind.
@@ -67,21 +76,26 @@ def vectorize(
     tidying = Tidying(min_area, fill_holes, None if simplify == "auto" else simplify)
     k = cut_level(threshold)
     out = raster.with_suffix(".gpkg") if out is None else out
-    if out.suffix.lower() != ".gpkg":
-        raise OutputError(f"{out} is no GeoPackage; give --out a name that ends in .gpkg")
-    refuse_existing(out, overwrite=overwrite)
-    with open_strips(raster) as strips, _opened_beside(strips, probability) as chances:
+    check_writable(out, overwrite=overwrite)
+    with (
+        open_strips(raster) as strips,
+        _opened_beside(strips, probability) as chances,
+        _separator(strips, k, tidying, separate) as apart,
+    ):
         if strips.frame.crs is None:
             log.warning("%s has no CRS: polygons are in its own coordinates, areas and lengths in pixels", raster)
         tracked = partial(_tracked, strips, track)
         if strips.is_probability:
             classes = band_classes(strips)
-            found = _of_probabilities(strips, classes, k, tidying, tracked)
+            found = _of_probabilities(strips, classes, k, tidying, tracked, apart)
         else:
             ids = class_ids(strips, tracked)
             classes = ids.classes
             found = _of_classes(ids, chances, tidying, tracked)
-        provenance = {
+        if aoi is not None:
+            flagged = at_edge_of(aoi, strips.frame)
+            found = (flagged(some) for some in found)
+        provenance = dict(strips.tags) | {
             "RASTER": raster.name,
             "THRESHOLD": f"{threshold:g}",
             "MIN_AREA": f"{min_area:g}",
@@ -89,18 +103,49 @@ def vectorize(
             "SIMPLIFY": str(simplify),
         }
         with closing(ahead(found)) as traced:
-            counts = write_geopackage(
+            counts = write_footprints(
                 out, classes, traced, crs=strips.frame.crs, provenance=provenance, overwrite=overwrite
             )
     return VectorizeResult(out, counts)
 
 
 def _of_probabilities(
-    strips: Strips, classes: Sequence[LegendClass], k: int, tidying: Tidying, tracked: Tracked
+    strips: Strips,
+    classes: Sequence[LegendClass],
+    k: int,
+    tidying: Tidying,
+    tracked: Tracked,
+    separate: Callable[[Footprints], Footprints] | None,
 ) -> Iterator[Footprints]:
     for band, cls in zip(class_bands(strips), classes, strict=True):
         levels = tracked(strips.read(band), f"tracing {cls.name}")
-        yield from footprints_of(levels, strips.frame, k=k, class_id=cls.id, tidying=tidying)
+        yield from footprints_of(levels, strips.frame, k=k, class_id=cls.id, tidying=tidying, separate=separate)
+
+
+@contextmanager
+def _separator(
+    strips: Strips, k: int, tidying: Tidying, wanted: bool | Literal["auto"]
+) -> Iterator[Callable[[Footprints], Footprints] | None]:
+    """What takes buildings apart that touch; None where it is not wanted, or the raster has no contact.
+
+    A second handle reads what it needs: GDAL's place in the strips stays as it is.
+
+    Raises:
+        SceneError: it is wanted, and the raster has no contact.
+    """
+    has_contact = strips.is_probability and len(strips.names) == 2 and class_bands(strips) == [1]
+    if wanted is True and not has_contact:
+        raise SceneError(
+            f"{strips.path} has no band of contact, by which touching buildings come apart; leave out --separate, or "
+            f"train on windows that `geounet tile --contact` cut"
+        )
+    if not wanted or not has_contact:
+        yield None
+        return
+    across, down = strips.frame.pixel_metres or (1.0, 1.0)
+    least = max(tidying.min_area, _SMALLEST) / (across * down)
+    with open_strips(strips.path) as beside:
+        yield separator(beside.window, strips.frame.window, k=k, least=least)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Strips of a raster to footprints in map coordinates: tracing and tidying in one stream."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -18,7 +18,13 @@ _GROWTH = 1.25  # times the area of its convex hull: larger than that no outline
 
 
 def footprints_of(
-    strips: Iterable[Block], frame: Frame, *, k: int, class_id: int = 1, tidying: Tidying | None = None
+    strips: Iterable[Block],
+    frame: Frame,
+    *,
+    k: int,
+    class_id: int = 1,
+    tidying: Tidying | None = None,
+    separate: Callable[[Footprints], Footprints] | None = None,
 ) -> Iterator[Footprints]:
     """Footprints of one class in map coordinates, as their last rows come by.
 
@@ -27,12 +33,13 @@ def footprints_of(
         frame: of the raster.
         k: a pixel belongs to the class where its level is k or more (`geounet.rule.cut_level`).
         tidying: what is dropped, filled and simplified; the defaults where None.
+        separate: what takes outlines around several objects apart, in pixel coordinates, where they do.
     """
     tidying = tidying or Tidying()
     for traced in trace(strips, Level(k), least=_least_pixels(frame, tidying)):
         if len(traced.parts):
-            class_ids = np.full(len(traced.parts), class_id, np.uint8)
-            yield tidied(_footprints(traced, class_ids), frame, tidying)
+            found = _footprints(traced, np.full(len(traced.parts), class_id, np.uint8))
+            yield tidied(separate(found) if separate else found, frame, tidying)
 
 
 def footprints_of_classes(

@@ -20,7 +20,7 @@ _LEAST_IOU = 0.85
 _MOST_MOVED = 1.0  # pixels
 _MOST_GROWN = 0.1  # of the area, where the outline moves by no more than that
 _CLOSE = 0.3  # pixels between outlines, on the average, of which nothing need be better
-_PLAINER = 0.2  # pixels by which an outline of right angles alone may be farther away than another
+_PLAINER = 0.5  # pixels by which an outline of right angles alone may be farther away than another
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,7 @@ from geounet.polygons.vertices import Coordinates
 
 _BINS = 45  # of 2 degrees, over the quarter turn in which directions of right-angled shapes differ
 _NEAR = np.radians(12.0)  # walls so near the commonest direction say what it is exactly
-_SNAP = 1.0  # pixels by which the ends of a wall may move when it is turned into a common direction
+_SNAP = 1.5  # pixels by which the ends of a wall may move when it is turned into a common direction
 _ALWAYS = np.sin(np.radians(3.0))  # and however long it is, it is turned by this angle
 
 
@@ -72,13 +72,13 @@ def chords(arcs: Arcs, walls: Walls) -> Complex:
     return as_complex(begin[walls.after] - begin)
 
 
-def common_direction(vectors: Complex, weight: Floats, body: Integers, bodies: int) -> Complex:
-    """(bodies,) the direction, modulo a quarter turn, that most of the length of each body's walls has; 1 + 0 i long.
+def common_direction(walls: Complex, weight: Floats, body: Integers, bodies: int) -> Complex:
+    """(bodies,) unit vectors in the direction, modulo a quarter turn, that most of each body's walls have.
 
     The fullest bin of a histogram of angles decides, so that a diagonal wing turns nothing; then the mean of the
     angles around it, four times as large (a circular mean of period 90 degrees), makes it exact.
     """
-    quarter = np.angle(vectors**4) / (np.pi / 2) % 4 / 4 * _BINS  # 0.._BINS
+    quarter = np.angle(walls**4) / (np.pi / 2) % 4 / 4 * _BINS  # 0.._BINS
     low = np.floor(quarter).astype(np.int64)
     share = quarter - low
     bins = totals(body * _BINS + low % _BINS, weight * (1 - share), bodies * _BINS)
@@ -86,7 +86,7 @@ def common_direction(vectors: Complex, weight: Floats, body: Integers, bodies: i
     bins = bins.reshape(bodies, _BINS)
     smooth = sum((3 - abs(shift)) * np.roll(bins, shift, axis=1) for shift in (-2, -1, 0, 1, 2))
     peak = np.exp(2j * np.pi * np.argmax(smooth, axis=1) / _BINS / 4)
-    turned = (vectors * peak[body].conj()) ** 4
+    turned = (walls * peak[body].conj()) ** 4
     near = np.abs(np.angle(turned)) < 4 * _NEAR
     size = np.maximum(np.abs(turned), 1e-300)
     real, imag = (totals(body, near * weight * part / size, bodies) for part in (turned.real, turned.imag))
@@ -149,11 +149,10 @@ def nearest_axis(turn: Complex) -> Complex:
 
 def frames_of(chord: Complex, body: Integers, bodies: int) -> Complex:
     """(2 bodies,) the commonest direction of each body, and the commonest of the walls that do not fit that one."""
-    length = np.abs(chord)
-    main = common_direction(chord, length, body, bodies)
-    frames = np.repeat(main, 2)
+    weight = np.abs(chord) ** 2  # what is long is straight
+    frames = np.repeat(common_direction(chord, weight, body, bodies), 2)
     rest = directions(chord, frames, body, square=False).frame != 2 * body
-    frames[1::2] = common_direction(chord, np.where(rest, length, 0), body, bodies)
+    frames[1::2] = common_direction(chord, np.where(rest, weight, 0), body, bodies)
     return frames
 
 
@@ -203,3 +202,9 @@ def refined(frames: Complex, sides: Sides, walls: Walls, found: Directions) -> C
     frame = np.where(common, found.frame, len(frames))[walls.of]
     sums = [totals(frame, values, len(frames) + 1)[:-1] for values in (spread, twist)]
     return frames * np.exp(0.5j * np.arctan2(2 * sums[1], np.maximum(sums[0], 1e-300)))
+
+
+def gap(lines: Lines, one: Integers, other: Integers) -> Floats:
+    """Distance of walls from parallel ones."""
+    same = np.sign((lines.along[one] * lines.along[other].conj()).real)
+    return np.abs(lines.offset[one] - same * lines.offset[other])

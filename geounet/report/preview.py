@@ -14,7 +14,18 @@ from numpy.typing import NDArray
 from geounet.block import Array
 from geounet.report.curves import png
 
-_OUTLINE = "#00e5ff"  # stands out from roofs, soil and trees alike
+_CYAN = (0.0, 0.9, 1.0)  # stands out from roofs, soil and trees alike
+
+
+Outlines = Sequence[tuple[Sequence[Array], float]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cover:
+    """Footprints too many to be drawn one by one: where they are, (h, w) of any size, and how many there are."""
+
+    there: NDArray[np.bool_]
+    count: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,8 +35,8 @@ class Panels:
     Args:
         picture: (h, w, 3) float 0..1 of the scene, made small.
         probability: (h, w) float, NaN where there is no data; of any size.
-        outlines: of each footprint its rings (n, 2) in pixels (column, row) of the map, the outer one first, and its
-            confidence 0..1 (NaN: unknown); None: not drawn.
+        footprints: of each its rings (n, 2) in pixels (column, row) of the map, the outer one first, and its confidence
+            0..1 (NaN: unknown); or where they are; None: not drawn.
         shape: rows and columns of the map.
         ground_resolution: metres a pixel of the map; None without a CRS.
         north: direction of north in the picture in degrees clockwise from up; None without a CRS.
@@ -33,7 +44,7 @@ class Panels:
 
     picture: Array
     probability: NDArray[np.float64]
-    outlines: Sequence[tuple[Sequence[Array], float]] | None
+    footprints: Outlines | Cover | None
     shape: tuple[int, int]
     ground_resolution: float | None
     north: float | None
@@ -42,7 +53,7 @@ class Panels:
 def preview_picture(panels: Panels) -> bytes:
     """The picture as PNG bytes, the same for the same map."""
     height, width = panels.shape
-    count = 2 if panels.outlines is None else 3
+    count = 2 if panels.footprints is None else 3
     figure, axes = _sheet(height / width, count)
     extent = (0.0, float(width), float(height), 0.0)
     axes[0].imshow(panels.picture, extent=extent, interpolation="nearest")
@@ -50,9 +61,12 @@ def preview_picture(panels: Panels) -> bytes:
     shown = axes[1].imshow(panels.probability, extent=extent, cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
     axes[1].set_title("probability", loc="left", fontsize=11)
     figure.colorbar(shown, ax=axes, shrink=0.5, pad=0.01, label="probability")
-    if panels.outlines is not None:
+    if panels.footprints is not None:
         axes[2].imshow(panels.picture, extent=extent, interpolation="nearest")
-        _footprints(axes[2], panels.outlines)
+        if isinstance(panels.footprints, Cover):
+            _cover(axes[2], panels.footprints, extent)
+        else:
+            _outlines(axes[2], panels.footprints)
     for one in axes:
         one.set_axis_off()
         one.set_xlim(0, width)
@@ -75,11 +89,18 @@ def _sheet(ratio: float, count: int) -> tuple[Figure, list[Axes]]:
     return figure, list(grid.ravel())
 
 
-def _footprints(axes: Axes, outlines: Sequence[tuple[Sequence[Array], float]]) -> None:
+def _cover(axes: Axes, cover: Cover, extent: tuple[float, float, float, float]) -> None:
+    shade = np.zeros((*cover.there.shape, 4), np.float32)
+    shade[cover.there] = (*_CYAN, 0.6)
+    axes.imshow(shade, extent=extent, interpolation="nearest")
+    axes.set_title(f"{cover.count:,} footprints", loc="left", fontsize=11)
+
+
+def _outlines(axes: Axes, outlines: Outlines) -> None:
     # holes are wound against their shell, and so stay empty
     shapes = [Path.make_compound_path(*(Path(ring, closed=True) for ring in rings)) for rings, _ in outlines]
-    colours = [(0.0, 0.9, 1.0, 0.05 + 0.3 * float(np.nan_to_num(confidence))) for _, confidence in outlines]
-    axes.add_collection(PathCollection(shapes, facecolors=colours, edgecolors=_OUTLINE, linewidths=0.9))
+    colours = [(*_CYAN, 0.05 + 0.3 * float(np.nan_to_num(confidence))) for _, confidence in outlines]
+    axes.add_collection(PathCollection(shapes, facecolors=colours, edgecolors=_CYAN, linewidths=0.9))
     axes.set_title(f"{len(outlines):,} footprints, fuller where surer", loc="left", fontsize=11)
 
 

@@ -13,19 +13,24 @@ from geounet.report.curves import png
 
 RIGHT, MISSED, MADE_UP = (0, 114, 178), (230, 159, 0), (204, 121, 167)  # after Okabe & Ito (2008)
 UNSCORED = (170, 170, 170)
+TOUCHING = (86, 180, 233)
 SHADE = 0.7  # of colour over the image
 ROW, FOOT = 3.25, 0.55  # inches: of a row and its three pictures, and below for the key
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """A window: pixels (bands, h, w), valid (h, w) bool, truth and answer (h, w) uint8 class ids, 255 = not scored."""
+    """A window: pixels (bands, h, w), valid (h, w) bool, truth and answer (h, w) uint8 class ids, 255 = not scored.
+
+    `contact` (h, w) bool: where the labels have contact between near neighbours.
+    """
 
     title: str
     pixels: Array
     valid: Array
     truth: Array
     answer: Array
+    contact: Array
 
 
 def stretched(pixels: Array, valid: Array, colours: Sequence[str]) -> Array:
@@ -34,16 +39,24 @@ def stretched(pixels: Array, valid: Array, colours: Sequence[str]) -> Array:
     The range shown is from the 1st to the 99th percentile of the valid pixels: of all bands together where they are
     8-bit red, green and blue, whose balance is known, else of each band by itself. Invalid pixels are grey.
     """
+    places, low, high = shown_bands(pixels, valid, colours)
+    image = np.full((*valid.shape, 3), 0.7, dtype=np.float32)
+    image[valid] = np.clip((pixels[places][:, valid].T - low) / np.maximum(high - low, 1e-6), 0, 1)
+    return image
+
+
+def shown_bands(pixels: Array, valid: Array, colours: Sequence[str]) -> tuple[list[int], Array, Array]:
+    """Which bands (from 0) `stretched` shows as red, green and blue, and (3,) values that become black and white."""
     places = [colours.index(name) for name in ("red", "green", "blue") if name in colours]
     if len(places) < 3:
         places = [0, 1, 2] if len(pixels) >= 3 else [0, 0, 0]
-    image = np.full((*valid.shape, 3), 0.7, dtype=np.float32)
-    if valid.any():
-        shown = np.stack([pixels[band][valid].astype(np.float32) for band in places], axis=1)
-        is_photograph = pixels.dtype == np.uint8 and len(set(places)) == 3
-        low, high = np.percentile(shown, (1, 99), axis=None if is_photograph else 0)
-        image[valid] = np.clip((shown - low) / np.maximum(high - low, 1e-6), 0, 1)
-    return image
+    if not valid.any():
+        return places, np.zeros(3, np.float32), np.ones(3, np.float32)
+    shown = pixels[places][:, valid].astype(np.float32)
+    is_photograph = pixels.dtype == np.uint8 and len(set(places)) == 3
+    ends = np.percentile(shown, (1, 99), axis=None if is_photograph else 1)
+    low, high = (np.broadcast_to(end, 3) for end in ends)
+    return places, low, high
 
 
 def _painted(image: Array, mask: Array, colour: Sequence[int]) -> None:
@@ -57,7 +70,8 @@ def _grey(image: Array) -> Array:
 def _truth_view(image: Array, sample: Sample, legend: Legend) -> Array:
     view = _grey(image)
     for row in legend.foreground:
-        _painted(view, sample.truth == row.id, row.rgb)
+        _painted(view, (sample.truth == row.id) & ~sample.contact, row.rgb)
+    _painted(view, sample.contact, TOUCHING)
     _painted(view, sample.truth == IGNORE, UNSCORED)
     return view
 
@@ -89,6 +103,8 @@ def samples_picture(samples: Sequence[Sample], legend: Legend, colours: Sequence
             axes.imshow(view, interpolation="nearest")
             axes.set_title(title, fontsize=10, loc="left")
     keys = [(row.rgb, row.name) for row in legend.foreground]
+    if any(sample.contact.any() for sample in samples):
+        keys.append((TOUCHING, "contact"))
     keys += [(RIGHT, "right"), (MISSED, "missed or another class"), (MADE_UP, "made up"), (UNSCORED, "not scored")]
     handles = [Patch(color=(r / 255, g / 255, b / 255), label=label) for (r, g, b), label in keys]
     figure.legend(handles=handles, loc="lower center", ncols=min(5, len(handles)), frameon=False, fontsize=9)

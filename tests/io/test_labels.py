@@ -1,7 +1,9 @@
 """Label files as people have them: several layers, our own footprints, reading that leaves no trace."""
 
+import sys
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pyogrio
 import pytest
@@ -14,7 +16,7 @@ from geounet.errors import LabelError
 from geounet.footprints import Footprints
 from geounet.grid import Window
 from geounet.io.labels import PixelPolygons, class_names, count_features, read_areas, read_labels, read_outlines
-from geounet.io.vectors import write_geopackage
+from geounet.io.vectors import write_footprints
 from geounet.legend import Legend
 from tests.scenes import UTM, box, frame, three_buildings, write_polygons
 
@@ -28,8 +30,39 @@ def footprints(tmp_path: Path) -> Path:
     flags = np.zeros(3, dtype="uint8")
     found = Footprints(shapes, np.ones(3, dtype="uint8"), np.full(3, 0.5, dtype="float32"), flags)
     path = tmp_path / "footprints.gpkg"
-    write_geopackage(path, BUILDING.foreground, [found], crs=frame(1, 1).crs, provenance={"MODEL": "abc"})
+    write_footprints(path, BUILDING.foreground, [found], crs=frame(1, 1).crs, provenance={"MODEL": "abc"})
     return path
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".fgb", ".geojson"])
+def test_footprints_of_every_format_serve_as_labels(ending: str, tmp_path: Path, footprints: Path) -> None:
+    path = tmp_path / f"labels{ending}"
+    shapes = geopandas.read_file(footprints, layer="building").geometry.to_numpy()
+    ids = np.ones(3, dtype="uint8")
+    found = Footprints(shapes, ids, np.full(3, 0.5, dtype="float32"), ids)
+    write_footprints(path, BUILDING.foreground, [found], crs=frame(1, 1).crs, provenance={})
+    labels = read_labels(path, frame(150, 170), BUILDING, "class")
+    assert labels.burnt(Window(0, 0, 150, 170)).sum() == 600 + 1000 + 400
+    assert class_names([path], "class") == ("building",)
+    assert len(read_labels(path, frame(40, 170), BUILDING).ids) < 3
+    with pytest.raises(LabelError, match=r"has no field 'kind'; it has class, confidence, "):
+        class_names([path], "kind")
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 and then nothing", b'{"type": "FeatureCollection"}'])
+def test_what_is_no_geoparquet_is_one_line(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(content)
+    with pytest.raises(LabelError, match=r"a\.parquet is no GeoParquet that can be read [^\n]*$"):
+        read_labels(tmp_path / "a.parquet", frame(150, 170), BUILDING)
+
+
+def test_without_pyarrow_labels_in_geoparquet_say_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(LabelError, match=r"run pip install geounet\[parquet\]"):
+        read_labels(tmp_path / "a.parquet", frame(150, 170), BUILDING)
 
 
 def test_footprints_of_a_map_serve_as_labels_and_are_only_read(tmp_path: Path, footprints: Path) -> None:

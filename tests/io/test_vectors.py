@@ -1,16 +1,15 @@
-"""GeoPackages: the same bytes on every run, styled, measured, and whole or not there."""
+"""Footprints in files: the same bytes on every run, measured, and whole or not there, in every format."""
 
 import json
-import os
 import resource
 import sqlite3
-import subprocess
-from collections.abc import Iterable, Iterator
-from contextlib import closing
-from dataclasses import replace
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import geopandas
 import numpy as np
 import pyogrio
 import pytest
@@ -19,69 +18,158 @@ from pyproj import CRS
 
 from geounet.errors import OutputError
 from geounet.footprints import Footprints
-from geounet.io.style import footprint_style
-from geounet.io.vectors import write_geopackage
+from geounet.io.style import CYAN, document, footprint_renderer
+from geounet.io.vectors import write_footprints
 from geounet.legend import LegendClass
+from tests.in_qgis import opened_in_qgis
+from tests.other_process import inside
 
 UTM = CRS(32633).to_wkt()
 BUILDING = LegendClass(1, "building", "#d55e00")
-ODD = LegendClass(2, 'roof <"metal"> & co', "#0072b2")
+ODD = LegendClass(2, 'roof <"metal"> & co\'s', "#0072b2")
+ENDINGS = [".gpkg", ".parquet", ".fgb", ".geojson", ".pmtiles"]
+ANYWHERE = ENDINGS[:3]  # formats that need no CRS
+FIELDS = ["class", "confidence", "area_m2", "perimeter_m", "vertices", "flags"]
 
 
-def squares(count: int, *, confidence: float = 0.25) -> Footprints:
-    """Squares of 10 m, ever more confident."""
-    where = 20.0 * np.arange(count)
+def squares(count: int, *, confidence: float = 0.25, cls: LegendClass = BUILDING) -> Footprints:
+    """Squares of 10 m with a courtyard, ever more confident."""
+    where = 500_000 + 20.0 * np.arange(count)
+    outer = shapely.box(where, 5_600_000, where + 10, 5_600_010)
+    yard = shapely.box(where + 3, 5_600_003, where + 6, 5_600_006)
     return Footprints(
-        shapely.box(500_000 + where, 5_600_000, 500_010 + where, 5_600_010),
-        np.ones(count, np.uint8),
+        shapely.orient_polygons(shapely.difference(outer, yard)),
+        np.full(count, cls.id, np.uint8),
         np.linspace(confidence, 1, count, dtype=np.float32),
         (np.arange(count) % 4).astype(np.uint8),
     )
 
 
-def write(path: Path, footprints: Iterable[Footprints], *classes: LegendClass, crs: str | None = UTM) -> dict[str, int]:
+def write(path: Path, *footprints: Footprints, crs: str | None = UTM) -> dict[str, int]:
     provenance = {"MODEL": "abc", "NOTE": "ä"}
-    return write_geopackage(path, classes or (BUILDING,), footprints, crs=crs, provenance=provenance, overwrite=True)
+    return write_footprints(path, (BUILDING, ODD), footprints, crs=crs, provenance=provenance, overwrite=True)
 
 
-def test_two_runs_write_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geounet.io.vectors._BATCH", 7)
-    for name, heap in (("a", (4, 5, 6, 1)), ("b", (4, 5, 6, 1))):
-        batches = [squares(sum(heap))[start : start + size] for start, size in zip((0, 4, 9, 15), heap, strict=True)]
-        assert write(tmp_path / f"{name}.gpkg", batches, BUILDING, ODD) == {
-            "building": 16,
-            ODD.name: 0,
-        }
-    assert (tmp_path / "a.gpkg").read_bytes() == (tmp_path / "b.gpkg").read_bytes()
+def read(path: Path) -> geopandas.GeoDataFrame:
+    """All footprints of a file in the order of their places."""
+    if path.suffix == ".parquet":
+        found = geopandas.read_parquet(path)
+    elif path.suffix == ".gpkg":
+        layers = [pyogrio.read_dataframe(path, layer=cls.name) for cls in (BUILDING, ODD)]
+        found = geopandas.pd.concat([layer for layer in layers if len(layer)] or layers[:1])
+    else:
+        found = pyogrio.read_dataframe(path)
+    return found.iloc[np.argsort(found.geometry.bounds["minx"].to_numpy(), kind="stable")].reset_index(drop=True)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_two_runs_write_the_same_bytes(ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("geounet.io.attributes._BATCH", 7)
+    some, others = squares(16), squares(5, cls=ODD)
+    for name in "ab":
+        counts = write(tmp_path / f"{name}{ending}", some[:4], others, some[4:9], some[9:15], some[15:])
+        assert counts == {"building": 16, ODD.name: 5}
+    assert (tmp_path / f"a{ending}").read_bytes() == (tmp_path / f"b{ending}").read_bytes()
     assert pyogrio.get_gdal_config_option("OGR_CURRENT_DATE") is None
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.gpkg", "b.gpkg"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"a{ending}", f"b{ending}"]
 
 
-def test_footprints_of_several_classes_may_come_in_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geounet.io.vectors._BATCH", 3)
-    mixed = replace(squares(8), class_id=np.array([2, 1, 1, 1, 2, 1, 1, 2], np.uint8))
-    assert write(tmp_path / "a.gpkg", [mixed[:3], mixed[3:5], mixed[5:]], BUILDING, ODD) == {"building": 5, ODD.name: 3}
-    assert pyogrio.list_layers(tmp_path / "a.gpkg")[:2, 0].tolist() == ["building", ODD.name]
-    found = pyogrio.read_dataframe(tmp_path / "a.gpkg", layer=ODD.name)
-    assert found["class"].unique().tolist() == [ODD.name]
-    assert found.geometry.tolist() == mixed.geometry[mixed.class_id == 2].tolist()
-
-
-def test_attributes_are_named_rounded_and_measured_on_the_ground(tmp_path: Path) -> None:
-    write(tmp_path / "a.gpkg", [squares(4)])
-    found = pyogrio.read_dataframe(tmp_path / "a.gpkg", layer="building")
-    assert list(found.columns) == ["class", "confidence", "area_m2", "perimeter_m", "flags", "geometry"]
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_attributes_are_named_rounded_and_measured_on_the_ground(ending: str, tmp_path: Path) -> None:
+    write(tmp_path / f"a{ending}", squares(4), squares(0, cls=ODD))
+    found = read(tmp_path / f"a{ending}").drop(columns="mvt_id", errors="ignore")
+    assert list(found.columns) == [*FIELDS, "geometry"]
     assert found["class"].unique().tolist() == ["building"]
     assert found["confidence"].tolist() == [0.25, 0.5, 0.75, 1.0]
-    assert found["area_m2"].tolist() == pytest.approx([100 / 0.9996**2] * 4, abs=0.01)
-    assert found["perimeter_m"].tolist() == pytest.approx([40 / 0.9996] * 4, abs=0.01)
-    assert found["flags"].tolist() == ["", "nodata", "edge", "nodata,edge"]
-    assert found.crs.to_epsg() == 32633
-    assert found.geometry.geom_type.unique().tolist() == ["Polygon"]
+    assert found["area_m2"].tolist() == pytest.approx([91 / 0.9996**2] * 4, abs=0.01)
+    assert found["perimeter_m"].tolist() == pytest.approx([52 / 0.9996] * 4, abs=0.01)
+    assert found["vertices"].tolist() == [8] * 4
+    assert found["flags"].tolist() == ["doubtful", "nodata,doubtful", "edge", "nodata,edge"]
+    assert found.geometry.geom_type.unique().tolist() == ["MultiPolygon" if ending == ".pmtiles" else "Polygon"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_footprint_lies_where_it_lay_with_its_courtyard(ending: str, tmp_path: Path) -> None:
+    some = squares(3)
+    write(tmp_path / f"a{ending}", some)
+    found = read(tmp_path / f"a{ending}").to_crs(UTM).geometry.to_numpy()
+    slack = 0.6 if ending == ".pmtiles" else 0.02  # metres: the step of a tile, and of 7 digits
+    assert shapely.hausdorff_distance(found, some.geometry).max() < slack
+    assert shapely.get_num_interior_rings(shapely.get_geometry(found, 0)).tolist() == [1, 1, 1]
+    if ending != ".pmtiles":
+        assert shapely.is_ccw(shapely.get_exterior_ring(found)).all()
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_unknown_confidence_is_null_and_no_doubt(ending: str, tmp_path: Path) -> None:
+    write(tmp_path / f"a{ending}", squares(1, confidence=np.nan))
+    found = read(tmp_path / f"a{ending}")
+    assert "confidence" not in found or found["confidence"].isna().all()  # a tile leaves out what is null
+    assert found["flags"].tolist() == [""]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_no_footprints_are_a_valid_file(ending: str, tmp_path: Path) -> None:
+    assert write(tmp_path / f"a{ending}") == {"building": 0, ODD.name: 0}
+    assert len(read(tmp_path / f"a{ending}")) == 0
+
+
+@pytest.mark.parametrize("ending", ANYWHERE)
+def test_without_a_crs_the_coordinates_are_cartesian(ending: str, tmp_path: Path) -> None:
+    write(tmp_path / f"a{ending}", squares(2), crs=None)
+    found = read(tmp_path / f"a{ending}")
+    assert found.crs is None or found.crs.name == "Undefined Cartesian SRS"
+    assert found["area_m2"].tolist() == [91.0, 91.0]
+
+
+@pytest.mark.parametrize("ending", ENDINGS[3:])
+def test_formats_of_the_whole_earth_need_a_crs(ending: str, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"needs coordinates on the Earth, and there is no CRS; assign one"):
+        write(tmp_path / f"a{ending}", squares(2), crs=None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.shp", "a", "a.GPKG.zip"])
+def test_an_unknown_ending_is_one_line_that_names_the_known_ones(name: str, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"ends in \.gpkg \.parquet \.fgb \.geojson \.pmtiles$"):
+        write(tmp_path / name, squares(1))
+
+
+def test_without_pyarrow_geoparquet_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(OutputError, match=r"needs pyarrow to be written; run pip install geounet\[parquet\]"):
+        write(tmp_path / "a.parquet", squares(1))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_geoparquet_has_boxes_by_which_readers_find_what_is_near(tmp_path: Path) -> None:
+    write(tmp_path / "a.parquet", squares(9))
+    near = geopandas.read_parquet(tmp_path / "a.parquet", bbox=(500_021, 5_600_000, 500_045, 5_600_010))
+    assert len(near) == 2
+
+
+def test_geojson_is_as_rfc_7946_has_it(tmp_path: Path) -> None:
+    write(tmp_path / "a.geojson", squares(2))
+    told = json.loads((tmp_path / "a.geojson").read_text(encoding="utf-8"))
+    assert "crs" not in told
+    assert told["provenance"] == {"MODEL": "abc", "NOTE": "ä"}
+    outer, yard = told["features"][0]["geometry"]["coordinates"]
+    assert shapely.LinearRing(outer).is_ccw
+    assert not shapely.LinearRing(yard).is_ccw
+    numbers = np.array(outer)
+    assert np.array_equal(numbers, numbers.round(7))
+    assert 14.99 < numbers[:, 0].min() < numbers[:, 0].max() < 15.01
+
+
+def test_geojson_goes_on_beyond_the_antimeridian(tmp_path: Path) -> None:
+    square = shapely.box(-20, 0, 20, 30)
+    some = Footprints(np.array([square]), np.ones(1, np.uint8), np.ones(1, np.float32), np.zeros(1, np.uint8))
+    write(tmp_path / "a.geojson", some, crs=CRS.from_proj4("+proj=laea +lat_0=0 +lon_0=180 +ellps=WGS84").to_wkt())
+    assert np.ptp(read(tmp_path / "a.geojson").total_bounds[[0, 2]]) < 0.001
 
 
 def test_the_file_is_an_indexed_geopackage_1_2_with_its_provenance(tmp_path: Path) -> None:
-    write(tmp_path / "a.gpkg", [squares(3)])
+    write(tmp_path / "a.gpkg", squares(3))
     told = pyogrio.read_info(tmp_path / "a.gpkg", layer="building")
     assert told["layer_metadata"]["MODEL"] == told["dataset_metadata"]["MODEL"] == "abc"
     assert told["layer_metadata"]["NOTE"] == "ä"
@@ -92,49 +180,45 @@ def test_the_file_is_an_indexed_geopackage_1_2_with_its_provenance(tmp_path: Pat
         dates = database.execute("SELECT DISTINCT last_change FROM gpkg_contents").fetchall()
         kinds = dict(database.execute("SELECT table_name, data_type FROM gpkg_contents"))
     assert dates == [("1970-01-01T00:00:00.000Z",)]
-    assert kinds == {"building": "features", "layer_styles": "attributes"}
+    assert kinds == {"building": "features", ODD.name: "features", "layer_styles": "attributes"}
 
 
 @pytest.mark.parametrize(
     ("footprints", "renderer"),
     [
-        pytest.param([squares(3)], "graduatedSymbol", id="confidence known"),
-        pytest.param([squares(3, confidence=np.nan)[:1]], "singleSymbol", id="confidence unknown"),
-        pytest.param([], "singleSymbol", id="nothing found"),
+        pytest.param(squares(3, cls=ODD), "graduatedSymbol", id="confidence known"),
+        pytest.param(squares(1, confidence=np.nan, cls=ODD), "singleSymbol", id="confidence unknown"),
+        pytest.param(squares(0, cls=ODD), "singleSymbol", id="nothing found"),
     ],
 )
-def test_every_layer_has_a_default_style(tmp_path: Path, footprints: list[Footprints], renderer: str) -> None:
-    write(tmp_path / "a.gpkg", footprints, replace(ODD, id=1))
+def test_every_layer_has_a_default_style(tmp_path: Path, footprints: Footprints, renderer: str) -> None:
+    write(tmp_path / "a.gpkg", footprints)
     with closing(sqlite3.connect(tmp_path / "a.gpkg")) as database:
         query = "SELECT f_table_name, f_geometry_column, useAsDefault, styleQML FROM layer_styles"
-        ((table, column, default, qml),) = database.execute(query)
-    assert (table, column, default) == (ODD.name, "geom", 1)
-    node = ET.fromstring(qml).find("renderer-v2")  # noqa: S314 (we wrote it)
+        rows = database.execute(query).fetchall()
+    assert [row[:3] for row in rows] == [("building", "geom", 1), (ODD.name, "geom", 1)]
+    node = ET.fromstring(rows[1][3]).find("renderer-v2")  # noqa: S314 (we wrote it)
     assert node is not None
     assert node.get("type") == renderer
 
 
+def fills(cls: LegendClass, *, is_only: bool) -> list[list[int]]:
+    """Red, green, blue and alpha of each grade's fill."""
+    root = ET.fromstring(document(footprint_renderer(cls, graded=True, is_only=is_only)))  # noqa: S314 (we wrote it)
+    assert all(cls.name in node.get("label", "") for node in root.iterfind(".//range"))
+    return [[int(number) for number in node.get("v", "").split(",")] for node in root.iterfind(".//prop[@k='color']")]
+
+
 def test_grades_get_darker_with_confidence() -> None:
-    root = ET.fromstring(footprint_style(ODD, graded=True))  # noqa: S314 (we wrote it)
-    fills = [node.get("v", "") for node in root.iterfind(".//prop[@k='color']")]
-    lightness = [sum(map(int, fill.split(",")[:3])) for fill in fills]
-    assert len(fills) == 5
+    grades = fills(ODD, is_only=False)
+    lightness = [sum(grade[:3]) for grade in grades]
+    assert len(grades) == 5
     assert lightness == sorted(lightness, reverse=True)
-    assert fills[-1].startswith("0,114,178,")
-    assert all(ODD.name in node.get("label", "") for node in root.iterfind(".//range"))
+    assert grades[-1][:3] == [0, 114, 178]
 
 
-def test_unknown_confidence_is_null(tmp_path: Path) -> None:
-    write(tmp_path / "a.gpkg", [squares(1, confidence=np.nan)])
-    with closing(sqlite3.connect(tmp_path / "a.gpkg")) as database:
-        assert database.execute("SELECT confidence FROM building").fetchall() == [(None,)]
-
-
-def test_without_a_crs_the_coordinates_are_cartesian(tmp_path: Path) -> None:
-    write(tmp_path / "a.gpkg", [squares(2)], BUILDING, ODD, crs=None)
-    with closing(sqlite3.connect(tmp_path / "a.gpkg")) as database:
-        assert set(database.execute("SELECT srs_id FROM gpkg_geometry_columns")) == {(-1,)}
-        assert database.execute("SELECT area_m2, perimeter_m FROM building").fetchall() == [(100.0, 40.0)] * 2
+def test_the_only_class_has_a_colour_that_stands_out() -> None:
+    assert fills(BUILDING, is_only=True)[-1][:3] == list(CYAN)
 
 
 def failing() -> Iterator[Footprints]:
@@ -142,56 +226,91 @@ def failing() -> Iterator[Footprints]:
     raise ZeroDivisionError
 
 
-def test_nothing_is_left_behind_when_the_work_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geounet.io.vectors._BATCH", 1)
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_nothing_is_left_behind_when_the_work_fails(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geounet.io.attributes._BATCH", 1)
     with pytest.raises(ZeroDivisionError):
-        write(tmp_path / "a.gpkg", failing())
+        write_footprints(tmp_path / f"a{ending}", [BUILDING], failing(), crs=UTM, provenance={})
     assert list(tmp_path.iterdir()) == []
     assert pyogrio.get_gdal_config_option("OGR_CURRENT_DATE") is None
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_folder_that_cannot_be_made_is_one_line(ending: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=r"a\.gpkg cannot be written .*[^\n]$"):
-        write(tmp_path / "file" / "a.gpkg", [squares(1)])
+    with pytest.raises(OutputError, match=rf"a\{ending} cannot be (written|looked at) .*[^\n]$"):
+        write(tmp_path / "file" / f"a{ending}", squares(1))
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_folder_that_is_not_there_is_made(ending: str, tmp_path: Path) -> None:
+    write(tmp_path / "new" / f"a{ending}", squares(1))
+    assert len(read(tmp_path / "new" / f"a{ending}")) == 1
 
 
 @pytest.mark.parametrize("room", [1_000, 60_000, 150_000, 550_000], ids="{} bytes".format)
-def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, room: int) -> None:
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_full_disk_is_one_line_and_leaves_nothing(ending: str, tmp_path: Path, room: int) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    count = 40_000 if ending in (".parquet", ".pmtiles") else 4000  # which are small
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
-        with pytest.raises(OutputError, match=r"a\.gpkg cannot be written .*[^\n]$"):
-            write(tmp_path / "a.gpkg", [squares(2000)])
+        with pytest.raises(OutputError, match=rf"a\{ending} cannot be written .*[^\n]$"):
+            write(tmp_path / f"a{ending}", squares(count))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_existing_file_stays_unless_it_may_go(tmp_path: Path) -> None:
-    write(tmp_path / "a.gpkg", [squares(1)])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_existing_file_stays_unless_it_may_go(ending: str, tmp_path: Path) -> None:
+    write(tmp_path / f"a{ending}", squares(1))
     with pytest.raises(OutputError, match="exists already"):
-        write_geopackage(tmp_path / "a.gpkg", [BUILDING], [], crs=UTM, provenance={})
-    assert len(pyogrio.read_dataframe(tmp_path / "a.gpkg", layer="building")) == 1
+        write_footprints(tmp_path / f"a{ending}", [BUILDING], [], crs=UTM, provenance={})
+    assert len(read(tmp_path / f"a{ending}")) == 1
+
+
+@contextmanager
+def held_open(path: Path, *statements: str) -> Iterator[None]:
+    """While this process has a GeoPackage open, and has begun to do something with it."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        for statement in statements:
+            database.execute(statement).fetchone()
+        database.execute("SELECT count(*) FROM building").fetchone()
+        yield
+
+
+@pytest.mark.parametrize("statement", ["BEGIN EXCLUSIVE", "PRAGMA journal_mode = WAL", "BEGIN"])
+def test_a_geopackage_that_is_open_elsewhere_is_left_alone(tmp_path: Path, statement: str) -> None:
+    path = tmp_path / "a.gpkg"
+    write(path, squares(1))
+    refused = pytest.raises(OutputError, match=r"a\.gpkg is open in another program; close it there")
+    with inside("tests.io.test_vectors", f"held_open(path, {statement!r})", path), refused:
+        write(path, squares(2))
+    assert write(path, squares(2))["building"] == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["a.gpkg"]
+    assert len(read(path)) == 2
 
 
 @pytest.mark.qgis
 def test_qgis_shows_the_layers_in_their_style(tmp_path: Path) -> None:
-    if subprocess.run(["/usr/bin/python3", "-c", "import qgis"], capture_output=True, check=False).returncode:
-        pytest.skip("the system's Python has no QGIS")
-    write(tmp_path / "a.gpkg", [squares(6)], BUILDING, ODD)
-    sources = [f"{tmp_path}/a.gpkg|layername={cls.name}" for cls in (BUILDING, ODD)]
-    script = Path(__file__).parents[1] / "qgis_open.py"
-    done = subprocess.run(
-        ["/usr/bin/python3", script, tmp_path / "a.png", *sources],
-        capture_output=True,
-        check=True,
-        timeout=120,
-        env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "XDG_RUNTIME_DIR": str(tmp_path)},
-    )
-    told = json.loads(done.stdout)
+    write(tmp_path / "a.gpkg", squares(6))
+    told = opened_in_qgis(tmp_path, *(f"{tmp_path}/a.gpkg|layername={cls.name}" for cls in (BUILDING, ODD)))
     building, odd = told["layers"]
     assert (building["valid"], building["renderer"], building["features"]) == (True, "graduatedSymbol", 6)
     assert (building["crs"], building["invalid"], len(building["grades"])) == ("EPSG:32633", 0, 5)
     assert (odd["valid"], odd["renderer"], odd["features"]) == (True, "singleSymbol", 0)
     assert told["colours"] > 6
+
+
+@pytest.mark.qgis
+@pytest.mark.parametrize("ending", [".fgb", ".geojson"])  # Debian's GDAL knows no others
+def test_qgis_shows_the_other_formats(ending: str, tmp_path: Path) -> None:
+    write(tmp_path / f"a{ending}", squares(6))
+    told = opened_in_qgis(tmp_path, tmp_path / f"a{ending}")
+    (layer,) = told["layers"]
+    assert (layer["valid"], layer["features"], layer["invalid"]) == (True, 6, 0)
+    assert set(FIELDS) <= set(layer["fields"])
+    assert told["colours"] > 2

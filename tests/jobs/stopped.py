@@ -16,7 +16,7 @@ from pathlib import Path
 from geounet_cli.main import main
 
 from geounet.jobs import infer
-from geounet.jobs.outputs import ALL, PARTS, PREVIEW, SUMMARY
+from geounet.jobs.outputs import ALL, PARTS, PREVIEW, PROJECT, SUMMARY
 from tests.command import Told
 
 assert infer  # a command imports it late, and a child is to find it there
@@ -25,7 +25,8 @@ assert infer  # a command imports it late, and a child is to find it there
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload([__name__])
 
-SAME = [name for name in ALL if name not in (PREVIEW, SUMMARY)]  # a summary tells the time
+# wherever a map lies: a summary tells the time, a project the way to the scene
+SAME = [name for name in ALL if name not in (PREVIEW, PROJECT, SUMMARY)]
 PART_BYTES = 4096  # of input: each window is a part
 _EXACT = ("--device", "cpu", "--precision", "fp32", "--workers", "1")
 _CHANGES = ("tempfile.mkstemp", "os.chmod", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "sqlite3.connect")

@@ -26,7 +26,7 @@ from tests.jobs.stopped import PART_BYTES
 from tests.models import tiny_model
 from tests.scenes import MERCATOR_60N, UTM, noise, write_scene
 
-OUTPUTS = ["classes.tif", "classes.tif.aux.xml", "footprints.gpkg", "probability.tif"]
+OUTPUTS = ["classes.tif", "classes.tif.aux.xml", "footprints.gpkg", "map.qgz", "probability.qml", "probability.tif"]
 mapped = partial(infer, device="cpu", precision="fp32")
 
 

@@ -315,3 +315,15 @@ def test_a_16_bit_model_maps_16_bit_sheets_of_two_crs(tmp_path: Path) -> None:
     result = mapped([first, other], model=model, out=tmp_path / "map")
     assert result.summary["windows"]
     assert 0.5 < (levels(tmp_path / "map") != NODATA).mean() < 1
+
+
+def test_footprints_cut_by_the_area_of_interest_are_at_an_edge(
+    quarters: list[Path], model: Path, tmp_path: Path
+) -> None:
+    ring = [UTM.transform @ corner for corner in ((40, 30), (100, 50), (90, 120), (50, 100))]
+    aoi = write_polygons(tmp_path / "aoi.gpkg", [shapely.Polygon(ring)])
+    mapped(quarters, model=model, out=tmp_path / "map", aoi=aoi)
+    found = pyogrio.read_dataframe(tmp_path / "map" / "footprints.gpkg", layer="building")
+    flags = {flag for text in found["flags"] for flag in text.split(",")}
+    assert "edge" in flags
+    assert "nodata" not in flags

@@ -96,8 +96,8 @@ def sheets(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Whole:
 
 def test_the_maps_of_these_tests_have_parts_polygons_and_all_stages(buildings: Whole, roads: Whole) -> None:
     stages = {
-        ".classes-*.tif", ".classes.tif.aux-*.xml", ".footprints-*.gpkg", ".job-*.json", ".preview-*.png",
-        ".probability-*.tif", ".summary-*.json", "parts/.r*c*-*.tif",
+        ".classes-*.tif", ".classes.tif.aux-*.xml", ".footprints-*.gpkg", ".job-*.json", ".map-*.qgz",
+        ".preview-*.png", ".probability-*.qml", ".probability-*.tif", ".summary-*.json", "parts/.r*c*-*.tif",
     }  # fmt: skip
     for made in (buildings, roads):
         summary = made.asked.summary()

@@ -1,6 +1,7 @@
 """Tidying: areas, holes and tolerances are those on the ground, and every outcome is a valid polygon."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -186,8 +187,15 @@ def test_outlines_too_fine_for_their_coordinates_stay_polygons() -> None:
     assert (shapely.get_type_id(found.geometry) == shapely.GeometryType.POLYGON).all()
 
 
-@pytest.mark.parametrize("name", ["min_area", "fill_holes", "simplify"])
+@pytest.mark.parametrize(
+    ("option", "made"),
+    [
+        pytest.param("--min-area", lambda value: Tidying(min_area=value), id="min_area"),
+        pytest.param("--fill-holes", lambda value: Tidying(fill_holes=value), id="fill_holes"),
+        pytest.param("--simplify", lambda value: Tidying(simplify=value), id="simplify"),
+    ],
+)
 @pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
-def test_settings_outside_their_range_are_refused(name: str, value: float) -> None:
-    with pytest.raises(SettingsError, match=f"--{name.replace('_', '-')} .* must be 0 or more"):
-        Tidying(**{name: value})  # type: ignore[arg-type]
+def test_settings_outside_their_range_are_refused(option: str, made: Callable[[float], Tidying], value: float) -> None:
+    with pytest.raises(SettingsError, match=f"{option} .* must be 0 or more"):
+        made(value)

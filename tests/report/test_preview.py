@@ -1,12 +1,13 @@
 """preview.png: any shape of map makes a picture, the same for the same map."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from geounet.report.preview import Panels, preview_picture
+from geounet.report.preview import Cover, Panels, preview_picture
 
 
 def panels(height: int, width: int, *, footprints: bool = True, known: bool = True) -> Panels:
@@ -15,7 +16,7 @@ def panels(height: int, width: int, *, footprints: bool = True, known: bool = Tr
     return Panels(
         picture=draw.random((height, width, 3)),
         probability=np.full((height, width), np.nan) if not known else draw.random((height, width)),
-        outlines=[([ring], 0.7)] if footprints else None,
+        footprints=[([ring], 0.7)] if footprints else None,
         shape=(height, width),
         ground_resolution=0.3 if known else None,
         north=30.0 if known else None,
@@ -42,3 +43,13 @@ def test_a_map_of_any_shape_makes_a_picture(shown: Panels) -> None:
 
 def test_the_same_map_gives_the_same_bytes() -> None:
     assert preview_picture(panels(30, 40)) == preview_picture(panels(30, 40))
+
+
+def test_footprints_too_many_to_be_drawn_one_by_one_are_shaded_and_counted() -> None:
+    there = np.zeros((45, 60), dtype=bool)
+    there[10:30, 20:50] = True
+    shown = replace(panels(90, 120), footprints=Cover(there, 1_234_567))
+    shaded, plain = (
+        imread(io.BytesIO(preview_picture(one))) for one in (shown, replace(shown, footprints=Cover(~there & there, 0)))
+    )
+    assert 0.02 < (shaded != plain).any(axis=-1).mean() < 0.4

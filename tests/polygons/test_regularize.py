@@ -1,0 +1,317 @@
+"""Regularizing: right angles where a building has them, the same ones on the ground whatever the CRS, and no gaps."""
+
+import math
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from scipy import ndimage
+from shapely import Polygon
+from shapely.affinity import rotate, translate
+
+from geounet.block import Block
+from geounet.footprints import Flag, Footprints, Geometries
+from geounet.frame import Frame
+from geounet.grid import Window
+from geounet.polygons import simplify
+from geounet.polygons.outlines import footprints_of
+from geounet.polygons.simplify import Tidying, tidied
+
+NOWHERE = Frame(120, 120, Affine.identity(), None)  # pixels stand for metres
+REGULAR = Tidying(4, 4, None, regularize=True)
+_SHIFT = 4  # binary digits of a pixel that shapes are drawn with
+_FINE = 8  # samples of a pixel along each axis
+
+RECTANGLE = shapely.box(-20, -12, 20, 12)
+ELL = Polygon([(-20, -15), (20, -15), (20, 0), (0, 0), (0, 15), (-20, 15)])
+WING = Polygon([(-30, -7), (8, -7), (28, 13), (18.1, 22.9), (2.2, 7), (-30, 7)])  # bent by 45 degrees
+TANK = shapely.Point(0, 0).buffer(14, quad_segs=32)
+COURTYARD = RECTANGLE.difference(shapely.box(-10, -5, 10, 5))
+
+
+def drawn(shapes: list[Polygon], side: int = 120, *, noise: float = 0.03, seed: int = 0) -> NDArray[np.uint8]:
+    """Levels of a probability: the share of each pixel that shapes cover, blurred as a network's answers are."""
+    fine = np.zeros((side * _FINE, side * _FINE), np.uint8)
+    for shape in shapes:
+        rings = [np.array(ring.coords) * _FINE - 0.5 for ring in (shape.exterior, *shape.interiors)]
+        cv2.fillPoly(fine, [np.rint(ring * 2**_SHIFT).astype(np.int32) for ring in rings], 1, shift=_SHIFT)
+    cover = cv2.resize(fine.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
+    random = np.random.default_rng(seed).normal(0, noise, cover.shape)
+    levels: NDArray[np.uint8] = np.rint(254 * np.clip(ndimage.gaussian_filter(cover, 0.8) + random, 0, 1)).astype("u1")
+    return levels
+
+
+def footprints(
+    levels: NDArray[np.uint8], frame: Frame = NOWHERE, tidying: Tidying = REGULAR, step: int = 0
+) -> Footprints:
+    """Those of a raster, read in strips of `step` rows."""
+    height, width = levels.shape
+    step = step or height
+    strips = [
+        Block(Window(row, 0, min(step, height - row), width), levels[None, row : row + step])
+        for row in range(0, height, step)
+    ]
+    return Footprints.joined(footprints_of(strips, frame, k=127, tidying=tidying))
+
+
+def placed(shape: Polygon, angle: float) -> Polygon:
+    return translate(rotate(shape, angle, origin=(0, 0)), 60.3, 59.6)
+
+
+def one(shape: Polygon, angle: float, *, seed: int = 0) -> Polygon:
+    """The only regularized outline of a shape drawn at an angle."""
+    found = footprints(drawn([placed(shape, angle)], seed=seed))
+    assert found.flags.tolist() == [Flag.REGULARIZED]
+    polygon = found.geometry[0]
+    assert isinstance(polygon, Polygon)
+    return polygon
+
+
+def iou(one: Polygon, other: Polygon) -> float:
+    return float(one.intersection(other).area / one.union(other).area)
+
+
+def corners(ring: shapely.LinearRing) -> NDArray[np.float64]:
+    """Degrees by which a ring turns at each vertex."""
+    ways = np.diff(np.array(ring.coords), axis=0)
+    heading = np.degrees(np.arctan2(ways[:, 1], ways[:, 0]))
+    turns: NDArray[np.float64] = (np.diff(heading, append=heading[0]) + 180) % 360 - 180
+    return turns
+
+
+def rings(polygons: Geometries) -> Iterator[shapely.LinearRing]:
+    yield from shapely.get_rings(polygons)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0, 90), st.integers(0, 1000))
+def test_a_rectangle_at_any_angle_has_four_right_angles(angle: float, seed: int) -> None:
+    found = one(RECTANGLE, angle, seed=seed)
+    np.testing.assert_allclose(np.abs(corners(found.exterior)), [90] * 4, atol=1e-6)
+    assert iou(found, placed(RECTANGLE, angle)) > 0.97
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0, 90), st.integers(0, 1000))
+def test_an_ell_at_any_angle_has_six_right_angles(angle: float, seed: int) -> None:
+    found = one(ELL, angle, seed=seed)
+    np.testing.assert_allclose(np.abs(corners(found.exterior)), [90] * 6, atol=1e-6)
+    assert iou(found, placed(ELL, angle)) > 0.96
+
+
+@pytest.mark.parametrize("angle", [0, 10, 33, 71])
+def test_a_diagonal_wing_stays_diagonal(angle: float) -> None:
+    found = one(WING, angle)
+    assert iou(found, placed(WING, angle)) > 0.95
+    turns = np.abs(corners(found.exterior))
+    assert np.isclose(turns, 90, atol=2).sum() == 4
+    assert np.isclose(turns, 45, atol=2).sum() == 2
+
+
+def test_a_round_tank_stays_round() -> None:
+    found = one(TANK, 0)
+    assert iou(found, placed(TANK, 0)) > 0.97
+    assert np.abs(corners(found.exterior)).max() < 30
+
+
+@pytest.mark.parametrize("angle", [0, 17, 45, 80])
+def test_the_hole_of_a_courtyard_is_regular_too_and_lies_inside(angle: float) -> None:
+    found = one(COURTYARD, angle)
+    assert [len(ring.coords) for ring in rings(np.array([found], object))] == [5, 5]
+    for ring in rings(np.array([found], object)):
+        np.testing.assert_allclose(np.abs(corners(ring)), [90] * 4, atol=1e-6)
+    assert found.is_valid
+    assert Polygon(found.exterior).contains(Polygon(found.interiors[0]))
+
+
+@pytest.mark.parametrize("angle", [0, 30, 65])
+def test_a_mask_without_probabilities_is_made_straight_as_well(angle: float) -> None:
+    levels = np.where(drawn([placed(RECTANGLE, angle)], noise=0) >= 127, 253, 0).astype("u1")
+    (found,) = footprints(levels).geometry
+    assert len(found.exterior.coords) == 5
+    assert iou(found, placed(RECTANGLE, angle)) > 0.94
+
+
+def local_frame(code: int) -> tuple[Frame, NDArray[np.float64]]:
+    """A raster at 60 N in a CRS, and the way from its pixels to metres east and north on the ground."""
+    x, y = Transformer.from_crs(4326, code, always_xy=True).transform(15.0, 60.0)
+    per_x, per_y = {
+        4326: (1 / (111_412.8 * math.cos(math.radians(60))), 1 / 111_412.2),
+        3857: (2.0, 2.0),
+        32633: (1.0, 1.0),
+    }[code]
+    frame = Frame(200, 200, Affine(0.4 * per_x, 0, x, 0, -0.4 * per_y, y), CRS(code).to_wkt())
+    return frame, np.diag([0.4, -0.4])
+
+
+@pytest.mark.parametrize("squeeze", [1.0, 2.0], ids=["square pixels", "pixels twice as wide"])
+@pytest.mark.parametrize("code", [32633, 4326, 3857])
+def test_right_angles_at_60_north_are_right_on_the_ground(code: int, squeeze: float) -> None:
+    """The same building is drawn into rasters of several CRS, in pixels square on the ground and in others."""
+    frame, _ = local_frame(code)
+    frame = Frame(200, 200, frame.transform @ Affine.scale(squeeze, 1), frame.crs)
+    on_ground = rotate(ELL, 25, origin=(0, 0))
+    in_pixels = shapely.transform(on_ground, lambda xy: xy * [1 / squeeze, -1] + [80, 90])
+    found = footprints(drawn([in_pixels], 200), frame)
+    assert found.flags.tolist() == [Flag.REGULARIZED]
+    to_ground = Transformer.from_crs(code, "+proj=aeqd +lat_0=59.9997 +lon_0=15.0006 +ellps=WGS84", always_xy=True)
+    ground = shapely.transform(found.geometry[0], lambda xy: np.stack(to_ground.transform(*xy.T), axis=1))
+    np.testing.assert_allclose(np.abs(corners(ground.exterior)), [90] * 6, atol=0.05)
+    centred = translate(ground, -ground.centroid.x, -ground.centroid.y)
+    truth = translate(rotate(shapely.transform(ELL, lambda xy: xy * 0.4), 25, origin=(0, 0)))
+    assert iou(centred, translate(truth, -truth.centroid.x, -truth.centroid.y)) > 0.95
+
+
+def test_a_sheared_raster_has_right_angles_on_the_ground() -> None:
+    sheared = Affine(0.5, 0.2, 500_000, 0.1, -0.5, 6_650_000)
+    frame = Frame(120, 120, sheared, "EPSG:32633")
+    on_map = translate(rotate(shapely.box(-10, -6, 10, 6), 20, origin=(0, 0)), *(sheared @ (60, 60)))
+    in_pixels = shapely.transform(on_map, lambda xy: np.stack((~sheared) @ xy.T, axis=1))
+    (found,) = footprints(drawn([in_pixels]), frame).geometry
+    np.testing.assert_allclose(np.abs(corners(found.exterior)), [90] * 4, atol=0.02)
+    assert iou(found, on_map) > 0.95
+
+
+def cut(polygons: Geometries, seed: int, lines: int = 4) -> Footprints:
+    """Footprints of the pieces that wobbly lines cut polygons into, which share vertices exactly."""
+    draw = np.random.default_rng(seed)
+    steps = np.arange(0, 121, 1.0)
+    wobbly = []
+    for _ in range(lines):
+        angle, wobble = draw.uniform(0, math.pi), ndimage.gaussian_filter1d(draw.normal(0, 1.5, len(steps)), 2)
+        line = shapely.LineString(np.stack([steps - 60, draw.uniform(-25, 25) + wobble], axis=1))
+        wobbly.append(translate(rotate(line, angle, origin=(0, 0), use_radians=True), 60, 60))
+    net = shapely.union_all([*shapely.boundary(polygons), *wobbly])
+    cells = shapely.get_parts(shapely.polygonize(shapely.get_parts(net)))
+    inside = [p for p in cells if shapely.contains_xy(shapely.union_all(polygons), *p.representative_point().coords[0])]
+    pieces = shapely.orient_polygons(np.array(inside, object))
+    count = len(pieces)
+    return Footprints(pieces, np.ones(count, np.uint8), np.ones(count, np.float32), np.zeros(count, np.uint8))
+
+
+NO_LOSS = Tidying(0, 0, None, regularize=True)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0, 90), st.booleans())
+def test_neighbours_have_neither_gap_nor_overlap_and_share_their_walls(seed: int, angle: float, regular: bool) -> None:
+    raw = footprints(drawn([placed(COURTYARD, angle)], seed=seed), tidying=Tidying(0, 0, 0)).geometry
+    pieces = cut(raw, seed)
+    found = tidied(pieces, NOWHERE, Tidying(0, 0, None, regularize=regular)).geometry
+    assert len(found) == len(pieces)
+    assert shapely.is_valid(found).all()
+    assert shapely.coverage_is_valid(found)
+    assert shapely.area(found).sum() == pytest.approx(shapely.area(shapely.union_all(found)), rel=1e-9)
+    points = shapely.get_coordinates(found)
+    assert len(np.unique(points, axis=0)) == len(np.unique(points.round(6), axis=0))
+
+
+def test_row_houses_share_straight_walls_and_one_front() -> None:
+    row = placed(shapely.box(-40, -9, 40, 9), 12)
+    raw = footprints(drawn([row]), tidying=Tidying(0, 0, 0)).geometry
+    walls = [placed(shapely.LineString([(x, -30), (x + 0.4, 0), (x - 0.3, 30)]), 12) for x in (-20, 0, 20)]
+    net = shapely.union_all([*shapely.boundary(raw), *walls])
+    houses = shapely.orient_polygons(shapely.get_parts(shapely.polygonize(shapely.get_parts(net))))
+    ones = np.ones(len(houses))
+    found = tidied(Footprints(houses, ones.astype("u1"), ones.astype("f4"), 0 * ones.astype("u1")), NOWHERE, NO_LOSS)
+    assert len(found) == 4
+    assert (found.flags == Flag.REGULARIZED).all()
+    assert shapely.coverage_is_valid(found.geometry)
+    for ring in rings(found.geometry):
+        np.testing.assert_allclose(np.abs(corners(ring)), [90] * 4, atol=1e-6)
+
+
+def test_the_order_of_neighbours_changes_no_byte() -> None:
+    raw = footprints(drawn([placed(COURTYARD, 20)]), tidying=Tidying(0, 0, 0)).geometry
+    pieces = cut(raw, 3)
+    order = np.random.default_rng(0).permutation(len(pieces))
+    found, other = tidied(pieces, NOWHERE, NO_LOSS), tidied(pieces[order], NOWHERE, NO_LOSS)
+    assert len(pieces) > 4
+    assert shapely.to_wkb(shapely.normalize(found.geometry[order])).tolist() == (
+        shapely.to_wkb(shapely.normalize(other.geometry)).tolist()
+    )
+
+
+def town(seed: int) -> NDArray[np.uint8]:
+    draw = np.random.default_rng(seed)
+    shapes = [
+        translate(rotate(shapely.box(-a, -b, a, b), draw.uniform(0, 90)), *draw.uniform(20, 280, 2))
+        for a, b in draw.uniform(2, 15, (60, 2))
+    ]
+    return drawn(shapes, 300, seed=seed)
+
+
+@pytest.mark.parametrize("step", [1, 7, 64])
+def test_strips_of_any_height_give_the_same_bytes(step: int) -> None:
+    levels = town(1)
+    frame = Frame(300, 300, Affine(0.3, 0, 500_000, 0, -0.3, 6_650_000), "EPSG:32633")
+    whole, strips = footprints(levels, frame), footprints(levels, frame, step=step)
+    assert shapely.to_wkb(whole.geometry).tolist() == shapely.to_wkb(strips.geometry).tolist()
+    assert whole.flags.tolist() == strips.flags.tolist()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.3, 0.8, 1.5, 4.0]))
+def test_whatever_is_drawn_comes_out_valid(seed: int, blur: float) -> None:
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(60, 60)), blur)
+    levels = np.clip(127 + 300 * blur * noise, 0, 254).astype(np.uint8)
+    raw, found = footprints(levels, tidying=Tidying(0, 0, 0)), footprints(levels, tidying=NO_LOSS)
+    assert len(found) == len(raw)
+    assert shapely.is_valid(found.geometry).all()
+    assert (shapely.get_type_id(found.geometry) == shapely.GeometryType.POLYGON).all()
+    done = (found.flags & Flag.REGULARIZED) > 0
+    assert (done != ((found.flags & Flag.REFUSED) > 0)).all()
+    one, other = raw.geometry[done], found.geometry[done]
+    common = shapely.area(shapely.intersection(one, other))
+    near = common / (shapely.area(one) + shapely.area(other) - common) >= 0.85 - 1e-9
+    moved = shapely.hausdorff_distance(shapely.boundary(one), shapely.boundary(other)) <= 1 + 1e-9
+    assert (near | (moved & (np.abs(shapely.area(other) / shapely.area(one) - 1) <= 0.1 + 1e-9))).all()
+
+
+def spiral() -> NDArray[np.uint8]:
+    levels = np.zeros((41, 41), np.uint8)
+    row, col, (down, right) = 20, 20, (0, 1)
+    for length in range(2, 40, 2):
+        for _ in range(2):
+            for _ in range(length):
+                levels[row, col] = 253
+                row, col = min(40, max(0, row + down)), min(40, max(0, col + right))
+            down, right = right, -down
+    return levels
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        pytest.param(np.pad(np.full((1, 1), 253, np.uint8), 3), id="one pixel"),
+        pytest.param(np.pad(np.full((1, 30), 253, np.uint8), 3), id="sliver"),
+        pytest.param(np.pad(253 * np.eye(20, dtype="u1").repeat(2, axis=1), 3), id="diagonal corridor"),
+        pytest.param(spiral(), id="spiral"),
+        pytest.param(np.full((9, 9), 253, np.uint8), id="nothing but inside"),
+    ],
+)
+def test_degenerate_outlines_survive(levels: NDArray[np.uint8]) -> None:
+    found = footprints(levels, tidying=NO_LOSS)
+    assert len(found) == len(footprints(levels, tidying=Tidying(0, 0, 0)))
+    assert shapely.is_valid(found.geometry).all()
+    assert (shapely.area(found.geometry) > 0).all()
+
+
+def test_clusters_over_the_cap_are_simplified_alone_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simplify, "MOST_NEIGHBOURS", 3)
+    raw = footprints(drawn([placed(COURTYARD, 20)]), tidying=Tidying(0, 0, 0)).geometry
+    pieces = Footprints.joined(
+        [cut(raw, 3), footprints(drawn([translate(RECTANGLE, 30, 20)]), tidying=Tidying(0, 0, 0))]
+    )
+    large = tidied(pieces, NOWHERE, NO_LOSS)
+    assert large.flags[:-1].tolist() == [Flag.LARGE] * (len(pieces) - 1)
+    assert large.flags[-1] & Flag.REGULARIZED
+    plain = tidied(pieces, NOWHERE, Tidying(0, 0, None))
+    assert shapely.equals(large.geometry[:-1], plain.geometry[:-1]).all()
