@@ -13,10 +13,10 @@ from geounet.io.parts import Parts
 from geounet.io.scene import open_scene
 from geounet.jobs.predict import predict_parts
 from geounet.nn.model_file import save_model
-from geounet.nn.segmenter import TorchSegmenter, load_segmenter
+from geounet.nn.segmenter import TorchSegmenter, load_segmenter, usual_window
 from geounet.nn.unet import initialised
 
-SIDE, WINDOW, BATCHES = 16384, 1536, 20
+SIDE, BATCHES = 16384, 20
 
 
 def main() -> None:
@@ -26,18 +26,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         here, architecture = Path(folder), Architecture()
         save_model(here / "model.safetensors", initialised(architecture, 0).state_dict(), card_of(architecture))
-        segmenter = load_segmenter(here, "cuda", largest_window=WINDOW)
-        seconds = forward_seconds(segmenter)
-        print(f"{torch.cuda.get_device_name()}, {segmenter.runtime.precision}, batches of {segmenter.batch_size}")
+        window = usual_window(architecture, "cuda")
+        segmenter = load_segmenter(here, "cuda", largest_window=window)
+        seconds = forward_seconds(segmenter, window)
+        device, together = torch.cuda.get_device_name(), f"{segmenter.batch_size} windows of {window} px together"
+        print(f"{device}, {segmenter.runtime.precision}, {together}")
         print(f"forward alone: {1e-6 / seconds:.1f} Mpx/s of windows")
         write_scene(here / "scene.tif", SIDE, SIDE)
-        total, pixels = scene_seconds(segmenter, here)
+        total, pixels = scene_seconds(segmenter, here, window)
         print(f"{SIDE} px square to its last part: {total:.2f} s, {total / (pixels * seconds):.2f} of the forward")
 
 
-def forward_seconds(segmenter: TorchSegmenter) -> float:
+def forward_seconds(segmenter: TorchSegmenter, window: int) -> float:
     """Of one pixel of a window, in a batch, with nothing to wait for."""
-    shape = segmenter.batch_size, 3, WINDOW, WINDOW
+    shape = segmenter.batch_size, 3, window, window
     x_BCHW = torch.zeros(shape, dtype=segmenter.runtime.dtype, device=segmenter.runtime.device)
     x_BCHW = x_BCHW.contiguous(memory_format=torch.channels_last)
     with torch.inference_mode(), segmenter.runtime.exact():
@@ -47,14 +49,14 @@ def forward_seconds(segmenter: TorchSegmenter) -> float:
             for _ in range(batches):
                 segmenter.network(x_BCHW)
             torch.cuda.synchronize()
-    return (time.perf_counter() - start) / BATCHES / segmenter.batch_size / WINDOW**2
+    return (time.perf_counter() - start) / BATCHES / segmenter.batch_size / window**2
 
 
-def scene_seconds(segmenter: TorchSegmenter, folder: Path) -> tuple[float, int]:
+def scene_seconds(segmenter: TorchSegmenter, folder: Path, window: int) -> tuple[float, int]:
     """Time from an open scene to its last part on disk, and the pixels that went through the network."""
     card = segmenter.card
     with open_scene(folder / "scene.tif", resolution=card.ground_resolution) as scene:
-        grid = WindowGrid(SIDE, SIDE, WINDOW, card.halo, card.alignment, *scene.frame.phase(card.alignment))
+        grid = WindowGrid(SIDE, SIDE, window, card.halo, card.alignment, *scene.frame.phase(card.alignment))
         start = time.perf_counter()
         predicted = predict_parts(scene, segmenter, grid, Parts(folder / "parts", scene.frame, bands=2))
         return time.perf_counter() - start, predicted.network_pixels

@@ -7,6 +7,7 @@ from common import best_seconds, told
 
 from geounet.block import Block
 from geounet.grid import Window
+from geounet.polygons.field import Level
 from geounet.polygons.trace import trace
 
 SIDE, BUILDINGS, STRIP = 8192, 14_000, 2048
@@ -26,7 +27,7 @@ def mask() -> np.ndarray:
 def main() -> None:
     levels = mask()
     strips = [Block(Window(r, 0, STRIP, SIDE), levels[None, r : r + STRIP]) for r in range(0, SIDE, STRIP)]
-    ours = best_seconds(lambda: sum(len(traced.polygons) for traced in trace(strips, 127)))
+    ours = best_seconds(lambda: sum(len(traced.polygons) for traced in trace(strips, Level(127))))
     theirs = best_seconds(lambda: sum(1 for _ in rasterio.features.shapes(levels, mask=levels > 0)))
     told(f"trace a {SIDE} px square, {SIDE**2 / 1e6 / ours:.0f} Mpx/s", ours, theirs, rival="rasterio shapes")
 

@@ -23,7 +23,7 @@ from geounet.jobs.pipeline import Clock, together
 from geounet.jobs.predict import Predicted, predict_parts
 from geounet.jobs.vectorize import vectorize
 from geounet.legend import Legend
-from geounet.nn.device import chosen_runtime
+from geounet.nn.device import chosen_runtime, give_freed_memory_back
 from geounet.nn.segmenter import TorchSegmenter, keep_memory_for
 from geounet.nn.unet import UNet, alignment, halo, initialised, trimmed
 
@@ -142,6 +142,7 @@ def map_scene(scene: Path, segmenter: TorchSegmenter, out: Path, *, vectors: boo
         grid = WindowGrid(*frame.shape, 1536, card.halo, card.alignment, *frame.phase(card.alignment))
         parts = Parts(out / "parts", frame, 1 + len(layers))
         predicted = predict_parts(opened, segmenter, grid, parts, clock=clock)
+        give_freed_memory_back()
         whole = parts.checked()
 
         def assemble(name: str, layers: list[Layer], kind: Kind) -> None:

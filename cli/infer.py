@@ -25,7 +25,11 @@ _LISTED = 3  # blocks that could not be read
 @click.option("--model", required=True, type=PATH, help="Folder of a training run, or its model.safetensors.")
 @click.option("--out", type=PATH, help="Folder to write; several scenes need one.  [default: SCENE_map]")
 @click.option(
-    "--window", default="1536", show_default=True, callback=whole_or_auto, help="Largest padded window, in pixels."
+    "--window",
+    default="1536",
+    show_default=True,
+    callback=whole_or_auto,
+    help="Largest padded window, in pixels; auto goes by a GPU's free memory.",
 )
 @click.option(
     "--stitch",

@@ -111,6 +111,14 @@ def tiling(command: F) -> F:
     """How scenes are cut into training windows, for `tile` and for `train` in one step."""
     for option in (
         click.option(
+            "--contact",
+            default="auto",
+            show_default=True,
+            callback=number_or_word("auto", "none"),
+            help="Metres over which near neighbours are in contact, a class that tells them apart; auto is 2 pixels "
+            "where buildings touch.",
+        ),
+        click.option(
             "--nodata", default="auto", show_default=True, callback=nodata_value, help="auto, none or a value."
         ),
         click.option("--test-area", type=PATH, help="Polygons that are test, instead of --test."),

@@ -16,7 +16,8 @@ SPLITS = ("train", "val", "test")
 class ChipWindow:
     """One training window: its scene (by number), first pixel on the working grid, split, and share of each class.
 
-    `shares` is by class id, of the window's scored pixels; it is empty where all of them are ignored.
+    `shares` is by class id, of the window's scored pixels, contact among the building's; it is empty where all of them
+    are ignored.
     """
 
     scene: int
@@ -33,10 +34,12 @@ class ChipsCard:
 
     Args:
         size: rows and columns of a window; `stride`: pixels from one to the next.
-        dtype: of images.npy (count, bands, size, size); labels.npy is (count, size, size) uint8, 255 = ignore.
+        dtype: of images.npy (count, bands, size, size); labels.npy is (count, size, size) uint8, 254 = contact,
+            255 = ignore.
         mean, std: of each band over the valid training pixels, in the scenes' units.
         ground_resolution: metres a pixel; None where the scenes have no CRS.
         fill: per band, what invalid pixels hold in images.npy (the mean, rounded to the dtype).
+        contact_width: metres on the ground of the contact between near neighbours; None where none is drawn.
         origin: provenance: scenes, labels, settings, notes, counts.
     """
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from enum import IntFlag
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
@@ -11,7 +12,12 @@ from numpy.typing import NDArray
 
 from geounet.frame import crs_of, in_degrees
 
+if TYPE_CHECKING:
+    from pyproj import Geod
+
 Geometries = NDArray[np.object_]
+
+_NEAR, _POLAR = 300.0, 80.0  # metres, and degrees of latitude: as far as short sides are measured the quick way
 
 
 DOUBT = 0.6  # mean probability below which a footprint is flagged
@@ -22,6 +28,9 @@ class Flag(IntFlag):
 
     NODATA = 1  # it touches nodata: some of it may be missing
     EDGE = 2  # it touches the edge of the raster, or of the area of interest: some of it may be missing
+    REGULARIZED = 4  # its walls are made straight, at right angles where the building has them
+    REFUSED = 8  # they would have been, but for a shape too far from the outline
+    LARGE = 16  # it, or its cluster of touching polygons, is too large for that, or for being taken apart
     DOUBTFUL = 32  # its confidence is below `DOUBT`
 
     @property
@@ -115,9 +124,12 @@ def vertex_counts(geometry: Geometries) -> NDArray[np.int32]:
 def ground_size(geometry: Geometries, crs: str | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Area in m² and length of all outlines in metres, holes' outlines included, on the ellipsoid of the CRS.
 
-    Lengths are geodesic. Areas are those of an equal-area projection of the same ellipsoid, which for sides of less
-    than 10 km differ from geodesic ones by less than 0.01 m². Without CRS both are plain, in pixels; in a CRS that
-    lies nowhere on Earth, in metres.
+    Lengths are geodesic, to a thousandth of a millimetre a side. Areas are those of an equal-area projection of the
+    same ellipsoid, which for sides of less than 10 km differ from geodesic ones by less than 0.01 m². Without CRS both
+    are plain, in pixels; in a CRS that lies nowhere on Earth, in metres.
+
+    Args:
+        geometry: (n,) Polygons.
     """
     whole = None if crs is None else crs_of(crs)
     if whole is None or whole.geodetic_crs is None:
@@ -125,19 +137,37 @@ def ground_size(geometry: Geometries, crs: str | None) -> tuple[NDArray[np.float
         return np.asarray(shapely.area(geometry) * unit**2), np.asarray(shapely.length(geometry) * unit)
     geod = whole.get_geod()
     assert geod is not None
-    points, ring = shapely.get_coordinates(shapely.get_rings(geometry), return_index=True)
+    if not len(geometry):
+        return np.empty(0), np.empty(0)
+    _, points, (ring_starts, polygon_starts) = shapely.to_ragged_array(geometry)
     lon, lat = in_degrees(whole, *points.T)
-    side = ring[1:] == ring[:-1]
-    metres = np.zeros(len(points))
-    metres[1:][side] = geod.inv(lon[:-1][side], lat[:-1][side], lon[1:][side], lat[1:][side])[2]
-    owner = shapely.get_coordinates(geometry, return_index=True)[1]
-    perimeter: NDArray[np.float64] = np.bincount(owner, metres, minlength=len(geometry)).astype(np.float64)
+    first_ring, first = polygon_starts[:-1], ring_starts[polygon_starts[:-1]]
+    sides = _sides(lon, lat, geod)
+    sides[ring_starts[1:-1] - 1] = 0  # from ring to ring
     # Every footprint is measured at its own meridian: none is cut at the antimeridian, and numbers stay small.
-    first = np.searchsorted(owner, np.arange(len(geometry)))
-    east = (lon - lon[first][owner] + 180) % 360 - 180
-    x, y = _equal_area(east, lat, geod.a, geod.es)
-    flat = shapely.set_coordinates(geometry.copy(), np.stack([x, y], axis=1))
-    return np.asarray(shapely.area(flat)), perimeter
+    owner = np.repeat(np.arange(len(geometry)), np.diff(ring_starts[polygon_starts]))
+    x, y = _equal_area((lon - lon[first][owner] + 180) % 360 - 180, lat, geod.a, geod.es)
+    y -= y[first][owner]
+    twice = np.append(x[:-1] * y[1:] - x[1:] * y[:-1], 0)
+    twice[ring_starts[1:] - 1] = 0
+    rings = np.abs(np.add.reduceat(twice, ring_starts[:-1])) / 2
+    area = 2 * rings[first_ring] - np.add.reduceat(rings, first_ring)  # exteriors less holes
+    return area, np.add.reduceat(sides, first)
+
+
+def _sides(lon: NDArray[np.float64], lat: NDArray[np.float64], geod: "Geod") -> NDArray[np.float64]:
+    """Metres from each point to the next, (n,); the last is 0.
+
+    Short ones by the radii of curvature half-way: quicker than a geodesic, and off by some s² tan² lat / (24 R²) of it.
+    """
+    east, north = (np.diff(lon) + 180) % 360 - 180, np.diff(lat)
+    middle = np.radians(lat[:-1] + north / 2)
+    bulge = 1 - geod.es * np.sin(middle) ** 2
+    along, across = geod.a * (1 - geod.es) / bulge**1.5, geod.a * np.cos(middle) / np.sqrt(bulge)
+    metres = np.hypot(np.radians(east) * across, np.radians(north) * along)
+    far = (metres > _NEAR) | (np.abs(lat[:-1]) > _POLAR)
+    metres[far] = geod.inv(lon[:-1][far], lat[:-1][far], lon[1:][far], lat[1:][far])[2]
+    return np.append(metres, 0)
 
 
 def _equal_area(

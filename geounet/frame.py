@@ -83,6 +83,29 @@ class Frame:
             return None
         return _pixel_metres(self.height, self.width, self.transform, self.crs)
 
+    def ground_axes(self, cols: "Floats", rows: "Floats") -> "NDArray[np.float64]":
+        """(n, 2, 2) what a pixel's way to the right and its way down are on the ground around some places.
+
+        [[east, east], [north, north]] in metres, as on the ellipsoid; in a CRS that lies nowhere on Earth along its
+        own axes, and without one in pixels. Angles and lengths are right there whatever the CRS does to them.
+        """
+        import numpy as np
+
+        t = self.transform
+        linear = np.array([[t.a, t.b], [t.d, t.e]])
+        crs = None if self.crs is None else crs_of(self.crs)
+        if crs is None:
+            return np.broadcast_to(np.diag([1.0, -1.0]), (len(cols), 2, 2))
+        if crs.geodetic_crs is None:
+            unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+            return np.broadcast_to(linear * unit, (len(cols), 2, 2))
+        steps = np.array([[-0.5, 0.5, 0.0, 0.0], [0.0, 0.0, -0.5, 0.5]])  # half a pixel to either side
+        xs, ys = (t @ (cols[:, None] + steps[0], rows[:, None] + steps[1]))[:2]
+        lon, lat = np.radians(in_degrees(crs, xs, ys))
+        east, north = _metres_per_radian(crs, lat.mean(axis=1))
+        across = (np.diff(lon)[:, ::2] + np.pi) % (2 * np.pi) - np.pi
+        return np.stack([across * east[:, None], np.diff(lat)[:, ::2] * north[:, None]], axis=1)
+
     @property
     def ground_resolution(self) -> float | None:
         """Side in metres of a square that covers as much ground as the centre pixel; None without CRS."""
@@ -162,6 +185,16 @@ def in_degrees(crs: "CRS", xs: "ArrayLike", ys: "ArrayLike") -> "tuple[Floats, F
     degrees = math.degrees(geodetic.axis_info[0].unit_conversion_factor)
     lon, lat = Transformer.from_crs(crs, geodetic, always_xy=True).transform(xs, ys)
     return np.asarray(lon) * degrees, np.asarray(lat) * degrees
+
+
+def _metres_per_radian(crs: "CRS", lat: "Floats") -> "tuple[Floats, Floats]":
+    """Of longitude and of latitude, on the CRS's ellipsoid (Snyder 1987, equations 4-19 and 4-20)."""
+    import numpy as np
+
+    geod = crs.get_geod()
+    assert geod is not None
+    bend = 1 - geod.es * np.sin(lat) ** 2
+    return geod.a * np.cos(lat) / np.sqrt(bend), geod.a * (1 - geod.es) / bend**1.5
 
 
 def _distance_azimuth(crs: "CRS", start: tuple[float, float], end: tuple[float, float]) -> tuple[float, float]:

@@ -56,32 +56,40 @@ class Strips:
     _dataset: rasterio.DatasetReader
     _has_mask: bool
 
-    def __len__(self) -> int:
-        return len(range(0, self.frame.height, self._rows))
-
-    def read(self, band: int = 1) -> Iterator[Block]:
+    def read(self, band: int = 1, *, depth: int = 1) -> Iterator[Block]:
         """Strips of one band from top to bottom, (1, height, width) uint8, 255 = nodata.
 
         Probabilities are levels 0..254 of round(254 p); classes are ids.
 
+        Args:
+            depth: how many bands are to be held of a strip, whose height depends on it.
+
         Raises:
             SceneError: a strip that cannot be read, or that holds no probabilities.
         """
-        for row in range(0, self.frame.height, self._rows):
-            window = Window(row, 0, self._rows, self.frame.width).within(self.frame.window)
+        rows = self._rows(depth)
+        for row in range(0, self.frame.height, rows):
+            window = Window(row, 0, rows, self.frame.width).within(self.frame.window)
             levels = np.empty((1, *window.shape), dtype=np.uint8)
             for piece in pieces(window, self._dataset.block_shapes[0], _PIECE):
                 into = piece.seen_from(window)
                 levels[0, into.rows, into.cols] = self._levels(piece, band)
             yield Block(window, levels)
 
-    @property
-    def _rows(self) -> int:
+    def window(self, window: Window) -> Block:
+        """All bands of a window inside the raster, (bands, height, width) uint8, as `read` gives them.
+
+        Raises:
+            SceneError: as `read`.
+        """
+        return Block(window, np.stack([self._levels(window, band) for band in range(1, len(self.names) + 1)]))
+
+    def _rows(self, depth: int) -> int:
         """Rows of a strip: whole blocks of the file, or an equal share of one where the raster is very wide.
 
         Rows of a block that are read later come from what GDAL keeps, as long as a row of blocks has room there.
         """
-        block, most = int(self._dataset.block_shapes[0][0]), max(1, _STRIP_BYTES // self.frame.width)
+        block, most = int(self._dataset.block_shapes[0][0]), max(1, _STRIP_BYTES // (self.frame.width * depth))
         return most // block * block if most >= block else -(-block // -(-block // most))
 
     def _levels(self, window: Window, band: int) -> NDArray[np.uint8]:

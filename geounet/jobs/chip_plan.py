@@ -11,8 +11,8 @@ import shapely
 from geounet.frame import Frame
 from geounet.grid import Window, hull
 from geounet.io.chips import outlines
-from geounet.jobs.truth import AREA_SPLITS, Truth
-from geounet.legend import IGNORE, Legend
+from geounet.jobs.truth import AREA_SPLITS, Truth, class_counts
+from geounet.legend import Legend
 from geounet.split import block_splits
 
 _FEWEST_BLOCKS = 24  # fewer make validation a matter of luck
@@ -102,8 +102,7 @@ def _scored(
                 inside = window.within(run).seen_from(run)
                 area = int(areas[min(size // 2, run.height - 1), min(inside.col + size // 2, run.width - 1)])
                 own = areas[inside.rows, inside.cols] == area
-                scored = classes[inside.rows, inside.cols][own]
-                counts = np.bincount(scored[scored != IGNORE], minlength=len(legend.classes))
+                counts = class_counts(classes[inside.rows, inside.cols][own], legend)
                 if counts.sum():
                     yield PlannedChip(number, window, AREA_SPLITS[area], area, tuple(int(n) for n in counts))
 

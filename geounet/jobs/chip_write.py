@@ -16,7 +16,7 @@ from geounet.grid import Window, hull
 from geounet.io.chips import GrowingArray, growing_array
 from geounet.io.scene import Scene
 from geounet.jobs.chip_plan import PlannedChip, starts
-from geounet.jobs.truth import Truth
+from geounet.jobs.truth import Truth, class_counts
 from geounet.legend import IGNORE, Legend
 
 _RUN_BYTES = 64 << 20  # what is read at once
@@ -182,9 +182,8 @@ class ChipWriter:
             self._masks.append(np.packbits(chip.valid))
         self._images.append(chip.pixels)
         self._labels.append(chip.labels)
-        scored = chip.labels[chip.labels != IGNORE]
-        counts = np.bincount(scored, minlength=len(self._legend.classes))
-        shares = tuple(float(n) / scored.size for n in counts)
+        counts = class_counts(chip.labels, self._legend)
+        shares = tuple(float(n) / int(counts.sum()) for n in counts)
         plan = chip.plan
         valid = float(chip.valid.mean())
         self.windows.append(ChipWindow(plan.scene, plan.window.row, plan.window.col, plan.split, valid, shares))

@@ -20,7 +20,7 @@ from geounet.jobs.outputs import PARTS, SPOOL
 from geounet.jobs.pipeline import Clock
 from geounet.jobs.unreadable import Unreadable
 from geounet.nn.model_file import model_hash, read_card
-from geounet.nn.segmenter import TorchSegmenter, load_segmenter
+from geounet.nn.segmenter import TorchSegmenter, load_segmenter, usual_window
 from geounet.nn.views import Tta
 from geounet.track import Track, untracked
 from geounet.working import SAME
@@ -28,7 +28,6 @@ from geounet.working import SAME
 log = logging.getLogger(__name__)
 
 Scenes = Path | str | Sequence[Path | str]
-_WINDOW = 1536  # pixels: half as many again go through the network as are mapped, and a laptop has the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class _Machine:
             as_before(self.workers, begun.get("threads"), int),
         )
 
-    def segmenter(self, model: Path, *, threshold: float, tta: Tta) -> TorchSegmenter:
+    def segmenter(self, model: Path, window: int, *, threshold: float, tta: Tta) -> TorchSegmenter:
         return load_segmenter(
             model,
             self.device,
@@ -69,22 +68,21 @@ class _Machine:
             threshold,
             tta=tta,
             threads=None if self.workers == "auto" else self.workers,
-            largest_window=self.largest_window,
+            largest_window=window,
         )
+
+    def largest_window(self, card: ModelCard) -> int:
+        return usual_window(card.architecture, self.device, self.precision) if self.window == "auto" else self.window
 
     @property
     def settings(self) -> dict[str, object]:
         return {
             "device": self.device,
             "precision": self.precision,
-            "window": self.largest_window,
+            "window": self.window,
             "batch_size": self.batch_size,
             "threads": self.workers,
         }
-
-    @property
-    def largest_window(self) -> int:
-        return _WINDOW if self.window == "auto" else self.window
 
 
 def infer(
@@ -124,7 +122,7 @@ def infer(
         scenes: anything GDAL opens.
         model: a training run's folder or its model.safetensors.
         out: SCENE_map beside the scene where it is None; several scenes need one.
-        window: side in pixels of the largest padded window allowed; auto is 1536.
+        window: side in pixels of the largest padded window allowed; auto is 1536, and on a GPU what its memory holds.
         stitch: exact crops each window to the core that its neighbours do not change; hann blends overlapping windows,
             for networks that see farther than their halo.
         threshold: probability from which a pixel is building (not looked at for more classes).
@@ -180,9 +178,10 @@ def infer(
                 begun = {}
             machine = machine.as_before(begun)
             _check_fits(scene, card, no_resample=no_resample)
-            grid = _grid(scene, card, machine.largest_window)
             with begun_with(folder, begun):
-                segmenter = machine.segmenter(model, threshold=threshold, tta=tta)
+                largest = machine.largest_window(card)
+                segmenter = machine.segmenter(model, largest, threshold=threshold, tta=tta)
+            grid = _grid(scene, card, largest)
             job = MapJob(folder, scene, segmenter, grid, asked, given | _resolved(segmenter, grid), clock, track)
             job.map_folder.claim(overwrite=overwrite)
             summary = mapped(job)

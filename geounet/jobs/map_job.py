@@ -23,6 +23,7 @@ from geounet.jobs.project import write_map_project
 from geounet.jobs.regrid import bring_back
 from geounet.jobs.unreadable import Unreadable
 from geounet.jobs.vectorize import vectorize
+from geounet.nn.device import give_freed_memory_back
 from geounet.nn.segmenter import TorchSegmenter
 from geounet.polygons.simplify import Tidying
 from geounet.track import Track
@@ -108,6 +109,7 @@ def mapped(job: MapJob) -> dict[str, object]:
 def _mapped(job: MapJob) -> dict[str, object]:
     predict = predict_blended if job.asked.stitch == "hann" else predict_parts
     predicted = predict(job.scene, job.segmenter, job.grid, job.parts, clock=job.clock, track=job.track)
+    give_freed_memory_back()
     with job.clock.stage("assemble"):
         parts = _brought_back(job)
     if job.segmenter.card.legend.is_binary:

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
@@ -25,7 +25,7 @@ from geounet.io.source import Nodata, Reading
 from geounet.jobs.chip_plan import PlannedChip, SplitSettings, plan_chips
 from geounet.jobs.chip_write import Chip, ChipWriter, Statistics, cut_chips, write_chips
 from geounet.jobs.resolution import GroundResolution, wanted_resolution
-from geounet.jobs.truth import AREA_SPLITS, Areas, Truth, one_for_each
+from geounet.jobs.truth import AREA_SPLITS, Areas, Contact, Truth, contact_width, one_for_each
 from geounet.legend import Legend
 from geounet.track import Track, untracked
 
@@ -64,6 +64,7 @@ class Tiling:
     val_area: Path | None = None
     test_area: Path | None = None
     nodata: Nodata = "auto"
+    contact: Contact = "auto"
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -93,6 +94,7 @@ def tile(
     val_area: Path | None = None,
     test_area: Path | None = None,
     nodata: Nodata = "auto",
+    contact: Contact = "auto",
     seed: int = 0,
     overwrite: bool = False,
     track: Track = untracked,
@@ -111,6 +113,8 @@ def tile(
         keep_empty: share of the training windows without foreground that are kept.
         val, test: shares of the blocks; val_area, test_area: polygons that decide instead.
         split_block: side of a block in metres.
+        contact: metres on the ground over which near neighbours are in contact, 254 in labels.npy, which a network
+            learns in order to tell them apart; 2 pixels at least. auto is 2 pixels where buildings touch; or none.
 
     Raises:
         SceneError, LabelError: input that cannot be read or does not fit together.
@@ -124,7 +128,7 @@ def tile(
     areas = Areas(label_area, ignore, val_area, test_area)
     folder = out or default_chips(scenes[0])
     cutting = {"size": size, "stride": stride, "bands": bands, "gsd": gsd, "field": class_field, "nodata": str(nodata)}
-    job = _job(scenes, files, areas, settings, **cutting)
+    job = _job(scenes, files, areas, settings, contact=contact, **cutting)
     if not overwrite and (finished := _finished(folder, job)) is not None:
         return finished
     refuse_existing(folder, overwrite=overwrite, marker="chips.json")
@@ -134,7 +138,7 @@ def tile(
             stack.enter_context(open_scene(path, Reading(bands=bands, nodata=nodata), resolution=resolution))
             for path in scenes
         ]
-        sources = _Sources.read(opened, files, legend, field=class_field, areas=areas)
+        sources = _Sources.read(opened, files, legend, field=class_field, areas=areas).with_contact(contact)
         plans = plan_chips(sources.frames, sources.truths, legend, size=size, stride=stride, settings=settings)
         unfinished = stack.enter_context(whole_folder(folder, overwrite=overwrite, marker="chips.json"))
         chips = track(sources.chips(plans, size, stride), "tiling", total=len(plans), unit="windows")
@@ -151,6 +155,7 @@ class _Sources:
     scenes: Sequence[Scene]
     truths: Sequence[Truth]
     legend: Legend
+    contact_width: float | None = None
 
     @classmethod
     def read(
@@ -167,6 +172,15 @@ class _Sources:
             for file, scene in zip(labels, scenes, strict=True)
         ]
         return cls(scenes, truths, legend)
+
+    def with_contact(self, wanted: Contact) -> "_Sources":
+        """With the contact between near neighbours in the truth, where it is wanted."""
+        resolutions = [frame.ground_resolution or 1.0 for frame in self.frames]
+        width = contact_width(wanted, self.legend, self.truths, resolutions)
+        if width is None:
+            return self
+        truths = [truth.with_contact(width / side) for truth, side in zip(self.truths, resolutions, strict=True)]
+        return replace(self, truths=truths, contact_width=width)
 
     @property
     def frames(self) -> list[Frame]:
@@ -286,6 +300,7 @@ def _card(sources: _Sources, written: ChipWriter, *, size: int, stride: int, job
         ground_resolution=sources.ground_resolution,
         legend=sources.legend,
         windows=tuple(written.windows),
+        contact_width=sources.contact_width,
         origin={"geounet": __version__, "job": job},
     )
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from geounet.block import Array, Block, Piece, Segmenter
 from geounet.grid import Window
+from geounet.legend import CONTACT
 from geounet.metrics import Confusion
 from geounet.nn.chip_set import Windows
 from geounet.nn.chip_store import VOID
@@ -58,7 +57,7 @@ def pictured(segmenter: Segmenter, windows: Windows, judgement: Judgement) -> by
         titles = dict.fromkeys(range(min(SHOWN, len(windows))), "training window")
     picked = windows.picked(list(titles))
     samples = [
-        Sample(title, pixels, labels != VOID, np.asarray(scored_truth(labels, classes)), answer.values[0])
+        Sample(title, pixels, labels != VOID, scored_truth(labels, classes), answer.values[0], labels == CONTACT)
         for title, (pixels, labels), answer in zip(
             titles.values(), picked, segmenter.predict(pieces(picked)), strict=True
         )

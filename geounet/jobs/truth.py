@@ -1,19 +1,28 @@
 """What is known of a scene's pixels: class, where it is ignored, and the areas kept for validation and test."""
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geounet.contact import contact_zones, near_neighbours
 from geounet.errors import SettingsError
 from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.io.labels import PixelPolygons, read_areas, read_labels
-from geounet.legend import IGNORE, Legend
+from geounet.legend import CONTACT, IGNORE, Legend
+
+log = logging.getLogger(__name__)
+
+Contact = float | Literal["auto", "none"]
 
 AREA_SPLITS = ("train", "val", "test")  # by the id that an area is burnt with; 0 is no area
+_FEWEST_PIXELS = 2  # a line of fewer is lost where labels are resampled, and to a network that pools
+_TOUCHING = 0.05  # share of the polygons; a class rarer than that is hardly learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,7 @@ class Truth:
     label_area: PixelPolygons | None
     ignore: PixelPolygons | None
     kept: tuple[tuple[int, PixelPolygons], ...]
+    contact: PixelPolygons | None = None
 
     @classmethod
     def read(cls, path: Path, frame: Frame, legend: Legend, *, field: str | None, areas: Areas) -> "Truth":
@@ -51,13 +61,20 @@ class Truth:
         )
 
     def classes(self, window: Window) -> NDArray[np.uint8]:
-        """(height, width) class ids, 255 where a pixel is not to be learned from or scored."""
+        """(height, width) class ids, 254 in contact, 255 where a pixel is not to be learned from or scored."""
         classes = self.labels.burnt(window)
+        if self.contact is not None:
+            classes[self.contact.burnt(window) != 0] = CONTACT
         if self.label_area is not None:
             classes[self.label_area.burnt(window) == 0] = IGNORE
         if self.ignore is not None:
             classes[self.ignore.burnt(window) != 0] = IGNORE
         return classes
+
+    def with_contact(self, pixels: float) -> "Truth":
+        """The truth with the contact between near neighbours, of a width in pixels."""
+        zones = contact_zones(self.labels.geometry, pixels)
+        return replace(self, contact=PixelPolygons.of(zones, np.full(len(zones), CONTACT, dtype="uint8")))
 
     def kept_areas(self, window: Window) -> NDArray[np.uint8]:
         """(height, width): 1 in the area kept for validation, 2 in that for test, 0 elsewhere."""
@@ -72,3 +89,48 @@ def one_for_each(scenes: Sequence[Path], labels: Sequence[Path]) -> list[Path]:
     if len(labels) not in (1, len(scenes)):
         raise SettingsError(f"{len(labels)} label files for {len(scenes)} scenes; give one for all, or one for each")
     return list(labels) * len(scenes) if len(labels) == 1 else list(labels)
+
+
+def contact_width(
+    wanted: Contact, legend: Legend, truths: Sequence[Truth], resolutions: Sequence[float]
+) -> float | None:
+    """Metres on the ground over which neighbours are in contact; None where it is no class of its own.
+
+    Args:
+        wanted: metres, or auto: two pixels where at least 5 % of the polygons have a neighbour nearer than that.
+        resolutions: metres a pixel of each scene.
+
+    Raises:
+        SettingsError: a width that is not above 0, or one for labels of several classes.
+    """
+    if wanted == "none" or (wanted == "auto" and not legend.is_binary):
+        return None
+    if not legend.is_binary:
+        raise SettingsError("--contact takes labels of one class; leave out --class-field, or give --contact none")
+    least = round(_FEWEST_PIXELS * max(resolutions), 2)
+    if wanted != "auto":
+        if not 0 < wanted < float("inf"):
+            raise SettingsError(f"--contact {wanted} must be above 0")
+        return max(wanted, least)
+    share = _touching(truths, [least / resolution for resolution in resolutions])
+    if share < _TOUCHING:
+        return None
+    log.info(
+        "%.0f %% of the polygons have a neighbour within %.2g m: contact is learned (--contact)", 100 * share, least
+    )
+    return least
+
+
+def _touching(truths: Sequence[Truth], pixels: Sequence[float]) -> float:
+    """Share of the polygons that have a neighbour within so many pixels of each scene."""
+    near = sum(
+        len(np.unique(near_neighbours(truth.labels.geometry, distance)))
+        for truth, distance in zip(truths, pixels, strict=True)
+    )
+    return near / sum(len(truth.labels.geometry) for truth in truths)
+
+
+def class_counts(classes: NDArray[np.uint8], legend: Legend) -> NDArray[np.int64]:
+    """Pixels of each class of the legend; contact counts as the building, and what is ignored not at all."""
+    scored = classes[classes != IGNORE]
+    return np.bincount(np.where(scored == CONTACT, 1, scored), minlength=len(legend.classes))

@@ -1,30 +1,33 @@
 """vectorize: a finished raster becomes polygons, a layer for each class."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from geounet.block import Block
-from geounet.errors import LegendError, SceneError
+from geounet.errors import SceneError
 from geounet.footprints import Footprints
 from geounet.io.area import at_edge_of
 from geounet.io.strips import Strips, open_strips
 from geounet.io.vectors import check_writable, write_footprints
-from geounet.legend import BACKGROUND, NODATA, Legend, LegendClass, colour_of
-from geounet.polygons.outlines import MASK_K, footprints_of, mask_of
+from geounet.jobs.classes import ClassIds, Tracked, band_classes, class_bands, class_ids
+from geounet.jobs.pipeline import ahead
+from geounet.legend import LegendClass
+from geounet.polygons.outlines import footprints_of, footprints_of_classes
+from geounet.polygons.separate import separator
 from geounet.polygons.simplify import Tidying
 from geounet.rule import cut_level
 from geounet.track import Track, untracked
 
 log = logging.getLogger(__name__)
 
-_MOST_UNNAMED = 32  # classes; a raster of more is an image
-_CONTACT = "contact"  # the band of lines between near neighbours, which is no class of a map
+_SMALLEST = 4.0  # m² of a building that comes apart from others; what is smaller is part of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ def vectorize(
     min_area: float = 4.0,
     fill_holes: float = 4.0,
     simplify: float | Literal["auto"] = "auto",
+    separate: bool | Literal["auto"] = "auto",
     overwrite: bool = False,
     track: Track = untracked,
 ) -> VectorizeResult:
@@ -62,6 +66,7 @@ def vectorize(
         min_area: smaller polygons are dropped; m² on the ground, pixels without a CRS.
         fill_holes: holes up to this area are filled, in the same unit.
         simplify: tolerance of the simplification in metres (pixels without a CRS); 0 for none, auto for 3/4 of a pixel.
+        separate: whether buildings that touch come apart along a band of contact; auto does where there is one.
 
     Raises:
         SceneError: the raster cannot be read, or is of another kind.
@@ -72,16 +77,24 @@ def vectorize(
     k = cut_level(threshold)
     out = raster.with_suffix(".gpkg") if out is None else out
     check_writable(out, overwrite=overwrite)
-    with open_strips(raster) as strips, _opened_beside(strips, probability) as chances:
+    with (
+        open_strips(raster) as strips,
+        _opened_beside(strips, probability) as chances,
+        _separator(strips, k, tidying, separate) as apart,
+    ):
         if strips.frame.crs is None:
             log.warning("%s has no CRS: polygons are in its own coordinates, areas and lengths in pixels", raster)
-        classes, footprints = (
-            _of_probabilities(strips, k, tidying, track)
-            if strips.is_probability
-            else _of_classes(strips, chances, tidying, track)
-        )
+        tracked = partial(_tracked, strips, track)
+        if strips.is_probability:
+            classes = band_classes(strips)
+            found = _of_probabilities(strips, classes, k, tidying, tracked, apart)
+        else:
+            ids = class_ids(strips, tracked)
+            classes = ids.classes
+            found = _of_classes(ids, chances, tidying, tracked)
         if aoi is not None:
-            footprints = map(at_edge_of(aoi, strips.frame), footprints)
+            flagged = at_edge_of(aoi, strips.frame)
+            found = (flagged(some) for some in found)
         provenance = dict(strips.tags) | {
             "RASTER": raster.name,
             "THRESHOLD": f"{threshold:g}",
@@ -89,47 +102,50 @@ def vectorize(
             "FILL_HOLES": f"{fill_holes:g}",
             "SIMPLIFY": str(simplify),
         }
-        counts = write_footprints(
-            out, classes, footprints, crs=strips.frame.crs, provenance=provenance, overwrite=overwrite
-        )
+        with closing(ahead(found)) as traced:
+            counts = write_footprints(
+                out, classes, traced, crs=strips.frame.crs, provenance=provenance, overwrite=overwrite
+            )
     return VectorizeResult(out, counts)
 
 
-_Found = tuple[Sequence[LegendClass], Iterator[Footprints]]  # the classes, and the footprints of all of them
+def _of_probabilities(
+    strips: Strips,
+    classes: Sequence[LegendClass],
+    k: int,
+    tidying: Tidying,
+    tracked: Tracked,
+    separate: Callable[[Footprints], Footprints] | None,
+) -> Iterator[Footprints]:
+    for band, cls in zip(class_bands(strips), classes, strict=True):
+        levels = tracked(strips.read(band), f"tracing {cls.name}")
+        yield from footprints_of(levels, strips.frame, k=k, class_id=cls.id, tidying=tidying, separate=separate)
 
 
-def _of_probabilities(strips: Strips, k: int, tidying: Tidying, track: Track) -> _Found:
-    bands = _class_bands(strips)
-    classes = _band_classes(strips, bands)
+@contextmanager
+def _separator(
+    strips: Strips, k: int, tidying: Tidying, wanted: bool | Literal["auto"]
+) -> Iterator[Callable[[Footprints], Footprints] | None]:
+    """What takes buildings apart that touch; None where it is not wanted, or the raster has no contact.
 
-    def found() -> Iterator[Footprints]:
-        for band, cls in zip(bands, classes, strict=True):
-            levels = _tracked(strips.read(band), strips, f"tracing {cls.name}", track)
-            yield from footprints_of(levels, strips.frame, k=k, class_id=cls.id, tidying=tidying)
+    A second handle reads what it needs: GDAL's place in the strips stays as it is.
 
-    return classes, found()
-
-
-def _class_bands(strips: Strips) -> list[int]:
-    """Numbers of the bands that hold a class: all but geounet's own last one of contact."""
-    bands = list(range(1, len(strips.names) + 1))
-    has_contact = len(bands) > 1 and strips.names[-1] == _CONTACT and strips.has_own_levels
-    return bands[:-1] if has_contact else bands
-
-
-def _band_classes(strips: Strips, bands: list[int]) -> tuple[LegendClass, ...]:
-    """The class of each band of probabilities: the raster's legend, else its descriptions, else numbers."""
-    if strips.legend is not None and len(strips.legend.foreground) == len(bands):
-        return strips.legend.foreground
-    names = [strips.names[band - 1] for band in bands]
-    numbered = ["building"] if len(bands) == 1 else [f"class_{number}" for number in range(1, len(bands) + 1)]
-    if not all(names):
-        return Legend.of_names(*numbered).foreground
-    try:
-        return Legend.of_names(*names).foreground
-    except LegendError as error:
-        log.warning("%s: its bands become layers %s (%s)", strips.path, ", ".join(numbered), error)
-        return Legend.of_names(*numbered).foreground
+    Raises:
+        SceneError: it is wanted, and the raster has no contact.
+    """
+    has_contact = strips.is_probability and len(strips.names) == 2 and class_bands(strips) == [1]
+    if wanted is True and not has_contact:
+        raise SceneError(
+            f"{strips.path} has no band of contact, by which touching buildings come apart; leave out --separate, or "
+            f"train on windows that `geounet tile --contact` cut"
+        )
+    if not wanted or not has_contact:
+        yield None
+        return
+    across, down = strips.frame.pixel_metres or (1.0, 1.0)
+    least = max(tidying.min_area, _SMALLEST) / (across * down)
+    with open_strips(strips.path) as beside:
+        yield separator(beside.window, strips.frame.window, k=k, least=least)
 
 
 @contextmanager
@@ -148,58 +164,21 @@ def _opened_beside(strips: Strips, probability: Path | None) -> Iterator[Strips 
         yield chances
 
 
-def _of_classes(strips: Strips, chances: Strips | None, tidying: Tidying, track: Track) -> _Found:
-    classes = _classes(strips, track)
-
-    def found() -> Iterator[Footprints]:
-        for cls in classes:
-            graded = chances is not None and cls.id <= len(chances.names)
-            ids = strips.read() if chances is None or not graded else _joined(strips.read(), chances.read(cls.id))
-            tracked = _tracked(ids, strips, f"tracing {cls.name}", track)
-            yield from footprints_of(
-                mask_of(tracked, cls.id), strips.frame, k=MASK_K, class_id=cls.id, tidying=tidying, graded=graded
-            )
-
-    return classes, found()
+def _of_classes(ids: ClassIds, chances: Strips | None, tidying: Tidying, tracked: Tracked) -> Iterator[Footprints]:
+    graded = 0 if chances is None else len(class_bands(chances))
+    blocks = tracked(ids.read(depth=1 + graded), "tracing")
+    if chances is not None:
+        blocks = _joined(blocks, chances, graded)
+    yield from footprints_of_classes(blocks, ids.strips.frame, graded=graded, tidying=tidying)
 
 
-def _joined(upper: Iterable[Block], lower: Iterable[Block]) -> Iterator[Block]:
-    """Blocks of the same windows with the bands of both."""
-    for one, other in zip(upper, lower, strict=True):
-        assert one.window == other.window, (one.window, other.window)
-        yield Block(one.window, np.concatenate([one.values, other.values]))
+def _joined(blocks: Iterable[Block], others: Strips, bands: int) -> Iterator[Block]:
+    """The blocks, with the first bands of another raster of their grid after their own."""
+    for block in blocks:
+        beside = others.window(block.window).values[:bands]
+        yield Block(block.window, np.concatenate([block.values, beside]))
 
 
-def _classes(strips: Strips, track: Track) -> tuple[LegendClass, ...]:
-    """The legend's classes, then those found in the raster that it does not name.
-
-    Raises:
-        SceneError: an image, by the number of its values without a name.
-    """
-    found = _ids(_tracked(strips.read(), strips, "looking for classes", track))
-    if NODATA in found and not strips.declares_nodata:
-        if found <= {BACKGROUND, NODATA}:
-            return (LegendClass(NODATA, "class_255", colour_of(1)),)  # a mask of 0 and 255
-        log.warning("%s does not declare its nodata value: 255 is taken for it", strips.path)
-    named = {cls.id: cls for cls in strips.legend.foreground} if strips.legend is not None else {}
-    unnamed = found - {BACKGROUND, NODATA} - named.keys()
-    if len(unnamed) > _MOST_UNNAMED:
-        raise SceneError(
-            f"{strips.path} holds {len(unnamed)} values without a name, as images do; give class ids, or probabilities "
-            f"with a scale"
-        )
-    ids = sorted(found - {BACKGROUND, NODATA} | set(named)) or [1]
-    return tuple(named.get(number) or LegendClass(number, f"class_{number}", colour_of(number)) for number in ids)
-
-
-def _ids(strips: Iterable[Block]) -> set[int]:
-    seen = np.zeros(256, bool)
-    for strip in strips:
-        for rows in np.array_split(strip.values[0], max(1, strip.values.size >> 20)):
-            seen[rows] = True
-    return set(np.flatnonzero(seen).tolist())
-
-
-def _tracked(blocks: Iterable[Block], strips: Strips, stage: str, track: Track) -> Iterator[Block]:
+def _tracked(strips: Strips, track: Track, blocks: Iterable[Block], stage: str) -> Iterator[Block]:
     megapixels = strips.frame.height * strips.frame.width / 1e6
     return track(blocks, stage, total=megapixels, unit="Mpx", amount=lambda block: block.window.area / 1e6)

@@ -202,8 +202,8 @@ def _stepped(training: Training, plan: Plan, loss: Loss, batch: Batch, entrance:
         group["lr"] = rate
     with entrance.runtime.mixed():
         logits_BKHW = training.network(x_BCHW)
-    targets_BHW, counts_BHW = learned(labels_BHW, logits_BKHW.shape[1], contact=plan.contact)
-    value = loss(logits_BKHW.float(), targets_BHW, counts_BHW)
+    targets_BHW, weights_BHW = learned(labels_BHW, logits_BKHW.shape[1], contact=plan.contact)
+    value = loss(logits_BKHW.float(), targets_BHW, weights_BHW)
     training.optimizer.zero_grad(set_to_none=True)
     training.scaler.scale(value).backward()  # type: ignore[no-untyped-call]
     training.scaler.unscale_(training.optimizer)
@@ -243,8 +243,8 @@ def validated(network: UNet, plan: Plan, exam: Exam, entrance: Entrance) -> Vali
         x_BCHW, labels_BHW = entrance(batch)
         with entrance.runtime.mixed():
             logits_BKHW = network(x_BCHW)
-        targets_BHW, counts_BHW = learned(labels_BHW, logits_BKHW.shape[1], contact=plan.contact)
-        losses.append(float(loss(logits_BKHW.float(), targets_BHW, counts_BHW)))
+        targets_BHW, weights_BHW = learned(labels_BHW, logits_BKHW.shape[1], contact=plan.contact)
+        losses.append(float(loss(logits_BKHW.float(), targets_BHW, weights_BHW)))
         strips_BFHW = strips(probabilities(logits_BKHW), exam.classes, cut=cut_level(0.5))
         answer: Array = strips_BFHW[:, 0].cpu().numpy()
         confusion += scored(batch.labels_BHW.numpy(), answer, exam.classes)

@@ -17,26 +17,26 @@ from geounet.legend import CONTACT, IGNORE
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 SMOOTHING = 1.0  # pixels; keeps the Dice of a batch without a class defined
 FOCUS = 2.0  # gamma of Lin et al., the value they recommend
+CONTACT_WEIGHT = 10.0  # of a pixel: w0 of the borders in Ronneberger et al. (2015); some 3 in 1000 pixels are contact
 
 
 def learned(labels_BHW: Tensor, outputs: int, *, contact: bool) -> tuple[Tensor, Tensor]:
-    """Number of the output each pixel should answer with (int64, 0 where ignored), and which pixels count (bool).
+    """Number of the output each pixel should answer with (int64, 0 where ignored), and its weight (float32).
 
-    Contact is the last output of a model that has it; to any other model contact pixels are ignored.
+    Contact is the last output of a model that has it, and weighs more than other pixels because it is rare; to any
+    other model contact pixels are ignored. What is ignored weighs nothing.
     """
-    counts_BHW = labels_BHW != IGNORE
-    targets_BHW = labels_BHW.long()
-    if contact:
-        targets_BHW = torch.where(labels_BHW == CONTACT, outputs - 1, targets_BHW)
-    else:
-        counts_BHW &= labels_BHW != CONTACT
-    return torch.where(counts_BHW, targets_BHW, 0), counts_BHW
+    ignored_BHW, touching_BHW = labels_BHW == IGNORE, labels_BHW == CONTACT
+    weights_BHW = torch.where(ignored_BHW, 0.0, 1.0)
+    weights_BHW = torch.where(touching_BHW, CONTACT_WEIGHT if contact else 0.0, weights_BHW)
+    targets_BHW = torch.where(touching_BHW, outputs - 1, labels_BHW.long())
+    return torch.where(weights_BHW > 0, targets_BHW, 0), weights_BHW
 
 
-def _mean(values_BHW: Tensor, counts_BHW: Tensor) -> Tensor:
-    """Mean over the pixels that count; 0 where none does, with a gradient of 0."""
-    total = torch.where(counts_BHW, values_BHW, 0).sum()
-    return total / counts_BHW.sum().clamp(min=1)
+def _mean(values_BHW: Tensor, weights_BHW: Tensor) -> Tensor:
+    """Weighted mean over the pixels; 0 where none weighs anything, with a gradient of 0."""
+    total = torch.where(weights_BHW > 0, weights_BHW * values_BHW, 0).sum()
+    return total / weights_BHW.sum().clamp(min=1)
 
 
 def _surprise(logits_BKHW: Tensor, targets_BHW: Tensor) -> Tensor:
@@ -48,22 +48,22 @@ def _surprise(logits_BKHW: Tensor, targets_BHW: Tensor) -> Tensor:
     return functional.cross_entropy(logits_BKHW, targets_BHW, reduction="none")
 
 
-def cross_entropy(logits_BKHW: Tensor, targets_BHW: Tensor, counts_BHW: Tensor) -> Tensor:
-    """Mean cross entropy over the pixels that count: binary for one output, else categorical."""
-    return _mean(_surprise(logits_BKHW, targets_BHW), counts_BHW)
+def cross_entropy(logits_BKHW: Tensor, targets_BHW: Tensor, weights_BHW: Tensor) -> Tensor:
+    """Weighted mean of the cross entropy: binary for one output, else categorical."""
+    return _mean(_surprise(logits_BKHW, targets_BHW), weights_BHW)
 
 
-def focal(logits_BKHW: Tensor, targets_BHW: Tensor, counts_BHW: Tensor) -> Tensor:
+def focal(logits_BKHW: Tensor, targets_BHW: Tensor, weights_BHW: Tensor) -> Tensor:
     """Cross entropy weighted by (1 - p) ** 2, so that pixels already right weigh little.
 
     Source: Lin et al. (2017), "Focal Loss for Dense Object Detection", without its alpha.
     """
     surprise_BHW = _surprise(logits_BKHW, targets_BHW)
     # -expm1(-s) is 1 - p without the loss of digits near p = 1
-    return _mean((-torch.expm1(-surprise_BHW)) ** FOCUS * surprise_BHW, counts_BHW)
+    return _mean((-torch.expm1(-surprise_BHW)) ** FOCUS * surprise_BHW, weights_BHW)
 
 
-def dice(logits_BKHW: Tensor, targets_BHW: Tensor, counts_BHW: Tensor) -> Tensor:
+def dice(logits_BKHW: Tensor, targets_BHW: Tensor, weights_BHW: Tensor) -> Tensor:
     """1 - Dice of each foreground class over the whole batch, averaged over the classes the batch has.
 
     For one output the class always takes part, so that a batch without buildings punishes those that are made up.
@@ -76,8 +76,9 @@ def dice(logits_BKHW: Tensor, targets_BHW: Tensor, counts_BHW: Tensor) -> Tensor
         chances_BKHW = logits_BKHW.softmax(1)[:, 1:]
         classes_K = torch.arange(1, logits_BKHW.shape[1], device=logits_BKHW.device)
         truth_BKHW = targets_BHW[:, None] == classes_K[None, :, None, None]
-    chances_BKHW = torch.where(counts_BHW[:, None], chances_BKHW, 0)
-    truth_BKHW = truth_BKHW & counts_BHW[:, None]
+    counts_B1HW = weights_BHW[:, None] > 0
+    chances_BKHW = torch.where(counts_B1HW, chances_BKHW, 0)
+    truth_BKHW = truth_BKHW & counts_B1HW
     both_K = torch.where(truth_BKHW, chances_BKHW, 0).sum((0, 2, 3))
     true_K = truth_BKHW.sum((0, 2, 3))
     lost_K = 1 - (2 * both_K + SMOOTHING) / (chances_BKHW.sum((0, 2, 3)) + true_K + SMOOTHING)
@@ -87,9 +88,9 @@ def dice(logits_BKHW: Tensor, targets_BHW: Tensor, counts_BHW: Tensor) -> Tensor
     return torch.where(there_K, lost_K, 0).sum() / there_K.sum().clamp(min=1)
 
 
-def cross_entropy_and_dice(logits_BKHW: Tensor, targets_BHW: Tensor, counts_BHW: Tensor) -> Tensor:
+def cross_entropy_and_dice(logits_BKHW: Tensor, targets_BHW: Tensor, weights_BHW: Tensor) -> Tensor:
     """Sum of both: the cross entropy judges each pixel, Dice the overlap whatever a class's share."""
-    return cross_entropy(logits_BKHW, targets_BHW, counts_BHW) + dice(logits_BKHW, targets_BHW, counts_BHW)
+    return cross_entropy(logits_BKHW, targets_BHW, weights_BHW) + dice(logits_BKHW, targets_BHW, weights_BHW)
 
 
 LOSSES: Mapping[str, Loss] = {

@@ -17,7 +17,7 @@ from geounet.card import Architecture, ModelCard
 from geounet.errors import SettingsError
 from geounet.grid import Window
 from geounet.nn.answer import averaged, strips
-from geounet.nn.batch import forward_bytes, windows_that_fit
+from geounet.nn.batch import USUAL, forward_bytes, window_that_fits, windows_that_fit
 from geounet.nn.device import (
     Runtime,
     chosen_runtime,
@@ -233,7 +233,7 @@ def load_segmenter(
     *,
     tta: Tta = "none",
     threads: int | None = None,
-    largest_window: int = 1536,
+    largest_window: int = USUAL,
 ) -> TorchSegmenter:
     """The segmenter of a model file, or of a training run's folder.
 
@@ -258,6 +258,19 @@ def keep_memory_for(architecture: Architecture, runtime: Runtime, window: int) -
     """Have what a window takes kept for the next one, unless it is so much that a laptop would miss it."""
     if forward_bytes(architecture, runtime.dtype.itemsize) * window**2 < _KEPT:
         keep_freed_memory()
+
+
+def usual_window(architecture: Architecture, device: str = "auto", precision: str = "auto") -> int:
+    """Side in pixels of the largest windows to give a network: on a GPU as large as its free memory holds.
+
+    Raises:
+        SettingsError: a device that is not there, or a precision it cannot compute in.
+    """
+    runtime = chosen_runtime(device, precision)
+    if not runtime.on_gpu:
+        return USUAL
+    free, _ = torch.cuda.mem_get_info(runtime.device)
+    return window_that_fits(free, architecture, runtime.dtype.itemsize)
 
 
 def _batch_size(runtime: Runtime, architecture: Architecture, window: int) -> int:

@@ -1,19 +1,20 @@
 """Strips of a raster to footprints in map coordinates: tracing and tidying in one stream."""
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from geounet.block import Block
 from geounet.footprints import Flag, Footprints
 from geounet.frame import Frame
-from geounet.legend import NODATA
+from geounet.polygons.field import Classes, Level
+from geounet.polygons.runs import Levels
 from geounet.polygons.simplify import Tidying, tidied
 from geounet.polygons.trace import Traced, trace
 from geounet.rule import LEVELS
 
-MASK_K = 127
-_MASK_INSIDE = 2 * MASK_K - 1  # beside 0 it puts the outline half-way between two pixels
+_GROWTH = 1.25  # times the area of its convex hull: larger than that no outline becomes by tidying
 
 
 def footprints_of(
@@ -23,42 +24,56 @@ def footprints_of(
     k: int,
     class_id: int = 1,
     tidying: Tidying | None = None,
-    graded: bool = True,
+    separate: Callable[[Footprints], Footprints] | None = None,
 ) -> Iterator[Footprints]:
     """Footprints of one class in map coordinates, as their last rows come by.
 
     Args:
-        strips: levels of the class, and where there is a second band, the probability to average inside (see `trace`).
+        strips: (1, height, width) levels of the class (see `trace`).
         frame: of the raster.
         k: a pixel belongs to the class where its level is k or more (`geounet.rule.cut_level`).
         tidying: what is dropped, filled and simplified; the defaults where None.
-        graded: whether the levels are probabilities; confidence is NaN where not.
+        separate: what takes outlines around several objects apart, in pixel coordinates, where they do.
     """
-    for traced in trace(strips, k):
+    tidying = tidying or Tidying()
+    for traced in trace(strips, Level(k), least=_least_pixels(frame, tidying)):
         if len(traced.parts):
-            yield tidied(_footprints(traced, class_id, graded=graded), frame, tidying or Tidying())
+            found = _footprints(traced, np.full(len(traced.parts), class_id, np.uint8))
+            yield tidied(separate(found) if separate else found, frame, tidying)
 
 
-def mask_of(strips: Iterable[Block], class_id: int) -> Iterator[Block]:
-    """Levels of one class of a class raster, to be traced at `MASK_K`; further bands are handed on.
+def footprints_of_classes(
+    strips: Iterable[Block], frame: Frame, *, graded: int, tidying: Tidying | None = None
+) -> Iterator[Footprints]:
+    """Footprints of every class of a raster of class ids, in map coordinates, as their last rows come by.
 
     Args:
-        strips: (1 or more, height, width) uint8; band 1 the class, 255 = nodata (unless it is `class_id`).
+        strips: (1 + graded, height, width): class ids, then the levels of the classes 1, 2, ... (see `Classes`).
+        frame: of the raster.
+        graded: how many classes have levels; confidence is NaN where they have none.
+        tidying: what is dropped, filled and simplified; the defaults where None.
     """
-    levels = np.zeros(256, np.uint8)
-    levels[NODATA] = NODATA
-    levels[class_id] = _MASK_INSIDE  # last, for masks of 0 and 255
-    for strip in strips:
-        mask = levels[strip.values[:1]]
-        yield Block(strip.window, np.concatenate([mask, strip.values[1:]]) if len(strip.values) > 1 else mask)
+    tidying = tidying or Tidying()
+    for traced in trace(strips, Classes(), least=_least_pixels(frame, tidying)):
+        if len(traced.parts):
+            found = _footprints(traced, traced.parts.area)
+            found.confidence[found.class_id > graded] = np.nan
+            yield tidied(found, frame, tidying)
 
 
-def _footprints(traced: Traced, class_id: int, *, graded: bool) -> Footprints:
+def _footprints(traced: Traced, class_id: Levels) -> Footprints:
     parts = traced.parts
-    confidence = parts.level_sum / (LEVELS * parts.pixels) if graded else np.full(len(parts), np.nan)
-    return Footprints(
-        traced.polygons,
-        np.full(len(parts), class_id, np.uint8),
-        confidence.astype(np.float32),
-        (Flag.NODATA * parts.nodata + Flag.EDGE * parts.edge).astype(np.uint8),
-    )
+    confidence = parts.level_sum / (LEVELS * parts.pixels)
+    flags = Flag.NODATA * parts.nodata + Flag.EDGE * parts.edge
+    return Footprints(traced.polygons, class_id, confidence.astype(np.float32), flags.astype(np.uint8))
+
+
+def _least_pixels(frame: Frame, tidying: Tidying) -> int:
+    """Parts of fewer pixels certainly become footprints below the least area.
+
+    The sides of the rectangle around n connected pixels add up to n + 1 at most. The outline goes less than half a
+    pixel beyond it, and not into its corners: its convex hull is smaller than ((n + 3) / 2)² - 2 pixels.
+    """
+    across, down = frame.pixel_metres or (1.0, 1.0)
+    pixels = tidying.min_area / (across * down * _GROWTH)
+    return max(1, math.ceil(2 * math.sqrt(pixels + 2) - 3))

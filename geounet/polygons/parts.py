@@ -1,4 +1,4 @@
-"""Parts: connected areas of inside pixels, what is known of each, and the rings around them."""
+"""Parts: connected pixels of one area, what is known of each, and the rings around them."""
 
 from dataclasses import dataclass, fields
 
@@ -6,7 +6,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geounet.polygons.runs import Edges, Integers
+from geounet.polygons.runs import Edges, Integers, Levels
 from geounet.polygons.strands import Strand
 from geounet.polygons.threads import Flags, Threads, components
 from geounet.polygons.vertices import Coordinates
@@ -17,13 +17,14 @@ _NONE = np.empty(0, np.int64)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """Connected areas and what is known of them; arrays of one length.
+    """Connected pixels of one area each, and what is known of them; arrays of one length.
 
     Args:
         key: place of the first pixel, in the order of rows.
         last_row: the last row with a pixel.
         pixels: how many there are.
         level_sum: of the weights over these pixels.
+        area: uint8, number of the area.
         nodata, edge: whether the outline touches nodata, or the edge of the raster.
     """
 
@@ -31,12 +32,13 @@ class Parts:
     last_row: Integers
     pixels: Integers
     level_sum: Integers
+    area: Levels
     nodata: Flags
     edge: Flags
 
     @classmethod
     def none(cls) -> "Parts":
-        return cls(_NONE, _NONE, _NONE, _NONE, _NONE.astype(bool), _NONE.astype(bool))
+        return cls(_NONE, _NONE, _NONE, _NONE, _NONE.astype(np.uint8), _NONE.astype(bool), _NONE.astype(bool))
 
     def __len__(self) -> int:
         return len(self.key)
@@ -45,7 +47,7 @@ class Parts:
     def of_runs(cls, edges: Edges, key: Integers, level_sums: Integers) -> "Parts":
         """Each run of `edges` for itself; `key` are the places of their left edges."""
         never = np.zeros(len(key), bool)
-        return cls(key, edges.row[::2], edges.run_lengths, level_sums, never, never)
+        return cls(key, edges.row[::2], edges.run_lengths, level_sums, edges.area[::2], never, never)
 
     def __add__(self, other: "Parts") -> "Parts":
         return Parts(*(np.append(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)))
@@ -103,23 +105,28 @@ def merged(pieces: Parts, part: Integers, count: int) -> Parts:
     last_row[part] = pieces.last_row  # of several values for one place, the last stays
     np.add.at(pixels, part, pieces.pixels)
     np.add.at(level_sum, part, pieces.level_sum)
+    area = np.zeros(count, np.uint8)
+    area[part] = pieces.area
     nodata, edge = np.zeros((2, count), bool)
     nodata[part[pieces.nodata]] = True
     edge[part[pieces.edge]] = True
-    return Parts(key, last_row, pixels, level_sum, nodata, edge)
+    return Parts(key, last_row, pixels, level_sum, area, nodata, edge)
 
 
-def closed(threads: Threads, points: Coordinates, key: Integers, strands: dict[int, Strand], part: Integers) -> Rings:
+def closed(
+    threads: Threads, points: Coordinates, key: Integers, strands: dict[int, Strand], *, part: Integers, wanted: Flags
+) -> Rings:
     """The threads of a strip that are rings now.
 
     Args:
         points, key: vertices of the threads, place of each run edge.
         strands: those threads that were open before, or are still.
         part: (threads,) the part that each bounds.
+        wanted: (parts,) those whose rings are made.
     """
-    fresh = ~threads.is_open
+    fresh = ~threads.is_open & wanted[part]
     fresh[list(strands)] = False
-    late = [thread for thread in strands if not threads.is_open[thread]]
+    late = [thread for thread in strands if not threads.is_open[thread] and wanted[part[thread]]]
     spliced = [strands[thread].closed() for thread in late]
     lengths = np.append(threads.length[fresh], np.array([len(ring) for ring in spliced], np.int64))
     rings = shapely.linearrings(

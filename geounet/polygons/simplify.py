@@ -3,18 +3,24 @@
 All of it happens to whole polygons, in metres on the ground.
 """
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
-from affine import Affine
+from numpy.typing import NDArray
 
 from geounet.errors import SettingsError
-from geounet.footprints import Footprints, Geometries, affine_transformed
+from geounet.footprints import Flag, Footprints, Geometries
 from geounet.frame import Frame
+from geounet.polygons.arcs import Arcs, corners
+from geounet.polygons.ground import ground_of
+from geounet.polygons.partition import Partition, coverages_hold, partition_of
+from geounet.polygons.regularize import MOST_NEIGHBOURS, regularized
+from geounet.polygons.runs import Integers
+from geounet.polygons.threads import Flags
 
 _AUTO = 0.75  # of a pixel: the staircase of a straight wall deviates from it by less
+_SPECK = 0.5  # of the least area: nothing that is done to a smaller polygon makes it large enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +31,13 @@ class Tidying:
         min_area: footprints that end up below this area are dropped, in m² on the ground (pixels without a CRS).
         fill_holes: holes up to this area are filled, in the same unit.
         simplify: tolerance of the simplification in metres (pixels); 0 for none, None for 3/4 of a pixel.
+        regularize: whether walls are made straight, at right angles where buildings have them.
     """
 
     min_area: float = 4.0
     fill_holes: float = 4.0
     simplify: float | None = None
+    regularize: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (
@@ -44,21 +52,49 @@ class Tidying:
 def tidied(traced: Footprints, frame: Frame, tidying: Tidying) -> Footprints:
     """Footprints in map coordinates, of outlines traced in pixel coordinates; all are valid Polygons.
 
+    What neighbours share they share afterwards: polygons that have vertices in common, to the last bit, are a cluster.
+
     Args:
         frame: of the raster that was traced. Without a CRS its pixels stand for metres.
     """
-    across, down = frame.pixel_metres or (1.0, 1.0)
-    tolerance = _AUTO * math.sqrt(across * down) if tidying.simplify is None else tidying.simplify
-    metric = affine_transformed(traced.geometry, Affine.scale(across, down))
-    whole = without_small_holes(metric, tidying.fill_holes)
-    simple = simplified(whole, tolerance) if tolerance else whole
-    kept = shapely.area(simple) >= tidying.min_area
-    to_map = frame.transform @ Affine.scale(1 / across, 1 / down)
-    found = traced[kept].with_geometry(simple[kept]).transformed(to_map)
+    if not len(traced):
+        return traced
+    partition = partition_of(traced.geometry)
+    ground = ground_of(traced.geometry, partition.cluster, frame)
+    filled = _small_holes(partition, tidying.fill_holes / ground.resolution**2)
+    specks = (partition.cluster_size == 1) & (partition.polygon_area < _SPECK * tidying.min_area / ground.resolution**2)
+    partition = partition.of_rings(~filled & ~specks[partition.ring_polygon])
+    traced, ground = traced[~specks], ground[~specks]
+    drawn = partition.moved(ground.points(partition.arcs.points, partition.arc_polygon[partition.arcs.of]))
+    tolerance = _AUTO if tidying.simplify is None else tidying.simplify / ground.resolution
+    outlines = simplified(drawn, np.broadcast_to(tolerance, len(traced)))
+    flags = traced.flags
+    if tidying.regularize:
+        outlines, flags = _regular(drawn, outlines, flags)
+    kept = shapely.area(outlines) * ground.resolution**2 >= tidying.min_area
+    pixels = ground[kept].in_pixels(outlines[kept])
+    found = replace(traced, flags=flags)[kept].with_geometry(pixels).transformed(frame.transform)
     broken = np.flatnonzero(~shapely.is_valid(found.geometry))
     if len(broken):  # map coordinates too coarse for the pixels: next to none
-        found.geometry[broken] = _mended(affine_transformed(whole[kept][broken], to_map))
+        found.geometry[broken] = _mended(found.geometry[broken])
     return found
+
+
+def _small_holes(partition: Partition, largest: NDArray[np.float64]) -> Flags:
+    """(rings,) holes up to `largest` of their polygon that hold no neighbour."""
+    small = np.abs(partition.ring_area) <= largest[partition.ring_polygon]
+    return np.asarray(partition.is_hole & partition.is_free & small)
+
+
+def _regular(drawn: Partition, simple: Geometries, flags: NDArray[np.uint8]) -> tuple[Geometries, NDArray[np.uint8]]:
+    """Regular outlines where there are any and simple ones elsewhere, and flags that say which."""
+    tried = drawn.cluster_size <= MOST_NEIGHBOURS
+    found = regularized(drawn.of_polygons(tried))
+    outlines, flags = simple.copy(), flags.copy()
+    outlines[tried] = np.where(found.missing, simple[tried], found.polygons)
+    flags[tried] |= np.where(found.missing, Flag.REFUSED, Flag.REGULARIZED).astype(np.uint8)
+    flags[~tried] |= np.uint8(Flag.LARGE)
+    return outlines, flags
 
 
 def _mended(polygons: Geometries) -> Geometries:
@@ -70,31 +106,28 @@ def _mended(polygons: Geometries) -> Geometries:
     return mended
 
 
-def without_small_holes(polygons: Geometries, largest: float) -> Geometries:
-    """The polygons without their holes of up to `largest` area; those without such holes stay as they are."""
-    holed = np.flatnonzero(shapely.get_num_interior_rings(polygons))
-    if not len(holed):
-        return polygons
-    rings, owner = shapely.get_rings(polygons[holed], return_index=True)
-    kept = shapely.area(shapely.polygons(rings)) > largest
-    kept[np.searchsorted(owner, np.arange(len(holed)))] = True  # exteriors
-    filled = polygons.copy()
-    filled[holed] = shapely.polygons(rings[kept], indices=owner[kept])
-    return filled
+def simplified(partition: Partition, tolerance: NDArray[np.float64]) -> Geometries:
+    """The polygons with as few of their vertices as `tolerance` allows, all valid, and neighbours as they were.
 
+    A cluster in which outlines come to cross keeps all its vertices; a lone polygon is simplified by GEOS's way of
+    watching all rings at once, which takes twenty times as long.
 
-def simplified(polygons: Geometries, tolerance: float) -> Geometries:
-    """The polygons with as few of their vertices as `tolerance` allows (Douglas and Peucker 1973), all valid.
-
-    Rings are simplified one by one, which is twenty times as fast as GEOS's way of watching all of them at once; that
-    is left for the few polygons whose rings collapse or come to cross.
+    Args:
+        tolerance: (n,).
     """
-    rings, owner = shapely.get_rings(polygons, return_index=True)
-    simple = shapely.simplify(rings, tolerance, preserve_topology=False)
-    collapsed = shapely.get_num_coordinates(simple) < 4
-    simple[collapsed] = rings[collapsed]
-    outcome: Geometries = shapely.polygons(simple, indices=owner)
-    watched = ~shapely.is_valid(outcome)
-    watched[owner[collapsed]] = True
-    outcome[watched] = shapely.simplify(polygons[watched], tolerance, preserve_topology=True)
+    arcs = partition.arcs
+    kept = corners(arcs, tolerance[partition.arc_polygon])
+    flat = partition.ring_sizes(_counts(arcs, kept)) < 3
+    kept |= np.isin(arcs.of, partition.use_arc[flat[partition.use_ring]])
+    outcome = partition.polygons(arcs.points[kept], _counts(arcs, kept))
+    broken = partition.any_in_cluster(~shapely.is_valid(outcome))
+    broken |= ~coverages_hold(outcome, partition.cluster) | partition.any_ring(flat)
+    if broken.any():
+        old = partition.polygons(arcs.points, arcs.length, broken)
+        watched = shapely.simplify(old, tolerance[broken], preserve_topology=True)
+        outcome[broken] = np.where(partition.cluster_size[broken] == 1, watched, old)
     return outcome
+
+
+def _counts(arcs: Arcs, kept: Flags) -> Integers:
+    return np.bincount(arcs.of[kept], minlength=len(arcs))

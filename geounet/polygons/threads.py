@@ -1,8 +1,8 @@
 """Threads: boundaries followed from run edge to run edge; rings where they close, open where they leave the strip.
 
 Between the pixels of two rows lies a line. Go along it and toggle at every run edge of either row: where the state is
-on, the rows differ, and there the boundary runs along the line. So the run edges above and below a line, sorted by
-column, belong together in pairs, and these pairs are all the topology there is.
+on, the rows differ, and there the boundary runs along the line. So the run edges of one area above and below a line,
+sorted by column, belong together in pairs, and these pairs are all the topology there is.
 """
 
 from dataclasses import dataclass
@@ -53,11 +53,12 @@ def link(edges: Edges, ends: Integers, width: int, rows: range) -> Links:
         rows: of the strip.
     """
     count, first = len(edges), 2 * len(ends)
-    line = 2 * (width + 1)
+    line = 2 * (width + 1)  # places at which one area's edges can lie, of each of 256 areas
     # At one column a right edge sorts before a left edge: so two runs that touch at a corner stay apart.
-    key = edges.row * line + 2 * edges.col + edges.is_left
+    key = (edges.row * 256 + edges.area) * line + 2 * edges.col + edges.is_left
     leaving = int(np.searchsorted(edges.row, rows[-1]))
-    order = np.argsort(np.concatenate([key[:leaving] + line, key[first:]]), kind="stable")  # merges two sorted halves
+    below = np.concatenate([key[:leaving] + 256 * line, key[first:]])
+    order = np.argsort(below, kind="stable")  # of one area, it merges two sorted halves
     sorted_edges = np.where(order < leaving, order, order - leaving + first)
     leaves_here = edges.is_left[sorted_edges] == (order >= leaving)
     partner = sorted_edges.reshape(-1, 2)[:, ::-1].ravel()

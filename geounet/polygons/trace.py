@@ -7,6 +7,7 @@ import numpy as np
 
 from geounet.block import Block
 from geounet.legend import NODATA
+from geounet.polygons.field import Field
 from geounet.polygons.parts import Geometries, Parts, Rings, closed, connected, merged, surrounded
 from geounet.polygons.runs import Edges, Integers, Levels, padded, runs
 from geounet.polygons.strands import Strand, strands
@@ -33,7 +34,7 @@ class _Open:
     """What goes on below: the last row done, the threads that leave it, and the parts they belong to.
 
     Args:
-        levels: of that row, (width + 2,), padded.
+        values: of that row, (bands, width + 2), padded.
         edges: of its runs.
         ends: thread i comes up at left edge 2 i of the row and goes down again at its edge `ends[i]`.
         strands, thread_part: vertices of each thread, and the part that it bounds.
@@ -41,7 +42,7 @@ class _Open:
     """
 
     row: int
-    levels: Levels
+    values: Levels
     edges: Edges
     ends: Integers
     strands: list[Strand]
@@ -50,43 +51,42 @@ class _Open:
     rings: Rings
 
 
-def trace(strips: Iterable[Block], k: int) -> Iterator[Traced]:
-    """Polygons around the pixels with k <= level < 255, released as soon as they are whole.
+def trace(strips: Iterable[Block], field: Field, *, least: int = 1) -> Iterator[Traced]:
+    """Polygons around the connected pixels of each area of a field, released as soon as they are whole.
 
-    Inside is 4-connected. The outline follows the level k - 1/2 between pixel centres, and lies half a pixel outside
+    Pixels are 4-connected. The outline runs between pixel centres, where the field says, and lies half a pixel outside
     the outermost centres beside nodata and at the raster's edge. Every polygon is valid; every ring begins at the
     first run edge it passes in the order of rows, the holes of a polygon come in the order of these edges.
 
     Args:
         strips: of the raster's full width, from its first row to its last without a gap, of any heights; values
-            (1 or 2, height, width) uint8: levels 0..254 with 255 = nodata, and the weights that `level_sum` adds up
-            where these are not the levels.
-        k: 1..254.
+            (bands, height, width) uint8, 255 = nodata in band 1.
+        least: parts of fewer pixels are left out, before any geometry is made of them.
     """
-    assert 1 <= k < NODATA, k
     above: _Open | None = None
     for strip in strips:
         rim = above is None
         if above is None:
-            above = _nothing(strip.window.row - 1, strip.window.width)
+            above = _nothing(strip.window.row - 1, len(strip.values), strip.window.width)
         assert strip.window.row == above.row + 1, (strip.window, above.row)
         step = max(1, _STEP // strip.window.width)
         for top in range(0, strip.window.height, step):
-            traced, above = _advance(above, strip.values[:, top : top + step], k, rim=rim)
+            traced, above = _advance(above, strip.values[:, top : top + step], field, least, rim=rim)
             rim = False
             yield traced
     if above is not None:
-        below = np.full((1, 1, len(above.levels) - 2), NODATA, np.uint8)
-        yield _advance(above, below, k, rim=True)[0]
+        bands, width = above.values.shape
+        below = np.full((bands, 1, width - 2), NODATA, np.uint8)
+        yield _advance(above, below, field, least, rim=True)[0]
 
 
-def _nothing(row: int, width: int) -> _Open:
+def _nothing(row: int, bands: int, width: int) -> _Open:
     none = np.empty(0, np.int64)
-    levels = np.full(width + 2, NODATA, np.uint8)
-    return _Open(row, levels, Edges(none, none), none, [], none, Parts.none(), Rings.none())
+    values = np.full((bands, width + 2), NODATA, np.uint8)
+    return _Open(row, values, Edges.none(), none, [], none, Parts.none(), Rings.none())
 
 
-def _advance(above: _Open, values: Levels, k: int, *, rim: bool) -> tuple[Traced, _Open]:
+def _advance(above: _Open, values: Levels, field: Field, least: int, *, rim: bool) -> tuple[Traced, _Open]:
     """The polygons that end above the last row of `values`, and what goes on below it.
 
     Args:
@@ -94,13 +94,13 @@ def _advance(above: _Open, values: Levels, k: int, *, rim: bool) -> tuple[Traced
     """
     rows = range(above.row + 1, above.row + 1 + values.shape[1])
     width, entering = values.shape[2], len(above.edges)
-    canvas = padded(above.levels, values[0])
-    inside, level_sums = runs(canvas, values[-1], k, rows[0])
-    edges = Edges(np.append(above.edges.row, inside.row), np.append(above.edges.col, inside.col))
+    canvas = padded(above.values, values)
+    inside, level_sums = runs(canvas, field.areas, field.weights, rows[0])
+    edges = Edges.joined([above.edges, inside])
     key = edges.row * (width + 1) + edges.col
     links = link(edges, above.ends, width, rows)
     threads = follow(links)
-    points, at_nodata, at_edge = vertices(links, threads, canvas, k, rim=rim)
+    points, at_nodata, at_edge = vertices(links, threads, canvas, field, rim=rim)
 
     thread_part, part_above, count = connected(threads, above.thread_part, len(above.parts))
     edge_part = thread_part[threads.of]
@@ -109,11 +109,12 @@ def _advance(above: _Open, values: Levels, k: int, *, rim: bool) -> tuple[Traced
     parts.nodata[edge_part[at_nodata]] = True
     parts.edge[edge_part[at_edge]] = True
 
-    crossing = strands(threads, points, key, above.strands)
-    held = Rings(above.rings.ring, above.rings.key, part_above[above.rings.part])
-    rings = held + closed(threads, points, key, crossing, thread_part)
     goes_on = np.zeros(count, bool)
     goes_on[thread_part[threads.is_open]] = True
+    wanted = goes_on | (parts.pixels >= least)
+    crossing = strands(threads, points, key, above.strands)
+    held = Rings(above.rings.ring, above.rings.key, part_above[above.rings.part])
+    rings = held + closed(threads, points, key, crossing, part=thread_part, wanted=wanted)
 
     open_parts, open_rings = _renumbered(np.flatnonzero(goes_on), parts, rings)
     number = np.cumsum(goes_on) - 1
@@ -121,15 +122,15 @@ def _advance(above: _Open, values: Levels, k: int, *, rim: bool) -> tuple[Traced
     up, ends = _ends(threads, last)
     below = _Open(
         row=rows[-1],
-        levels=canvas[-1].copy(),
-        edges=Edges(edges.row[last], edges.col[last]),
+        values=canvas[:, -1].copy(),
+        edges=edges[last],
         ends=ends,
         strands=[crossing[thread] for thread in up.tolist()],
         thread_part=number[thread_part[up]],
         parts=open_parts,
         rings=open_rings,
     )
-    return _released(~goes_on, parts, rings), below
+    return _released(wanted & ~goes_on, parts, rings), below
 
 
 def _ends(threads: Threads, last: Integers) -> tuple[Integers, Integers]:

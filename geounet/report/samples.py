@@ -13,19 +13,24 @@ from geounet.report.curves import png
 
 RIGHT, MISSED, MADE_UP = (0, 114, 178), (230, 159, 0), (204, 121, 167)  # after Okabe & Ito (2008)
 UNSCORED = (170, 170, 170)
+TOUCHING = (86, 180, 233)
 SHADE = 0.7  # of colour over the image
 ROW, FOOT = 3.25, 0.55  # inches: of a row and its three pictures, and below for the key
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """A window: pixels (bands, h, w), valid (h, w) bool, truth and answer (h, w) uint8 class ids, 255 = not scored."""
+    """A window: pixels (bands, h, w), valid (h, w) bool, truth and answer (h, w) uint8 class ids, 255 = not scored.
+
+    `contact` (h, w) bool: where the labels have contact between near neighbours.
+    """
 
     title: str
     pixels: Array
     valid: Array
     truth: Array
     answer: Array
+    contact: Array
 
 
 def stretched(pixels: Array, valid: Array, colours: Sequence[str]) -> Array:
@@ -65,7 +70,8 @@ def _grey(image: Array) -> Array:
 def _truth_view(image: Array, sample: Sample, legend: Legend) -> Array:
     view = _grey(image)
     for row in legend.foreground:
-        _painted(view, sample.truth == row.id, row.rgb)
+        _painted(view, (sample.truth == row.id) & ~sample.contact, row.rgb)
+    _painted(view, sample.contact, TOUCHING)
     _painted(view, sample.truth == IGNORE, UNSCORED)
     return view
 
@@ -97,6 +103,8 @@ def samples_picture(samples: Sequence[Sample], legend: Legend, colours: Sequence
             axes.imshow(view, interpolation="nearest")
             axes.set_title(title, fontsize=10, loc="left")
     keys = [(row.rgb, row.name) for row in legend.foreground]
+    if any(sample.contact.any() for sample in samples):
+        keys.append((TOUCHING, "contact"))
     keys += [(RIGHT, "right"), (MISSED, "missed or another class"), (MADE_UP, "made up"), (UNSCORED, "not scored")]
     handles = [Patch(color=(r / 255, g / 255, b / 255), label=label) for (r, g, b), label in keys]
     figure.legend(handles=handles, loc="lower center", ncols=min(5, len(handles)), frameon=False, fontsize=9)

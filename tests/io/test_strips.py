@@ -23,7 +23,7 @@ def test_strips_are_the_levels_of_the_raster_however_it_is_read(
     p[draw.random(p.shape) < 0.1] = np.nan
     with open_strips(write_scene(tmp_path / "p.tif", p, block=block)) as strips:
         blocks = list(strips.read())
-        assert len(blocks) == len(strips) > 1
+        assert len(blocks) > 1
     expected = np.where(np.isnan(p), NODATA, np.rint(254 * np.nan_to_num(p)))
     assert_array_equal(np.concatenate([b.values for b in blocks], axis=1), expected)
 

@@ -13,6 +13,7 @@ import pyogrio
 import pytest
 import rasterio
 import shapely
+import shapely.affinity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -24,7 +25,7 @@ from geounet.grid import Window
 from geounet.io.scene import Scene
 from geounet.jobs import chip_plan, chip_write
 from geounet.jobs.tile import TileResult, tile
-from geounet.legend import IGNORE
+from geounet.legend import CONTACT, IGNORE
 from tests.scenes import (
     DEGREES_60N,
     MERCATOR_60N,
@@ -564,3 +565,94 @@ def test_the_same_job_writes_the_same_bytes(tmp_path: Path, labels: Path) -> Non
         time.sleep(0.01)  # a time in a file would differ
     for file in ("images.npy", "labels.npy", "chips.json", "index.gpkg"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
+
+
+def rows_of_houses(place: Place) -> list[shapely.Polygon]:
+    """Two rows of houses of 12 x 20 px that share their walls, and one that stands alone; on 150 x 170 px."""
+    rows = [box(place, row, 10 + 12 * i, 20, 12) for row in (12, 57) for i in range(9)]
+    return [*rows, box(place, 110, 60, 25, 30)]
+
+
+@pytest.fixture
+def terraces(tmp_path: Path) -> Path:
+    return write_polygons(tmp_path / "terraces.gpkg", rows_of_houses(UTM))
+
+
+def test_shared_walls_are_contact_as_wide_as_the_card_says(tmp_path: Path, scene: Path, terraces: Path) -> None:
+    cut([scene], [terraces], tmp_path / "chips", contact=1.2)
+    card, _, known = loaded(tmp_path / "chips")
+    whole = merged(card, known, (150, 170), IGNORE)
+    assert card.contact_width == 1.2  # four pixels
+    assert_array_equal(whole[20, 10:46], [1] * 10 + ([CONTACT] * 4 + [1] * 8) * 2 + [CONTACT] * 2)
+    assert (whole[110:135, 60:90] == 1).all()
+
+
+@pytest.mark.parametrize(("size", "stride"), [(32, 20), (48, 48), (64, 13)])
+def test_a_pixel_is_contact_by_its_place_alone(
+    tmp_path: Path, scene: Path, terraces: Path, size: int, stride: int
+) -> None:
+    turned = [shapely.affinity.rotate(polygon, 20, origin=(0, 0)) for polygon in rows_of_houses(NOWHERE)]
+    placed = shapely.transform(np.array(turned), lambda xy: np.array([UTM.transform @ point for point in xy]))
+    labels = write_polygons(tmp_path / "turned.gpkg", list(placed))
+    for name, side, step in (("whole", 176, 176), ("cut", size, stride)):
+        cut([scene], [labels], tmp_path / name, contact=0.8, size=side, stride=step)
+    card, _, known = loaded(tmp_path / "whole")
+    whole = np.full((300, 300), IGNORE, np.uint8)
+    whole[:176, :176] = known[0]
+    assert (whole == CONTACT).sum() > 200
+    card, _, known = loaded(tmp_path / "cut")
+    for window, values in zip(card.windows, known, strict=True):
+        assert_array_equal(values, whole[window.row : window.row + size, window.col : window.col + size])
+
+
+def test_contact_is_drawn_of_itself_where_buildings_touch(
+    tmp_path: Path, scene: Path, labels: Path, terraces: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        cut([scene], [labels], tmp_path / "apart")
+        assert "contact" not in caplog.text
+        cut([scene], [terraces], tmp_path / "touching")
+    assert ChipsCard.read(tmp_path / "apart").contact_width is None
+    assert ChipsCard.read(tmp_path / "touching").contact_width == 0.6
+    assert "95 % of the polygons have a neighbour within 0.6 m: contact is learned (--contact)" in caplog.text
+    cut([scene], [terraces], tmp_path / "none", contact="none")
+    card, _, known = loaded(tmp_path / "none")
+    assert card.contact_width is None
+    assert set(np.unique(known)) == {0, 1, IGNORE}
+
+
+def test_contact_is_two_pixels_wide_at_least(tmp_path: Path, scene: Path, terraces: Path) -> None:
+    cut([scene], [terraces], tmp_path / "chips", contact=0.1)
+    assert ChipsCard.read(tmp_path / "chips").contact_width == 0.6
+
+
+def test_contact_counts_as_building_in_the_shares(tmp_path: Path, scene: Path, terraces: Path) -> None:
+    shares = {}
+    for contact in ("none", 1.2):
+        cut([scene], [terraces], tmp_path / f"{contact}", contact=contact)
+        shares[contact] = [window.shares for window in ChipsCard.read(tmp_path / f"{contact}").windows]
+    assert all(len(row) == 2 and sum(row) == pytest.approx(1) for row in shares[1.2])
+    # beyond the outer walls, the round ends of zones
+    np.testing.assert_allclose(np.array(shares[1.2]), np.array(shares["none"]), atol=0.04)
+
+
+def test_what_is_ignored_is_no_contact(tmp_path: Path, scene: Path, terraces: Path) -> None:
+    area = write_polygons(tmp_path / "area.gpkg", [AREA])
+    cut([scene], [terraces], tmp_path / "chips", ignore=area)
+    card, _, known = loaded(tmp_path / "chips")
+    assert (merged(card, known, (150, 170), IGNORE)[:96] == IGNORE).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param({"contact": -1.0}, r"--contact -1\.0 must be above 0", id="negative"),
+        pytest.param({"contact": 1.0, "class_field": "kind"}, "--contact takes labels of one class", id="classes"),
+    ],
+)
+def test_a_contact_that_cannot_be_is_refused(
+    tmp_path: Path, scene: Path, options: dict[str, object], message: str
+) -> None:
+    labels = write_polygons(tmp_path / "l.gpkg", three_buildings(UTM), kind=["house", "road", "house"])
+    with pytest.raises(SettingsError, match=message):
+        cut([scene], [labels], tmp_path / "chips", **options)

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from geounet.card import Architecture
-from geounet.nn.batch import MOST, forward_bytes, windows_that_fit
+from geounet.nn.batch import MOST, forward_bytes, window_that_fits, windows_that_fit
 from geounet.nn.unet import folded, initialised
 
 SIDE = 128
@@ -59,3 +59,15 @@ def test_a_batch_is_a_power_of_2_that_the_free_memory_holds(free_bytes: int, cou
 
 def test_smaller_windows_make_larger_batches() -> None:
     assert windows_that_fit(8 << 30, Architecture(), 768, 2) == 4 * windows_that_fit(8 << 30, Architecture(), 1536, 2)
+
+
+def test_more_memory_never_makes_windows_smaller_and_two_of_them_always_fit() -> None:
+    sides = [window_that_fits(gigabytes << 30, Architecture(), 2) for gigabytes in range(1, 140)]
+    assert sides == sorted(sides)
+    assert {512, 3072} <= set(sides)
+    for gigabytes, side in enumerate(sides, 1):
+        assert side == 512 or windows_that_fit(gigabytes << 30, Architecture(), side, 2) >= 2
+
+
+def test_a_gpu_with_next_to_nothing_free_is_given_the_smallest_windows() -> None:
+    assert window_that_fits(0, Architecture(), 2) == 512

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from geounet.errors import SettingsError
 from geounet.legend import CONTACT, IGNORE
-from geounet.nn.losses import LOSSES, learned, loss_named
+from geounet.nn.losses import CONTACT_WEIGHT, LOSSES, learned, loss_named
 
 names = pytest.mark.parametrize("name", list(LOSSES))
 heads = pytest.mark.parametrize("outputs", [1, 3], ids=["binary", "three"])
@@ -65,14 +65,14 @@ def test_what_ignored_pixels_answer_never_changes_the_loss(name: str, outputs: i
 @heads
 def test_the_right_answer_costs_next_to_nothing_and_a_wrong_one_more(name: str, outputs: int) -> None:
     labels_BHW = labels_of(3, outputs)
-    targets_BHW, counts_BHW = learned(labels_BHW, outputs, contact=False)
+    targets_BHW, weights_BHW = learned(labels_BHW, outputs, contact=False)
     if outputs == 1:
         right_BKHW = 40.0 * (2 * targets_BHW[:, None] - 1)
     else:
         right_BKHW = 40.0 * torch.nn.functional.one_hot(targets_BHW, outputs).movedim(3, 1)
     loss = loss_named(name)
-    assert float(loss(right_BKHW, targets_BHW, counts_BHW)) < 1e-6
-    assert float(loss(-right_BKHW, targets_BHW, counts_BHW)) > 0.5
+    assert float(loss(right_BKHW, targets_BHW, weights_BHW)) < 1e-6
+    assert float(loss(-right_BKHW, targets_BHW, weights_BHW)) > 0.5
 
 
 def test_cross_entropy_of_no_opinion_is_log_2_and_focal_loss_a_quarter_of_it() -> None:
@@ -90,12 +90,12 @@ def test_dice_of_half_the_pixels_right_is_known_by_hand() -> None:
 
 def test_contact_is_the_last_output_where_the_model_has_it_and_ignored_elsewhere() -> None:
     labels_BHW = torch.tensor([[[0, 1, CONTACT, IGNORE]]], dtype=torch.uint8)
-    targets_BHW, counts_BHW = learned(labels_BHW, 3, contact=True)
+    targets_BHW, weights_BHW = learned(labels_BHW, 3, contact=True)
     assert targets_BHW.tolist() == [[[0, 1, 2, 0]]]
-    assert counts_BHW.tolist() == [[[True, True, True, False]]]
-    targets_BHW, counts_BHW = learned(labels_BHW, 1, contact=False)
+    assert weights_BHW.tolist() == [[[1, 1, CONTACT_WEIGHT, 0]]]
+    targets_BHW, weights_BHW = learned(labels_BHW, 1, contact=False)
     assert targets_BHW.tolist() == [[[0, 1, 0, 0]]]
-    assert counts_BHW.tolist() == [[[True, True, False, False]]]
+    assert weights_BHW.tolist() == [[[1, 1, 0, 0]]]
 
 
 def test_an_unknown_loss_is_refused() -> None:

@@ -19,7 +19,8 @@ from geounet.footprints import Footprints, ground_size
 from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.polygons.outlines import footprints_of
-from geounet.polygons.simplify import Tidying, simplified, without_small_holes
+from geounet.polygons.partition import partition_of
+from geounet.polygons.simplify import Tidying, simplified, tidied
 
 UTM = CRS(32633).to_wkt()
 RAW = Tidying(0, 0, 0)
@@ -142,18 +143,35 @@ def test_without_a_crs_pixels_stand_for_metres() -> None:
     assert len(footprints(levels, frame, Tidying(min_area=19))) == 0
 
 
-def test_holes_stay_where_nothing_is_to_be_filled() -> None:
+def tidied_pixels(polygons: list[shapely.Polygon], tidying: Tidying) -> Footprints:
+    """Polygons drawn in pixels, tidied where pixels stand for metres."""
+    count = len(polygons)
+    traced = Footprints(
+        np.array(polygons, object), np.ones(count, np.uint8), np.ones(count, np.float32), np.zeros(count, np.uint8)
+    )
+    return tidied(traced, Frame(100, 100, Affine.identity(), None), tidying)
+
+
+def test_holes_up_to_the_limit_are_filled_in_every_polygon() -> None:
     holed = shapely.Polygon(shapely.box(0, 0, 9, 9).exterior, [shapely.box(1, 1, 2, 2).exterior])
-    both = np.array([shapely.box(0, 0, 1, 1), holed], object)
-    assert_allclose(shapely.area(without_small_holes(both, 0.5)), [1, 80])
-    assert_allclose(shapely.area(without_small_holes(both, 1)), [1, 81])
+    both = [shapely.box(20, 0, 21, 1), holed]
+    assert_allclose(shapely.area(tidied_pixels(both, Tidying(0, 0.5, 0)).geometry), [1, 80])
+    assert_allclose(shapely.area(tidied_pixels(both, Tidying(0, 1, 0)).geometry), [1, 81])
+
+
+def test_a_hole_in_which_a_neighbour_lies_is_not_filled() -> None:
+    neighbour = shapely.box(1, 1, 2, 2)
+    holed = shapely.Polygon(shapely.box(0, 0, 9, 9).exterior, [neighbour.exterior])
+    beside = shapely.Polygon(shapely.box(20, 0, 29, 9).exterior, [neighbour.exterior.coords[:] @ np.eye(2) + [20, 0]])
+    found = tidied_pixels([holed, neighbour, beside], Tidying(0, 2, 0)).geometry
+    assert shapely.get_num_interior_rings(found).tolist() == [1, 0, 0]
 
 
 def test_rings_that_would_cross_or_collapse_are_simplified_together() -> None:
     outer = shapely.Polygon([(0, 0), (10, 0), (10, 1), (5, 3), (0, 1)])
     kept_off = shapely.Polygon(outer.exterior, [[(5, 2.9), (4.7, 1.5), (5.3, 1.5)]])
-    speck = shapely.box(0, 0, 0.1, 0.1)
-    found = simplified(np.array([kept_off, speck], object), 2.5)
+    speck = shapely.box(20, 0, 20.1, 0.1)
+    found = simplified(partition_of(np.array([kept_off, speck], object)), np.full(2, 2.5))
     assert shapely.is_valid(found).all()
     assert shapely.get_num_interior_rings(found).tolist() == [1, 0]
     assert (shapely.area(found) > 0).all()

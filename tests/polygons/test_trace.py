@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from geounet.block import Block
 from geounet.grid import Window
-from geounet.polygons.outlines import MASK_K, mask_of
+from geounet.polygons.field import Level
 from geounet.polygons.parts import Parts
 from geounet.polygons.trace import Traced, trace
 
@@ -44,7 +44,7 @@ def gathered(batches: Iterator[Traced]) -> Traced:
 
 
 def traced(levels: Levels, k: int = 127, heights: Sequence[int] = (1000,)) -> Traced:
-    return gathered(trace(strips(levels, heights), k))
+    return gathered(trace(strips(levels, heights), Level(k)))
 
 
 @settings(max_examples=200, deadline=None)
@@ -179,22 +179,7 @@ def test_a_raster_full_of_building_is_outlined_at_its_edge() -> None:
 
 
 def test_no_strips_give_no_polygons() -> None:
-    assert list(trace([], 127)) == []
-
-
-def test_a_second_band_is_what_is_summed() -> None:
-    levels = np.array([[[0, 253, 253]], [[9, 20, 30]]], np.uint8)
-    (found,) = [one for one in trace([Block(Window(0, 0, 1, 3), levels)], 127) if len(one.parts)]
-    assert found.parts.level_sum.tolist() == [50]
-
-
-@pytest.mark.parametrize("inside", [1, 255], ids=["a class", "a mask of 0 and 255"])
-def test_a_mask_is_outlined_half_way_between_pixels(inside: int) -> None:
-    ids = np.pad(np.full((1, 2), inside, np.uint8), 1)
-    mask = mask_of(strips(ids, [1]), inside)
-    found = gathered(trace(mask, MASK_K))
-    assert shapely.bounds(found.polygons).tolist() == [[1, 1, 3, 2]]
-    assert (shapely.get_coordinates(found.polygons) % 0.5 == 0).all()
+    assert list(trace([], Level(127))) == []
 
 
 def test_a_large_strip_is_traced_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:

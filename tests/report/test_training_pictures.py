@@ -40,8 +40,9 @@ def sample(seed: int, bands: int = 3) -> Sample:
     answer = np.roll(labels, 2, axis=1)
     valid = np.ones((32, 32), dtype=bool)
     valid[:5] = False
+    contact = labels != np.roll(labels, 1, axis=0)
     truth = np.where(valid, labels, 255).astype("uint8")
-    return Sample("best: IoU 0.81", rng.integers(0, 4000, (bands, 32, 32)), valid, truth, answer)
+    return Sample("best: IoU 0.81", rng.integers(0, 4000, (bands, 32, 32)), valid, truth, answer, contact)
 
 
 @pytest.mark.parametrize("scored", [True, False])

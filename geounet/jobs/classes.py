@@ -1,0 +1,111 @@
+"""Which classes a raster holds, and what they are called."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from geounet.block import Block
+from geounet.errors import LegendError, SceneError
+from geounet.io.strips import Strips
+from geounet.legend import BACKGROUND, NODATA, Legend, LegendClass, colour_of
+
+log = logging.getLogger(__name__)
+
+Tracked = Callable[[Iterable[Block], str], Iterator[Block]]
+
+_MOST_UNNAMED = 32  # classes; a raster of more is an image
+_CONTACT = "contact"  # the band of lines between near neighbours, which is no class of a map
+
+
+def class_bands(strips: Strips) -> list[int]:
+    """Numbers of the bands that hold a class: all but geounet's own last one of contact."""
+    bands = list(range(1, len(strips.names) + 1))
+    has_contact = len(bands) > 1 and strips.names[-1] == _CONTACT and strips.has_own_levels
+    return bands[:-1] if has_contact else bands
+
+
+def band_classes(strips: Strips) -> tuple[LegendClass, ...]:
+    """The class of each band of probabilities: the raster's legend, else its descriptions, else numbers."""
+    bands = class_bands(strips)
+    if strips.legend is not None and len(strips.legend.foreground) == len(bands):
+        return strips.legend.foreground
+    names = [strips.names[band - 1] for band in bands]
+    numbered = ["building"] if len(bands) == 1 else [f"class_{number}" for number in range(1, len(bands) + 1)]
+    if not all(names):
+        return Legend.of_names(*numbered).foreground
+    try:
+        return Legend.of_names(*names).foreground
+    except LegendError as error:
+        log.warning("%s: its bands become layers %s (%s)", strips.path, ", ".join(numbered), error)
+        return Legend.of_names(*numbered).foreground
+
+
+@dataclass(frozen=True, slots=True)
+class ClassIds:
+    """The classes of a raster of class ids.
+
+    Attributes:
+        classes: in the order of their ids.
+        is_mask: whether its 255 stands for the one class, whose id is 1 here.
+    """
+
+    strips: Strips
+    classes: tuple[LegendClass, ...]
+    is_mask: bool = False
+
+    def read(self, *, depth: int = 1) -> Iterator[Block]:
+        """Strips of ids, (1, height, width) uint8: 0, those of the classes, and 255 for nodata.
+
+        Args:
+            depth: how many bands are to be held of a strip.
+
+        Raises:
+            SceneError: a strip that cannot be read, or that holds an id without a name.
+        """
+        doubted = not (self.strips.declares_nodata or self.is_mask)
+        for block in self.strips.read(depth=depth):
+            if self.is_mask:
+                yield Block(block.window, np.minimum(block.values, 1))
+                continue
+            highest = int((block.values + np.uint8(1)).max()) - 1  # of 255 that is -1
+            if highest > self.classes[-1].id:
+                raise SceneError(
+                    f"{self.strips.path}, row {block.window.row}: {highest} is none of the {len(self.classes)} classes "
+                    f"that are named beside it; complete the names, or remove them"
+                )
+            if doubted and block.values.max() == NODATA:
+                log.warning("%s does not declare its nodata value: 255 is taken for it", self.strips.path)
+                doubted = False
+            yield block
+
+
+def class_ids(strips: Strips, tracked: Tracked) -> ClassIds:
+    """The legend's classes; of a raster without a legend those that it holds, for which it is read once more.
+
+    Raises:
+        SceneError: an image, by the number of its values.
+    """
+    if strips.legend is not None:
+        return ClassIds(strips, strips.legend.foreground)
+    found = _ids(tracked(strips.read(), "looking for classes"))
+    if NODATA in found and found <= {BACKGROUND, NODATA} and not strips.declares_nodata:
+        return ClassIds(strips, (LegendClass(1, "class_255", colour_of(1)),), is_mask=True)
+    ids = sorted(found - {BACKGROUND, NODATA}) or [1]
+    if len(ids) > _MOST_UNNAMED:
+        raise SceneError(
+            f"{strips.path} holds {len(ids)} values without a name, as images do; give class ids, or probabilities "
+            f"with a scale"
+        )
+    return ClassIds(strips, tuple(LegendClass(number, f"class_{number}", colour_of(number)) for number in ids))
+
+
+def _ids(strips: Iterable[Block]) -> set[int]:
+    """The values that there are: each is the first of its row, or another than the one to its left."""
+    seen = np.zeros(256, bool)
+    for strip in strips:
+        for rows in np.array_split(strip.values[0], max(1, strip.values.size >> 20)):
+            seen[rows[:, 0]] = True
+            seen[rows[:, 1:][rows[:, 1:] != rows[:, :-1]]] = True
+    return set(np.flatnonzero(seen).tolist())

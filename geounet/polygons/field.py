@@ -1,0 +1,100 @@
+"""Fields: which area each pixel of a raster belongs to, and where the line between two areas runs."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geounet.legend import NODATA
+from geounet.polygons.runs import Areas, Integers, Levels
+
+Fractions = NDArray[np.float64]
+
+
+class Field(Protocol):
+    """How the pixels of a canvas are read: (bands, rows, columns) uint8, with 255 for nodata in band 1."""
+
+    def areas(self, canvas: Levels) -> Areas:
+        """Number of the area that each pixel belongs to, 0 for none, (rows, columns); False and True where all is one.
+
+        Nodata belongs to none.
+        """
+        ...
+
+    def weights(self, canvas: Levels) -> Levels:
+        """What is summed over the pixels of a part, (rows, columns)."""
+        ...
+
+    def crossings(self, canvas: Levels, before: Integers, after: Integers) -> Fractions:
+        """Where the line lies between pixels of two areas: above 0, the centre of the one before, and below 1.
+
+        The same to the last bit, whichever area is outlined.
+
+        Args:
+            canvas: (bands, pixels), flat.
+            before, after: (n,) places of neighbouring pixels, neither of them nodata.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One area of levels k to 254, whose outline follows the level k - 1/2.
+
+    Args:
+        k: 1..254.
+    """
+
+    k: int
+
+    def __post_init__(self) -> None:
+        assert 1 <= self.k < NODATA, self.k
+
+    def areas(self, canvas: Levels) -> Areas:
+        # unsigned: levels below k wrap round to large ones
+        inside: Areas = (canvas[0] - np.uint8(self.k)) < np.uint8(NODATA - self.k)
+        return inside
+
+    def weights(self, canvas: Levels) -> Levels:
+        levels: Levels = canvas[0]
+        return levels
+
+    def crossings(self, canvas: Levels, before: Integers, after: Integers) -> Fractions:
+        first, second = canvas[0, before].astype(np.float64), canvas[0, after].astype(np.float64)
+        fractions: Fractions = (first - self.k + 0.5) / (first - second)
+        return fractions
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """An area for each class id 1 to 254 in band 1; band 1 + c is the probability of class c, where there are bands.
+
+    The line between two classes runs where both are equally probable (that of the background is what the others
+    leave), and half-way between the pixels where a probability is unknown. It depends on the two pixels and their two
+    classes alone: so it is the same line for both.
+    """
+
+    def areas(self, canvas: Levels) -> Areas:
+        return np.where(canvas[0] == NODATA, np.uint8(0), canvas[0])
+
+    def weights(self, canvas: Levels) -> Levels:
+        own: Levels = np.zeros_like(canvas[0])
+        for class_id, levels in enumerate(canvas[1:], 1):
+            np.copyto(own, levels, where=canvas[0] == class_id)
+        return own
+
+    def crossings(self, canvas: Levels, before: Integers, after: Integers) -> Fractions:
+        first, second = canvas[0, before], canvas[0, after]
+        lead = _lead(canvas, before, first, second) + 0.5  # a half, as if nothing had been rounded to a tie
+        lag = _lead(canvas, after, second, first) + 0.5
+        known = np.maximum(first, second) < len(canvas)
+        return np.where(known, lead / (lead + lag), 0.5)
+
+
+def _lead(canvas: Levels, pixel: Integers, own: Levels, other: Levels) -> Fractions:
+    """By how many levels a pixel's own class is more probable than another; 0 where it is not."""
+    bands = canvas[:, pixel].astype(np.float64)
+    bands[0] = np.maximum(0, NODATA - 1 - bands[1:].sum(axis=0))
+    last, which = len(bands) - 1, np.arange(len(pixel))
+    return np.maximum(0, bands[np.minimum(own, last), which] - bands[np.minimum(other, last), which])

@@ -1,0 +1,119 @@
+"""Regularizing: buildings get straight walls and right angles where they have them, and stay as they are elsewhere."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+
+from geounet.footprints import Geometries
+from geounet.polygons.arcs import Floats, lengths
+from geounet.polygons.partition import Partition, coverages_hold
+from geounet.polygons.plain import circles, rectangles, round_ones
+from geounet.polygons.runs import Integers
+from geounet.polygons.straighten import straightened
+from geounet.polygons.threads import Flags
+from geounet.polygons.vertices import Coordinates
+
+MOST_NEIGHBOURS = 1000  # polygons of a cluster
+_LEAST_IOU = 0.85
+_MOST_MOVED = 1.0  # pixels
+_MOST_GROWN = 0.1  # of the area, where the outline moves by no more than that
+_CLOSE = 0.3  # pixels between outlines, on the average, of which nothing need be better
+_PLAINER = 0.2  # pixels by which an outline of right angles alone may be farther away than another
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outlines:
+    """New polygons of a partition, in its coordinates.
+
+    Args:
+        polygons: (n,), None where there is none near enough to the old outline.
+        distance: (n,) mean distance of the cluster's old outlines from the new ones; infinite where there are none.
+    """
+
+    polygons: Geometries
+    distance: Floats
+
+    @property
+    def missing(self) -> Flags:
+        return np.isinf(self.distance)
+
+    def replaced(self, where: Flags, others: "Outlines") -> "Outlines":
+        """With others at some places."""
+        polygons, distance = self.polygons.copy(), self.distance.copy()
+        polygons[where], distance[where] = others.polygons, others.distance
+        return Outlines(polygons, distance)
+
+
+def regularized(partition: Partition) -> Outlines:
+    """Regular outlines of a partition's polygons; of a cluster all or none.
+
+    Looked for are circles; then right angles alone, with slanting walls among them where these are clearly nearer to
+    the old outline; and at last rectangles, for what is too small to show its walls.
+
+    Args:
+        partition: in pixels of the ground.
+    """
+    count = len(partition.cluster)
+    found = Outlines(np.full(count, None, object), np.full(count, np.inf))
+    is_round = partition.is_simple
+    is_round[is_round] = round_ones(partition.of_polygons(is_round).arcs)
+    found = _tried(found, partition, is_round, lambda some: _near(some, *circles(some.arcs)))
+    found = _tried(found, partition, found.missing, _straight)
+    small = partition.is_simple & found.missing
+    return _tried(found, partition, small, lambda some: _near(some, *rectangles(some.arcs)))
+
+
+def _tried(found: Outlines, partition: Partition, which: Flags, make: Callable[[Partition], Outlines]) -> Outlines:
+    return found.replaced(which, make(partition.of_polygons(which))) if which.any() else found
+
+
+def _straight(partition: Partition) -> Outlines:
+    """Outlines of straight walls, at right angles unless slanting ones are clearly nearer."""
+    square = _walled(partition, square=True)
+    doubtful = square.distance > _CLOSE
+    if not doubtful.any():
+        return square
+    slanting = _walled(partition.of_polygons(doubtful), square=False)
+    better = slanting.distance + _PLAINER < square.distance[doubtful]
+    chosen = doubtful.copy()
+    chosen[doubtful] = better
+    return square.replaced(chosen, Outlines(slanting.polygons[better], slanting.distance[better]))
+
+
+def _walled(partition: Partition, *, square: bool) -> Outlines:
+    new = straightened(partition, square=square)
+    return _near(partition, new.points, new.length, new.swept)
+
+
+def _near(partition: Partition, points: Coordinates, length: Integers, swept: Floats | None = None) -> Outlines:
+    """The polygons that arcs with other points make, where all of a cluster's are near enough to the old ones.
+
+    Args:
+        swept: (arcs,) the area between the old line and the new one, as far as it is known.
+    """
+    arcs, cluster = partition.arcs, partition.cluster
+    whole = ~partition.any_ring(partition.ring_sizes(length) < 3)
+    polygons = np.full(len(cluster), None, object)
+    polygons[whole] = partition.polygons(points, length, whole)
+    near = shapely.is_valid(polygons)
+    unsure = near.copy()
+    if swept is not None:  # the outlines' symmetric difference is no larger
+        unsure &= partition.polygon_area - partition.summed(swept) < _LEAST_IOU * partition.polygon_area
+    near[unsure] = _are_near(partition.polygons(arcs.points, arcs.length, unsure), polygons[unsure])
+    near = ~partition.any_in_cluster(~near)
+    near &= coverages_hold(polygons, np.where(near, cluster, -1))
+    distance = np.zeros(len(cluster)) if swept is None else partition.cluster_ratio(swept, lengths(arcs))
+    polygons[~near] = None
+    return Outlines(polygons, np.where(near, distance, np.inf))
+
+
+def _are_near(old: Geometries, new: Geometries) -> Flags:
+    """Whether new outlines stand for the same shapes as the old ones."""
+    common = shapely.area(shapely.intersection(old, new))
+    before, after = shapely.area(old), shapely.area(new)
+    near = np.asarray(common >= _LEAST_IOU * (before + after - common))
+    moved = np.flatnonzero(~near & (np.abs(after - before) <= _MOST_GROWN * before))
+    near[moved] = shapely.hausdorff_distance(shapely.boundary(old[moved]), shapely.boundary(new[moved])) <= _MOST_MOVED
+    return near

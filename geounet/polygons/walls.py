@@ -1,0 +1,213 @@
+"""Walls: the straight lines that outlines are made of, and the directions that a building's walls have in common."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geounet.polygons.arcs import Arcs, Floats, totals
+from geounet.polygons.runs import Integers
+from geounet.polygons.threads import Flags
+from geounet.polygons.vertices import Coordinates
+
+Complex = NDArray[np.complex128]
+
+_BINS = 45  # of 2 degrees, over the quarter turn in which directions of right-angled shapes differ
+_NEAR = np.radians(12.0)  # walls so near the commonest direction say what it is exactly
+_SNAP = 1.0  # pixels by which the ends of a wall may move when it is turned into a common direction
+_ALWAYS = np.sin(np.radians(3.0))  # and however long it is, it is turned by this angle
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Walls:
+    """The stretches of arcs between kept points; one begins at each kept point, of no length at an open arc's last.
+
+    Args:
+        first: (walls,) place of the kept point.
+        arc: (walls,).
+        after, before: (walls,) the next and the last wall; at the ends of an open arc the wall itself.
+        of: (points,) the wall that the way from a point to the next one belongs to.
+    """
+
+    first: Integers
+    arc: Integers
+    after: Integers
+    before: Integers
+    of: Integers
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+def walls_of(arcs: Arcs, kept: Flags) -> Walls:
+    """Walls of all arcs; each arc has a kept point, an open one both its ends."""
+    first = np.flatnonzero(kept)
+    arc = arcs.of[first]
+    head = np.searchsorted(arc, np.arange(len(arcs)))
+    tail = np.append(head[1:], len(first)) - 1
+    after, before = np.arange(1, len(first) + 1), np.arange(-1, len(first) - 1)
+    after[tail] = np.where(arcs.closed, head, tail)
+    before[head] = np.where(arcs.closed, tail, head)
+    of = np.cumsum(kept) - 1
+    lead = of < head[arcs.of]
+    of[lead] = tail[arcs.of[lead]]
+    return Walls(first, arc, after, before, of)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sides:
+    """What is measured along every way from a point of an arc to the next: a wall's line is fitted to all of them."""
+
+    length: Floats
+    middle: Coordinates
+    way: Coordinates
+
+    @classmethod
+    def of(cls, arcs: Arcs) -> "Sides":
+        end = arcs.points[arcs.following]
+        way = end - arcs.points
+        return cls(np.hypot(*way.T), (arcs.points + end) / 2, way)
+
+
+def chords(arcs: Arcs, walls: Walls) -> Complex:
+    """(walls,) from each wall's beginning to its end, x + i y."""
+    begin = arcs.points[walls.first]
+    return as_complex(begin[walls.after] - begin)
+
+
+def as_complex(vectors: Coordinates) -> Complex:
+    """x + i y."""
+    return np.ascontiguousarray(vectors).view(np.complex128)[:, 0]
+
+
+def common_direction(vectors: Complex, weight: Floats, body: Integers, bodies: int) -> Complex:
+    """(bodies,) the direction, modulo a quarter turn, that most of the length of each body's walls has; 1 + 0 i long.
+
+    The fullest bin of a histogram of angles decides, so that a diagonal wing turns nothing; then the mean of the
+    angles around it, four times as large (a circular mean of period 90 degrees), makes it exact.
+    """
+    quarter = np.angle(vectors**4) / (np.pi / 2) % 4 / 4 * _BINS  # 0.._BINS
+    low = np.floor(quarter).astype(np.int64)
+    share = quarter - low
+    bins = totals(body * _BINS + low % _BINS, weight * (1 - share), bodies * _BINS)
+    bins += totals(body * _BINS + (low + 1) % _BINS, weight * share, bodies * _BINS)
+    bins = bins.reshape(bodies, _BINS)
+    smooth = sum((3 - abs(shift)) * np.roll(bins, shift, axis=1) for shift in (-2, -1, 0, 1, 2))
+    peak = np.exp(2j * np.pi * np.argmax(smooth, axis=1) / _BINS / 4)
+    turned = (vectors * peak[body].conj()) ** 4
+    near = np.abs(np.angle(turned)) < 4 * _NEAR
+    size = np.maximum(np.abs(turned), 1e-300)
+    real, imag = (totals(body, near * weight * part / size, bodies) for part in (turned.real, turned.imag))
+    direction: Complex = peak * np.exp(0.25j * np.arctan2(imag, real))
+    return direction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Directions:
+    """The direction of each wall: that of a frame of right angles, or across it.
+
+    Args:
+        frame: (walls,) 2 b and 2 b + 1 are body b's two frames; what fits neither has a frame of its own beyond.
+        along: (walls,) unit vectors, in the sense of the arc.
+    """
+
+    frame: Integers
+    along: Complex
+
+    def parallel(self, one: Integers, other: Integers) -> Flags:
+        """Whether walls have the same direction, whichever way they run."""
+        cross = (self.along[one].conj() * self.along[other]).imag
+        return np.asarray((self.frame[one] == self.frame[other]) & (np.abs(cross) < 0.5))
+
+
+def directions(chord: Complex, frames: Complex, body: Integers, *, square: bool) -> Directions:
+    """The direction of each wall: of the first of its body's frames that it fits, else its own.
+
+    Args:
+        frames: (2 bodies,) unit vectors.
+        body: (walls,).
+        square: whether all walls are to fit the first frame.
+    """
+    if square:
+        main = frames[2 * body]
+        return Directions(2 * body, main * nearest_axis(chord * main.conj()))
+    length = np.abs(chord)
+    own = np.divide(chord, length, out=np.ones_like(chord), where=length > 0)
+    frame = 2 * len(frames) + np.arange(len(chord))
+    along = own.copy()
+    for second in (1, 0):
+        turn = own * frames[2 * body + second].conj()
+        fits = strays(turn) <= np.maximum(_ALWAYS, 2 * _SNAP / np.maximum(length, 1e-300))
+        frame = np.where(fits, 2 * body + second, frame)
+        along = np.where(fits, frames[2 * body + second] * nearest_axis(turn), along)
+    return Directions(frame, along)
+
+
+def strays(turn: Complex) -> Floats:
+    """Sine of the angle between a unit vector and the nearest axis."""
+    return np.minimum(np.abs(turn.real), np.abs(turn.imag))
+
+
+def nearest_axis(turn: Complex) -> Complex:
+    """1, i, -1 or -i, whichever points most alike."""
+    level = np.abs(turn.real) >= np.abs(turn.imag)
+    axis: Complex = np.where(level, np.where(turn.real < 0, -1, 1), 1j * np.where(turn.imag < 0, -1, 1))
+    return axis
+
+
+def frames_of(chord: Complex, body: Integers, bodies: int) -> Complex:
+    """(2 bodies,) the commonest direction of each body, and the commonest of the walls that do not fit that one."""
+    length = np.abs(chord)
+    main = common_direction(chord, length, body, bodies)
+    frames = np.repeat(main, 2)
+    rest = directions(chord, frames, body, square=False).frame != 2 * body
+    frames[1::2] = common_direction(chord, np.where(rest, length, 0), body, bodies)
+    return frames
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lines:
+    """(walls,) lines in the directions `along`, `offset` to their left from the origin, and the lengths fitted to."""
+
+    along: Complex
+    offset: Floats
+    weight: Floats
+
+
+def _alignment(sides: Sides, along: Complex) -> Floats:
+    """Length of each side, less where it does not run along its wall: cosine of twice the angle, none below 0."""
+    way = as_complex(sides.way) * along.conj()
+    squared = way.real**2 + way.imag**2
+    return np.maximum(way.real**2 - way.imag**2, 0) / np.maximum(squared, 1e-300) * sides.length
+
+
+def fitted_lines(arcs: Arcs, sides: Sides, walls: Walls, along: Complex) -> Lines:
+    """The line through each wall: the mean of its sides' offsets, in which rounded corners hardly count."""
+    side_along = along[walls.of]
+    weight = _alignment(sides, side_along)
+    offsets = (side_along.conj() * as_complex(sides.middle)).imag
+    total = totals(walls.of, weight, len(walls))
+    sums = totals(walls.of, weight * offsets, len(walls))
+    at_chord = (along.conj() * (as_complex(arcs.points[walls.first]) + chords(arcs, walls) / 2)).imag
+    return Lines(along, np.where(total > 0, sums / np.maximum(total, 1e-300), at_chord), total)
+
+
+def refined(frames: Complex, sides: Sides, walls: Walls, found: Directions) -> Complex:
+    """The frames turned so that the squared distances of the outlines from all walls together are least.
+
+    Total least squares for several parallel and perpendicular lines at once: the scatter of each wall's sides around
+    its own middle, those across turned by a quarter, added up for each frame; the principal axis is the direction.
+    """
+    common = found.frame < len(frames)
+    back = np.where(common, found.along, 1)[walls.of].conj()
+    weight = np.where(common[walls.of], _alignment(sides, found.along[walls.of]), 0)
+    middle, way = as_complex(sides.middle) * back, as_complex(sides.way) * back
+    count = len(walls)
+    total = np.maximum(totals(walls.of, weight, count), 1e-300)
+    x, y = (totals(walls.of, weight * part, count) / total for part in (middle.real, middle.imag))
+    dx, dy = middle.real - x[walls.of], middle.imag - y[walls.of]
+    spread = weight * (dx**2 - dy**2 + (way.real**2 - way.imag**2) / 12)
+    twist = weight * (dx * dy + way.real * way.imag / 12)
+    frame = np.where(common, found.frame, len(frames))[walls.of]
+    sums = [totals(frame, values, len(frames) + 1)[:-1] for values in (spread, twist)]
+    return frames * np.exp(0.5j * np.arctan2(2 * sums[1], np.maximum(sums[0], 1e-300)))

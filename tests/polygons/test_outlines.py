@@ -1,0 +1,56 @@
+"""Strips to footprints: what is left out early is what would have been dropped in the end."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from numpy.typing import NDArray
+
+from geounet.block import Block
+from geounet.footprints import Footprints
+from geounet.frame import Frame
+from geounet.grid import Window
+from geounet.polygons.outlines import footprints_of, footprints_of_classes
+from geounet.polygons.simplify import Tidying
+
+SHAPES = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=14)
+LEVELS = arrays(np.uint8, SHAPES, elements=st.sampled_from([0, 20, 126, 127, 200, 254, 254, 255]))
+
+
+def of_levels(values: NDArray[np.uint8], frame: Frame, tidying: Tidying) -> Iterator[Footprints]:
+    return footprints_of([Block(frame.window, values[None])], frame, k=127, tidying=tidying)
+
+
+def of_ids(values: NDArray[np.uint8], frame: Frame, tidying: Tidying) -> Iterator[Footprints]:
+    return footprints_of_classes([Block(frame.window, values[None] % 4)], frame, graded=0, tidying=tidying)
+
+
+@pytest.mark.parametrize("made", [of_levels, of_ids], ids=["levels", "ids"])
+@settings(max_examples=150, deadline=None)
+@given(LEVELS, st.floats(0, 60), st.sampled_from([0.0, 0.5, 2.0, None]))
+def test_leaving_out_specks_early_changes_no_footprint(
+    made: Callable[[NDArray[np.uint8], Frame, Tidying], Iterator[Footprints]],
+    values: NDArray[np.uint8],
+    least: float,
+    tolerance: float | None,
+) -> None:
+    frame = Frame(values.shape[0], values.shape[1], Affine(1, 0, 0, 0, -1, 0), None)
+    every = Footprints.joined(made(values, frame, Tidying(0, 4, tolerance)))
+    wanted = every[shapely.area(every.geometry) >= least]
+    found = Footprints.joined(made(values, frame, Tidying(least, 4, tolerance)))
+    assert shapely.to_wkb(found.geometry).tolist() == shapely.to_wkb(wanted.geometry).tolist()
+
+
+def test_a_class_without_a_probability_has_no_confidence() -> None:
+    values = np.zeros((2, 9, 9), np.uint8)
+    values[0, 1:4, 1:4], values[0, 5:8, 5:8] = 1, 2
+    values[1, 1:4, 1:4] = 127
+    frame = Frame(9, 9, Affine(1, 0, 0, 0, -1, 9), None)
+    found = Footprints.joined(footprints_of_classes([Block(Window(0, 0, 9, 9), values)], frame, graded=1))
+    assert found.class_id.tolist() == [1, 2]
+    assert found.confidence.tolist() == pytest.approx([0.5, np.nan], nan_ok=True)
