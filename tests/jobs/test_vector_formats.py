@@ -2,9 +2,10 @@
 
 import sqlite3
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import geopandas
 import numpy as np
@@ -37,16 +38,18 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Refused:
     return check
 
 
-def chances(path: Path, place: Place = UTM) -> Path:
-    """Probabilities of two squares, at 0.55 and 0.95; a third lies at the edge."""
+def chances(path: Path, place: Place = UTM, names: Sequence[str] = ("",)) -> Path:
+    """Probabilities of two squares, at 0.55 and 0.95; a third lies at the edge. The same for each class."""
     levels = np.zeros((60, 60), np.uint8)
     levels[10:20, 10:20], levels[30:50, 10:40], levels[5:15, 50:] = 140, 242, 242
-    write_scene(path, levels[None], place)
+    write_scene(path, np.stack([levels] * len(names)), place)
     with (
         warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
         rasterio.open(path, "r+") as dataset,
     ):
-        dataset.scales = [1 / 254]
+        dataset.scales = [1 / 254] * len(names)
+        for number, name in enumerate(names, 1):
+            dataset.set_band_description(number, name)
     return path
 
 
@@ -58,13 +61,58 @@ def raster(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_footprints_are_the_same_in_every_format(ending: str, raster: Path) -> None:
     out = raster.with_suffix(f".{ending}")
-    assert vectorize(raster, out=out).polygons == {"building": 3}
+    assert vectorize(raster, out=out, regularize=False).polygons == {"building": 3}
     found = geopandas.read_parquet(out) if ending == "parquet" else pyogrio.read_dataframe(out, layer=0)
     found = found.sort_values("confidence")
     assert found["confidence"].tolist() == pytest.approx([140 / 254, 242 / 254, 242 / 254], abs=1e-4)
     assert found["flags"].tolist()[0] == "doubtful"
     assert sorted(found["flags"]) == ["", "doubtful", "edge"]
     assert found["area_m2"].sum() == pytest.approx((100 + 600 + 100) * 0.09, rel=0.1)
+
+
+def regularized(out: Path) -> set[str]:
+    """Layers of a GeoPackage in which footprints have straight walls, or were to have them."""
+    names = [name for name, kind in pyogrio.list_layers(out) if kind]
+    flags = {name: ",".join(pyogrio.read_dataframe(out, layer=name)["flags"]) for name in names}
+    return {name for name, text in flags.items() if "regularized" in text or "refused" in text}
+
+
+@pytest.mark.parametrize(
+    ("names", "settings", "layers"),
+    [
+        pytest.param(["Roof", "road"], {}, {"Roof"}, id="a class of buildings"),
+        pytest.param(["tree"], {}, set(), id="the only class, of others"),
+        pytest.param([""], {}, {"building"}, id="the only class, without a name"),
+        pytest.param(["Roof", "road"], {"regularize": True}, {"Roof", "road"}, id="asked for"),
+        pytest.param(["Roof"], {"regularize": False}, set(), id="not wanted"),
+        pytest.param(["Roof"], {"simplify": 0.0}, set(), id="every corner is to be kept"),
+    ],
+)
+def test_walls_are_made_straight_of_buildings_alone(
+    names: list[str], settings: dict[str, Any], layers: set[str], tmp_path: Path
+) -> None:
+    raster = chances(tmp_path / "chance.tif", names=names)
+    assert regularized(vectorize(raster, **settings).out) == layers
+
+
+@pytest.mark.parametrize(
+    ("switches", "same_as"),
+    [
+        pytest.param([], {}, id="none"),
+        pytest.param(
+            ["--regularize", "--no-separate"], {"regularize": True, "separate": False}, id="one and not the other"
+        ),
+        pytest.param(["--no-regularize", "--simplify", "0"], {"regularize": False, "simplify": 0.0}, id="exact"),
+    ],
+)
+def test_the_command_hands_on_its_switches(
+    switches: list[str], same_as: dict[str, Any], capsys: pytest.CaptureFixture[str], raster: Path
+) -> None:
+    assert geounet(capsys, "vectorize", raster, "--out", raster.with_name("a.gpkg"), *switches).status == 0
+    assert (
+        vectorize(raster, out=raster.with_name("b.gpkg"), **same_as).out.read_bytes()
+        == raster.with_name("a.gpkg").read_bytes()
+    )
 
 
 def test_the_command_takes_an_ending_it_does_not_know_for_a_mistake(refused: Refused, raster: Path) -> None:
