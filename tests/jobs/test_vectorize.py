@@ -105,10 +105,14 @@ def test_buildings_that_touch_come_apart_where_there_is_a_band_of_contact(raster
     assert whole.polygons == {"building": 2}
 
 
-def test_without_contact_nothing_is_taken_apart_and_the_file_is_the_same(raster: Make) -> None:
+def test_without_contact_nothing_is_taken_apart(raster: Make) -> None:
     path = raster(terrace()[0], names=("building",), scale=1 / 254, nodata=255)
-    auto = vectorize(path, out=path.with_name("a.gpkg")).out.read_bytes()
-    assert vectorize(path, out=path.with_name("a.gpkg"), separate=False, overwrite=True).out.read_bytes() == auto
+    auto, whole = (
+        pyogrio.read_dataframe(vectorize(path, separate=wanted, overwrite=True).out, layer="building")
+        for wanted in ("auto", False)
+    )
+    assert len(auto) > 0
+    assert auto.equals(whole)
     with pytest.raises(SceneError, match=r"has no band of contact, .*; leave out --separate, or train on windows"):
         vectorize(path, separate=True, overwrite=True)
 
