@@ -11,7 +11,7 @@ from .options import (
     common,
     device,
     nodata_value,
-    not_negative_or_auto,
+    outlines,
     two_numbers_or_none,
     whole_or_auto,
 )
@@ -66,11 +66,7 @@ _LISTED = 3  # blocks that could not be read
     help="Grid of the rasters: the model's resolution, or the scene's own.",
 )
 @click.option("--no-vectors", is_flag=True, help="Write rasters only.")
-@click.option("--min-area", default=4.0, show_default=True, help="Smallest footprint in m².")
-@click.option("--fill-holes", default=4.0, show_default=True, help="Largest hole to fill, in m².")
-@click.option(
-    "--simplify", default="auto", show_default=True, callback=not_negative_or_auto, help="Metres; auto is ¾ of a pixel."
-)
+@outlines
 @click.option("--workers", default="auto", show_default=True, callback=whole_or_auto, help="Processor threads.")
 @click.option("--compress", type=click.Choice(["deflate", "zstd"]), default="deflate", show_default=True)
 @click.option("--skip-unreadable", is_flag=True, help="A block that cannot be read has no data and is listed.")

@@ -107,6 +107,40 @@ def _number(text: str) -> float | None:
         return None
 
 
+def _yes_no_or_auto(ctx: click.Context, parameter: click.Parameter, value: bool | None) -> bool | str:
+    """A click callback: True or False as a switch was given, 'auto' where it was not."""
+    return "auto" if value is None else value
+
+
+def outlines(command: F) -> F:
+    """How footprints are made of what was traced, for `vectorize` and `infer`."""
+    for option in (
+        click.option(
+            "--separate/--no-separate",
+            default=None,
+            callback=_yes_no_or_auto,
+            help="Take buildings that touch apart.  [default: where the model has learned their contact]",
+        ),
+        click.option(
+            "--regularize/--no-regularize",
+            default=None,
+            callback=_yes_no_or_auto,
+            help="Make walls straight and corners square.  [default: of buildings]",
+        ),
+        click.option(
+            "--simplify",
+            default="auto",
+            show_default=True,
+            callback=not_negative_or_auto,
+            help="Metres by which an outline may move to have fewer corners; 0 keeps all, auto is ¾ of a pixel.",
+        ),
+        click.option("--fill-holes", default=4.0, show_default=True, help="Largest hole to fill, in m² on the ground."),
+        click.option("--min-area", default=4.0, show_default=True, help="Smallest footprint, in m² on the ground."),
+    ):
+        command = option(command)
+    return command
+
+
 def tiling(command: F) -> F:
     """How scenes are cut into training windows, for `tile` and for `train` in one step."""
     for option in (

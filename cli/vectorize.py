@@ -1,10 +1,11 @@
 """geounet vectorize."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from .options import PATH, common, not_negative_or_auto
+from .options import PATH, common, outlines
 
 
 @click.command()
@@ -15,32 +16,10 @@ from .options import PATH, common, not_negative_or_auto
 @click.option(
     "--threshold", type=float, default=0.5, show_default=True, help="Probability from which a pixel is building."
 )
-@click.option(
-    "--min-area", type=float, default=4.0, show_default=True, help="Drop polygons below this area, in m² on the ground."
-)
-@click.option("--fill-holes", type=float, default=4.0, show_default=True, help="Fill holes up to this area, in m².")
-@click.option(
-    "--simplify",
-    default="auto",
-    show_default=True,
-    callback=not_negative_or_auto,
-    help="Tolerance of the simplification in metres; 0 for none, auto is 3/4 of a pixel.",
-)
+@outlines
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 @common
-def command(
-    *,
-    raster: Path,
-    out: Path | None,
-    threshold: float,
-    min_area: float,
-    fill_holes: float,
-    simplify: float | str,
-    overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-) -> None:
+def command(raster: Path, as_json: bool, quiet: bool, verbose: bool, **settings: Any) -> None:
     """Turn RASTER into polygons with class, confidence, area and flags; in a GeoPackage with a style for QGIS.
 
     RASTER holds class ids or probabilities; infer's classes.tif and probability.tif, or another tool's. Without a CRS
@@ -53,16 +32,7 @@ def command(
     from .progress import progress
 
     with progress(quiet=quiet) as track:
-        result = vectorize(
-            raster,
-            out=out,
-            threshold=threshold,
-            min_area=min_area,
-            fill_holes=fill_holes,
-            simplify="auto" if isinstance(simplify, str) else simplify,
-            overwrite=overwrite,
-            track=track,
-        )
+        result = vectorize(raster, track=track, **settings)
     if as_json:
         click.echo(json.dumps({"out": str(result.out), "polygons": result.polygons}))
     elif not quiet:

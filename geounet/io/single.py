@@ -18,7 +18,7 @@ _ZOOMS = 12, 15  # of tiles; the finest step of the last is 0.3 m at the equator
 
 
 def write_flatgeobuf(path: Path, about: About, footprints: Iterable[Footprints]) -> None:
-    """Write FlatGeobuf with its spatial index, for which GDAL keeps some 100 bytes a footprint in memory."""
+    """Write FlatGeobuf with its spatial index, for which GDAL keeps some hundreds of bytes a footprint in memory."""
     with _spooled(path, about, footprints) as (spool, _):
         _copy(spool, path, about, "FlatGeobuf", TITLE=LAYER)
 

@@ -21,7 +21,7 @@ from geounet.grid import Window
 from geounet.io.gdal import gdal, opened, reason
 from geounet.io.sheet import frame_of
 from geounet.io.source import pieces
-from geounet.legend import NODATA, Legend, LegendClass
+from geounet.legend import BACKGROUND, NODATA, Legend, LegendClass
 from geounet.rule import LEVELS
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ class Strips:
     Attributes:
         names: of the bands, as the file describes them; empty where it does not.
         legend: where category names carry one.
+        colours: of class ids, as #rrggbb, where the raster has a colour table.
         is_probability: whether bands hold the probability of a class each; else band 1 holds class ids.
         has_own_levels: whether they are stored as geounet stores them.
         tags: what geounet wrote into the file: the model and settings of a map, and the date of its scene.
@@ -49,6 +50,7 @@ class Strips:
     frame: Frame
     names: tuple[str, ...]
     legend: Legend | None
+    colours: Mapping[int, str]
     is_probability: bool
     has_own_levels: bool
     tags: Mapping[str, str]
@@ -105,6 +107,8 @@ class Strips:
             scale, offset = self._dataset.scales[band - 1], self._dataset.offsets[band - 1]
             if not self.has_own_levels:
                 values = _quantised(values, scale, offset, missing, f"{self.path}, row {window.row}")
+        elif values.dtype != np.uint8:
+            values = _as_ids(values, missing, f"{self.path}, row {window.row}")
         if missing is not None:
             values[missing] = NODATA
         levels: NDArray[np.uint8] = values
@@ -122,23 +126,22 @@ def open_strips(path: str | Path) -> Iterator[Strips]:
     """
     with gdal(), opened(path, SceneError, "raster", sidecars=True) as dataset:
         dtype, is_scaled = dataset.dtypes[0], (dataset.scales[0], dataset.offsets[0]) != (1.0, 0.0)
-        is_float = np.dtype(dtype).kind == "f"
-        if not is_float and dtype != "uint8":
-            raise SceneError(
-                f"{path} is of type {dtype}; give class ids as uint8, or probabilities as uint8 or float32"
-            )
-        is_probability = is_float or is_scaled
+        if np.dtype(dtype).kind not in "uif":
+            raise SceneError(f"{path} is of type {dtype}; give class ids as whole numbers, or probabilities as float32")
+        is_probability = is_scaled or np.dtype(dtype).kind == "f"
         colours = [c for c in dataset.colorinterp if c != ColorInterp.alpha]
         if not is_probability and len(colours) > 1:
             raise SceneError(f"{path} has {len(colours)} bands without a scale; give one band of class ids")
         names = tuple(text or "" for text in dataset.descriptions[: len(colours)])
         own = dtype == "uint8" and {*zip(dataset.scales, dataset.offsets, strict=True)} == {_OWN}
-        all_valid = dataset.mask_flag_enums[0] == [MaskFlags.all_valid]
+        is_background = not is_probability and dataset.nodata == BACKGROUND  # as many tools declare it of masks
+        all_valid = is_background or dataset.mask_flag_enums[0] == [MaskFlags.all_valid]
         yield Strips(
             path=str(path),
             frame=frame_of(dataset),
             names=names,
             legend=_legend(Path(path)),
+            colours=_colours(dataset),
             is_probability=is_probability,
             has_own_levels=own,
             tags={key: text for key, text in sorted(dataset.tags().items()) if key.startswith("GEOUNET_")},
@@ -164,6 +167,25 @@ def _quantised(
     levels: NDArray[np.uint8] = np.rint(LEVELS * p.clip(0, 1)).astype(np.uint8)
     levels[unknown] = NODATA
     return levels
+
+
+def _as_ids(values: NDArray[np.generic], missing: NDArray[np.bool_] | None, where: str) -> NDArray[np.uint8]:
+    """Class ids in a byte each; what they are where they are missing is not looked at.
+
+    Raises:
+        SceneError: values that are no class ids.
+    """
+    ids = values if missing is None else np.where(missing, BACKGROUND, values)
+    if ids.size and not (ids.min() >= BACKGROUND and ids.max() < NODATA):
+        raise SceneError(f"{where}: values {ids.min()} to {ids.max()} are no class ids; give 0 to 254")
+    return ids.astype(np.uint8)
+
+
+def _colours(dataset: rasterio.DatasetReader) -> dict[int, str]:
+    try:
+        return {number: "#{:02x}{:02x}{:02x}".format(*colour[:3]) for number, colour in dataset.colormap(1).items()}
+    except ValueError:  # there is no colour table
+        return {}
 
 
 def _legend(path: Path) -> Legend | None:

@@ -10,7 +10,8 @@ EPOCH = "1970-01-01T00:00:00.000Z"  # the date that files bear, so that the same
 Rgb = tuple[int, int, int]
 
 CYAN: Rgb = (0, 229, 255)  # of no roof, soil or tree, nor of a class
-_CASING = (0, 25, 40, 170)  # a dark line under each outline, so that it is seen on light ground, too
+_DARK, _LIGHT = (0, 25, 40), (255, 255, 255)  # of the casing, a line under each outline, so that it is seen anywhere
+_CASING_ALPHA = 170
 _CASING_MM, _OUTLINE_MM = 0.9, 0.4
 
 # Upper ends of the grades of confidence; how much of the colour each takes, the rest is white; and how much it covers.
@@ -65,10 +66,12 @@ Layer = tuple[str, Mapping[str, str]]  # of a symbol: its kind and properties
 
 
 def _footprint(colour: Rgb, share: float, alpha: int) -> list[Layer]:
-    """A fill of `share` of a colour on white, under an outline of the same with a dark casing."""
+    """A fill of `share` of a colour on white, under an outline of the same with a casing."""
     red, green, blue = (round(255 + share * (value - 255)) for value in colour)
     rgb = red, green, blue
-    return [_fill(rgb, alpha), _line(_CASING[:3], _CASING_MM, _CASING[3]), _line(rgb, _OUTLINE_MM, dashed=not share)]
+    lightness = 0.299 * red + 0.587 * green + 0.114 * blue  # ITU-R BT.601
+    casing = _line(_DARK if lightness > 140 else _LIGHT, _CASING_MM, _CASING_ALPHA)
+    return [_fill(rgb, alpha), casing, _line(rgb, _OUTLINE_MM, dashed=not share)]
 
 
 def _fill(rgb: Rgb, alpha: int) -> Layer:

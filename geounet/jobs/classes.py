@@ -98,7 +98,8 @@ def class_ids(strips: Strips, tracked: Tracked) -> ClassIds:
             f"{strips.path} holds {len(ids)} values without a name, as images do; give class ids, or probabilities "
             f"with a scale"
         )
-    return ClassIds(strips, tuple(LegendClass(number, f"class_{number}", colour_of(number)) for number in ids))
+    named = (LegendClass(number, f"class_{number}", strips.colours.get(number, colour_of(number))) for number in ids)
+    return ClassIds(strips, tuple(named))
 
 
 def _ids(strips: Iterable[Block]) -> set[int]:

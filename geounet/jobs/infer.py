@@ -105,6 +105,8 @@ def infer(
     min_area: float = 4.0,
     fill_holes: float = 4.0,
     simplify: float | Literal["auto"] = "auto",
+    regularize: bool | Literal["auto"] = "auto",
+    separate: bool | Literal["auto"] = "auto",
     workers: int | Literal["auto"] = "auto",
     compress: Literal["deflate", "zstd"] = "deflate",
     device: str = "auto",
@@ -134,7 +136,7 @@ def infer(
         nodata: auto is what the files declare; none lets every value count; or a value.
         no_resample: keep the scene's pixels, whatever the model was trained at.
         output_grid: scene brings the rasters back from the working grid to the scene's own.
-        no_vectors: write no footprints; the next three say how they are made, in m2 and metres on the ground.
+        no_vectors: write no footprints; the next five say how they are made, as `vectorize` takes them.
         workers: threads of the processor that compute; auto is all of them.
         skip_unreadable: a block of a file that cannot be read has no data and is listed in the summary.
         overwrite: begin anew over a finished map, or another one's; an unfinished one goes on all the same.
@@ -151,7 +153,7 @@ def infer(
     if not paths:
         raise SettingsError("there is no scene to be mapped; give one, or the sheets of a mosaic")
     folder = out or default_out(paths)
-    vectors = None if no_vectors else Vectors(min_area, fill_holes, simplify)
+    vectors = None if no_vectors else Vectors(min_area, fill_holes, simplify, regularize, separate)
     asked = Asked(stitch, output_grid, vectors, compress, stretch, aoi)
     machine = _Machine(device, precision, window, batch_size, workers)
     given = asdict(asked) | {
@@ -163,6 +165,8 @@ def infer(
         "no_resample": no_resample,
     }
     card = read_card(model)
+    if vectors is not None:
+        vectors.check_fits(card)
     unreadable, spool = Unreadable(folder / PARTS).add if skip_unreadable else None, folder / PARTS / SPOOL
     reading = Reading(bands, card.colours, nodata, stretch_for(card, stretch), unreadable, spool)
     resolution = None if no_resample else card.ground_resolution

@@ -46,7 +46,7 @@ class MapFolder:
         """Make the folder ready for this job, which goes on there if it was begun there.
 
         Raises:
-            OutputError: the folder cannot be written, or holds something else.
+            OutputError: the folder cannot be written, or holds something else, or footprints that are open elsewhere.
         """
         # what writes the GeoPackage takes the rest of such a path for a file in an archive
         if FOOTPRINTS in self.outputs and "!" in str(self.folder):
@@ -54,9 +54,8 @@ class MapFolder:
                 f"{self.folder} has a '!' in its path, where no GeoPackage can be written; "
                 "choose another --out, or give --no-vectors"
             )
-        if FOOTPRINTS in self.outputs:
-            clear_way(self.folder / FOOTPRINTS)
         if self.guard.state(overwrite=overwrite) == "new":
+            clear_way(self.folder / FOOTPRINTS)
             self._clear()
         self._sweep()
         self.guard.claim()

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from geounet import __version__
-from geounet.errors import GeoUNetError, UnreadableError
+from geounet.card import ModelCard
+from geounet.errors import GeoUNetError, SettingsError, UnreadableError
 from geounet.frame import Frame
 from geounet.grid import WindowGrid
 from geounet.io.cog import CogOptions, Layer, Patchwork, probability_layers, write_category_names
@@ -36,9 +37,16 @@ class Vectors:
     min_area: float
     fill_holes: float
     simplify: float | Literal["auto"]
+    regularize: bool | Literal["auto"]
+    separate: bool | Literal["auto"]
 
     def __post_init__(self) -> None:
         Tidying(self.min_area, self.fill_holes, None if self.simplify == "auto" else self.simplify)  # checks them
+
+    def check_fits(self, card: ModelCard) -> None:
+        """Nothing, or a SettingsError where buildings are to come apart by what the model has not learned."""
+        if self.separate is True and (card.contact_width is None or not card.legend.is_binary):
+            raise SettingsError("--separate needs a model of buildings that has learned their contact; leave it out")
 
 
 @dataclass(frozen=True, slots=True)

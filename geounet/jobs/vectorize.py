@@ -1,9 +1,9 @@
 """vectorize: a finished raster becomes polygons, a layer for each class."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -27,6 +27,7 @@ from geounet.track import Track, untracked
 
 log = logging.getLogger(__name__)
 
+_BUILDINGS = ("building", "buildings", "house", "houses", "roof", "roofs")
 _SMALLEST = 4.0  # m² of a building that comes apart from others; what is smaller is part of one
 
 
@@ -48,6 +49,7 @@ def vectorize(
     min_area: float = 4.0,
     fill_holes: float = 4.0,
     simplify: float | Literal["auto"] = "auto",
+    regularize: bool | Literal["auto"] = "auto",
     separate: bool | Literal["auto"] = "auto",
     overwrite: bool = False,
     track: Track = untracked,
@@ -66,6 +68,9 @@ def vectorize(
         min_area: smaller polygons are dropped; m² on the ground, pixels without a CRS.
         fill_holes: holes up to this area are filled, in the same unit.
         simplify: tolerance of the simplification in metres (pixels without a CRS); 0 for none, auto for 3/4 of a pixel.
+        regularize: whether walls are made straight and corners square; auto does for a class of buildings (by its
+            name, or the only one of a raster without names), but in a raster of ids only if all are;
+            not where `simplify` is 0.
         separate: whether buildings that touch come apart along a band of contact; auto does where there is one.
 
     Raises:
@@ -87,11 +92,12 @@ def vectorize(
         tracked = partial(_tracked, strips, track)
         if strips.is_probability:
             classes = band_classes(strips)
-            found = _of_probabilities(strips, classes, k, tidying, tracked, apart)
+            found = _of_probabilities(strips, _tidyings(classes, tidying, regularize), k, tracked, apart)
         else:
             ids = class_ids(strips, tracked)
             classes = ids.classes
-            found = _of_classes(ids, chances, tidying, tracked)
+            are_buildings = all(each.regularize for each in _tidyings(classes, tidying, regularize).values())
+            found = _of_classes(ids, chances, replace(tidying, regularize=are_buildings), tracked)
         if aoi is not None:
             flagged = at_edge_of(aoi, strips.frame)
             found = (flagged(some) for some in found)
@@ -101,6 +107,8 @@ def vectorize(
             "MIN_AREA": f"{min_area:g}",
             "FILL_HOLES": f"{fill_holes:g}",
             "SIMPLIFY": str(simplify),
+            "REGULARIZE": str(regularize),
+            "SEPARATE": str(separate),
         }
         with closing(ahead(found)) as traced:
             counts = write_footprints(
@@ -109,15 +117,29 @@ def vectorize(
     return VectorizeResult(out, counts)
 
 
+def _tidyings(
+    classes: Sequence[LegendClass], tidying: Tidying, regularize: bool | Literal["auto"]
+) -> dict[LegendClass, Tidying]:
+    """How each class is tidied: `auto` regularizes classes of buildings, unless every corner is to be kept."""
+    if regularize != "auto" or tidying.simplify == 0:
+        return dict.fromkeys(classes, replace(tidying, regularize=regularize is True))
+    is_only = len(classes) == 1
+    return {cls: replace(tidying, regularize=_is_building(cls, is_only=is_only)) for cls in classes}
+
+
+def _is_building(cls: LegendClass, *, is_only: bool) -> bool:
+    """Whether a class is named as one of buildings, or is the only one of a raster that names none."""
+    return cls.name.casefold() in _BUILDINGS or (is_only and cls.name == f"class_{cls.id}")
+
+
 def _of_probabilities(
     strips: Strips,
-    classes: Sequence[LegendClass],
+    classes: Mapping[LegendClass, Tidying],
     k: int,
-    tidying: Tidying,
     tracked: Tracked,
     separate: Callable[[Footprints], Footprints] | None,
 ) -> Iterator[Footprints]:
-    for band, cls in zip(class_bands(strips), classes, strict=True):
+    for band, (cls, tidying) in zip(class_bands(strips), classes.items(), strict=True):
         levels = tracked(strips.read(band), f"tracing {cls.name}")
         yield from footprints_of(levels, strips.frame, k=k, class_id=cls.id, tidying=tidying, separate=separate)
 

@@ -9,7 +9,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from geounet.footprints import Geometries
-from geounet.polygons.arcs import Arcs, Floats, spans, totals
+from geounet.polygons.arcs import Arcs, Floats, as_complex, spans, totals
 from geounet.polygons.pieces import Loops, pieces_of
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
@@ -79,10 +79,6 @@ class Partition:
     def any_ring(self, which: Flags) -> Flags:
         """(n,) whether any of a polygon's rings is chosen."""
         return totals(self.ring_polygon, which, len(self.cluster)) > 0
-
-    def any_arc(self, which: Flags) -> Flags:
-        """(n,) whether any of a polygon's arcs is chosen."""
-        return self.summed(which.astype(np.float64)) > 0
 
     def any_in_cluster(self, which: Flags) -> Flags:
         """(n,) whether any polygon of each one's cluster is chosen."""
@@ -176,7 +172,7 @@ def _with_junctions(points: Coordinates, length: Integers, ring_polygon: Integer
     own, others = (np.flatnonzero(chosen[ring_polygon]) for chosen in (~touching, touching))
     start = np.cumsum(length) - length
     place = spans(start[others], length[others])
-    vertex = np.unique(points[place], axis=0, return_inverse=True)[1].ravel()
+    vertex = np.unique(as_complex(points[place]), return_inverse=True)[1]
     pieces = pieces_of(Loops(vertex, length[others]))
     arc_length = np.append(length[own], pieces.length)
     closed = np.append(np.ones(len(own), bool), pieces.closed)
@@ -221,7 +217,7 @@ def _touching(points: Coordinates, polygon: Integers) -> Integers:
     if not len(again):
         return np.empty(0, np.int64)
     suspect = np.flatnonzero(np.isin(mixed, again))
-    _, which, count = np.unique(points[suspect], axis=0, return_inverse=True, return_counts=True)
+    _, which, count = np.unique(as_complex(points[suspect]), return_inverse=True, return_counts=True)
     return np.unique(polygon[suspect[count[which] > 1]])
 
 

@@ -15,13 +15,12 @@ from geounet.frame import Frame
 from geounet.polygons.arcs import Arcs, corners
 from geounet.polygons.fit import fitted
 from geounet.polygons.ground import ground_of
-from geounet.polygons.partition import Partition, partition_of
+from geounet.polygons.partition import Partition, coverages_hold, partition_of
 from geounet.polygons.regularize import MOST_NEIGHBOURS, regularized
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 
 _AUTO = 0.75  # of a pixel: the staircase of a straight wall deviates from it by less
-_FITTED, _ALL = 0, 2  # where corners of an arc lie: on fitted lines, at (1) some of its vertices, at all of them
 _SPECK = 0.5  # of the least area: nothing that is done to a smaller polygon makes it large enough
 
 
@@ -117,9 +116,9 @@ def _mended(polygons: Geometries) -> Geometries:
 def simplified(partition: Partition, tolerance: NDArray[np.float64]) -> Geometries:
     """The polygons with as few vertices as `tolerance` allows, all valid, and neighbours as they were.
 
-    Corners lie where the lines fitted to the outline between them meet. Arcs of polygons that come to cross so have
-    them at vertices of the outline; if these cross, too, they keep all of them, but for a polygon without neighbours:
-    that is simplified by GEOS's way of watching all rings at once, which takes twenty times as long.
+    Corners lie where the lines fitted to the outline between them meet; of a cluster in which lines come to cross so,
+    at vertices of the outline. If they cross even then, it keeps all its vertices; a lone polygon is simplified by
+    GEOS's way of watching all rings at once, which takes twenty times as long.
 
     Args:
         tolerance: (n,).
@@ -127,32 +126,25 @@ def simplified(partition: Partition, tolerance: NDArray[np.float64]) -> Geometri
     arcs, allowed = partition.arcs, tolerance[partition.arc_polygon]
     kept = corners(arcs, allowed)
     flat = partition.ring_sizes(_counts(arcs, kept)) < 3
-    care = np.where(allowed > 0, _FITTED, _ALL)
-    care[partition.use_arc[flat[partition.use_ring]]] = _ALL
-    while True:
-        chosen = kept | (care[arcs.of] == _ALL)
-        is_fitted = (care[arcs.of[chosen]] == _FITTED)[:, None]
-        points = np.where(is_fitted, fitted(arcs, chosen, allowed), arcs.points[chosen])
-        outcome = partition.polygons(points, _counts(arcs, chosen))
-        of_odd = partition.use_arc[_at_odds(partition, outcome)[partition.ring_polygon[partition.use_ring]]]
-        if (care[of_odd] == _ALL).all():
-            break
-        care[np.unique(of_odd)] += 1
-        care = np.minimum(care, _ALL)
-    lone = partition.any_arc(care == _ALL) & (partition.cluster_size == 1) & (tolerance > 0)
-    if lone.any():
-        old = partition.polygons(arcs.points, arcs.length, lone)
-        outcome[lone] = shapely.simplify(old, tolerance[lone], preserve_topology=True)
+    kept |= np.isin(arcs.of, partition.use_arc[flat[partition.use_ring]])
+    counts = _counts(arcs, kept)
+    outcome = partition.polygons(fitted(arcs, kept, allowed), counts)
+    broken = _crossing(partition, outcome, np.ones(len(outcome), bool))
+    if broken.any():
+        outcome[broken] = partition.polygons(arcs.points[kept], counts, broken)
+        broken = _crossing(partition, outcome, broken)
+    broken |= partition.any_ring(flat)
+    if broken.any():
+        old = partition.polygons(arcs.points, arcs.length, broken)
+        watched = shapely.simplify(old, tolerance[broken], preserve_topology=True)
+        outcome[broken] = np.where(partition.cluster_size[broken] == 1, watched, old)
     return outcome
 
 
-def _at_odds(partition: Partition, polygons: Geometries) -> Flags:
-    """(n,) polygons whose outlines cross themselves or a neighbour's."""
-    odd = np.asarray(~shapely.is_valid(polygons))
-    if not odd.any():  # the costly look at neighbours comes last
-        together = partition.cluster_size > 1
-        odd[together] = ~shapely.is_empty(shapely.coverage_invalid_edges(polygons[together]))
-    return odd
+def _crossing(partition: Partition, polygons: Geometries, which: Flags) -> Flags:
+    """(n,) those of whole clusters in which outlines cross, their own or each other's."""
+    invalid = partition.any_in_cluster(~shapely.is_valid(polygons))
+    return np.asarray(which & (invalid | ~coverages_hold(polygons, np.where(which, partition.cluster, -1))))
 
 
 def _counts(arcs: Arcs, kept: Flags) -> Integers:

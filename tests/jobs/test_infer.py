@@ -113,6 +113,14 @@ def test_another_window_size_gives_the_same_map(finished: Path, holed: Path, mod
     assert (np.abs(one[differing] - cut_level(0.5)) <= 1).all()
 
 
+def test_buildings_do_not_come_apart_by_what_the_model_has_not_learned(
+    holed: Path, model: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match="--separate needs a model of buildings that has learned their contact"):
+        mapped(holed, model=model, out=tmp_path / "map", separate=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_identical_finished_job_is_left_as_it_is(finished: Path, holed: Path, model: Path) -> None:
     before = {path.name: path.stat().st_mtime_ns for path in finished.iterdir()}
     result = mapped(holed, model=model, out=finished, window=64)

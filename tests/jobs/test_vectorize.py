@@ -1,8 +1,10 @@
 """vectorize: rasters of every kind become layers, whole, named and measured."""
 
 import logging
+import sqlite3
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +68,7 @@ def town(seed: int = 0, size: int = 120) -> NDArray[np.uint8]:
 
 def test_probabilities_become_a_layer_with_confidence(raster: Make) -> None:
     path = raster(town(), names=("building", "contact")[:1], scale=1 / 254, nodata=255)
-    result = vectorize(path)
+    result = vectorize(path, regularize=False)
     assert result.out == path.with_suffix(".gpkg")
     found = pyogrio.read_dataframe(result.out, layer="building")
     assert result.polygons == {"building": len(found)}
@@ -154,7 +156,9 @@ def test_probabilities_that_rounding_took_beyond_1_are_1(raster: Make) -> None:
 def test_nodata_is_known_at_any_scale(raster: Make) -> None:
     percent = np.full((20, 20), 255, np.uint8)
     percent[5:15, 5:15] = 80
-    found = pyogrio.read_dataframe(vectorize(raster(percent, scale=0.01, nodata=255)).out, layer="building")
+    found = pyogrio.read_dataframe(
+        vectorize(raster(percent, scale=0.01, nodata=255), regularize=False).out, layer="building"
+    )
     assert found["confidence"].tolist() == pytest.approx([0.8], abs=0.002)
     assert found["flags"].tolist() == ["nodata"]
 
@@ -223,6 +227,53 @@ def test_a_mask_of_0_and_255_is_one_class(raster: Make) -> None:
     assert vectorize(raster(mask)).polygons == {"class_255": 1}
 
 
+@pytest.mark.parametrize("inside", [1, 255])
+def test_the_background_of_a_mask_may_be_declared_as_nodata(raster: Make, inside: int) -> None:
+    mask = np.zeros((40, 40), np.uint8)
+    mask[2:12, 2:12] = inside
+    found = pyogrio.read_dataframe(vectorize(raster(mask, nodata=0)).out, layer=f"class_{inside}")
+    assert found["flags"].str.contains("nodata").tolist() == [False]
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint16, np.int32], ids=lambda dtype: str(np.dtype(dtype)))
+def test_class_ids_may_be_whole_numbers_of_any_type(raster: Make, dtype: type[np.generic]) -> None:
+    ids = np.zeros((40, 40), dtype)
+    ids[2:12, 2:12], ids[20:35, 5:30], ids[39, 39] = 3, 200, 9999
+    assert vectorize(raster(ids, nodata=9999)).polygons == {"class_3": 1, "class_200": 1}
+
+
+def test_classes_without_names_have_the_colours_of_the_colour_table(raster: Make) -> None:
+    ids = np.zeros((40, 40), np.uint8)
+    ids[2:12, 2:12], ids[20:35, 5:30] = 3, 7
+    path = raster(ids)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.write_colormap(1, {3: (18, 52, 86, 255), 7: (200, 100, 50, 255)})
+    with closing(sqlite3.connect(vectorize(path).out)) as database:
+        styles = dict(database.execute("SELECT f_table_name, styleQML FROM layer_styles"))
+    assert "18,52,86" in styles["class_3"]
+    assert "200,100,50" in styles["class_7"]
+
+
+def test_an_id_that_the_legend_does_not_name_is_told(raster: Make) -> None:
+    ids = np.zeros((40, 40), np.uint8)
+    ids[2:12, 2:12], ids[20, 20] = 1, 7
+    path = raster(ids, nodata=255)
+    write_category_names(path, Legend.of_names("house", "shed"))
+    with pytest.raises(SceneError, match=r"map\.tif, row 0: 7 is none of the 2 classes that are named beside it"):
+        vectorize(path)
+
+
+def test_neighbouring_classes_of_a_map_share_their_border(raster: Make) -> None:
+    scores = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(3, 60, 60)), (0, 4, 4))
+    p = np.exp(60 * scores) / np.exp(60 * scores).sum(axis=0)
+    path = raster(p.argmax(axis=0).astype(np.uint8), name="classes.tif", nodata=255)
+    beside = raster(np.rint(254 * p[1:]).astype(np.uint8), name="p.tif", names=("a", "b"), scale=1 / 254, nodata=255)
+    result = vectorize(path, probability=beside, min_area=0, fill_holes=0, simplify=0)
+    one, other = (pyogrio.read_dataframe(result.out, layer=f"class_{number}").geometry.union_all() for number in (1, 2))
+    assert one.intersection(other).area == pytest.approx(0, abs=1e-9)
+    assert one.intersection(other).length > 10
+
+
 def test_an_empty_map_is_a_valid_file(raster: Make) -> None:
     result = vectorize(raster(np.full((10, 10), 255, np.uint8), scale=1 / 254, nodata=255))
     assert result.polygons == {"building": 0}
@@ -251,7 +302,9 @@ def test_a_higher_threshold_gives_smaller_polygons(raster: Make) -> None:
 @pytest.mark.parametrize(
     ("values", "profile", "match"),
     [
-        pytest.param(np.full((4, 4), 3, np.uint16), {}, "is of type uint16", id="uint16"),
+        pytest.param(np.full((4, 4), 3, np.complex64), {}, "is of type complex64", id="complex"),
+        pytest.param(np.full((4, 4), 300, np.uint16), {}, "300 to 300 are no class ids; give 0 to 254", id="heights"),
+        pytest.param(np.full((4, 4), -1, np.int16), {}, "-1 to -1 are no class ids", id="below 0"),
         pytest.param(np.full((4, 4), 1.5, np.float32), {}, "1.5 to 1.5 are no probabilities", id="beyond 1"),
         pytest.param(np.full((4, 4), -3.0, np.float64), {}, "are no probabilities", id="logits"),
         pytest.param(np.zeros((3, 4, 4), np.uint8), {}, "3 bands without a scale", id="an image"),

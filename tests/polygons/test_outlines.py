@@ -1,7 +1,5 @@
 """Strips to footprints: what is left out early is what would have been dropped in the end."""
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 import pytest
 import shapely
@@ -22,27 +20,21 @@ SHAPES = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=14)
 LEVELS = arrays(np.uint8, SHAPES, elements=st.sampled_from([0, 20, 126, 127, 200, 254, 254, 255]))
 
 
-def of_levels(values: NDArray[np.uint8], frame: Frame, tidying: Tidying) -> Iterator[Footprints]:
-    return footprints_of([Block(frame.window, values[None])], frame, k=127, tidying=tidying)
-
-
-def of_ids(values: NDArray[np.uint8], frame: Frame, tidying: Tidying) -> Iterator[Footprints]:
-    return footprints_of_classes([Block(frame.window, values[None] % 4)], frame, graded=0, tidying=tidying)
-
-
-@pytest.mark.parametrize("made", [of_levels, of_ids], ids=["levels", "ids"])
 @settings(max_examples=150, deadline=None)
 @given(LEVELS, st.floats(0, 60), st.sampled_from([0.0, 0.5, 2.0, None]))
 def test_leaving_out_specks_early_changes_no_footprint(
-    made: Callable[[NDArray[np.uint8], Frame, Tidying], Iterator[Footprints]],
     values: NDArray[np.uint8],
     least: float,
     tolerance: float | None,
 ) -> None:
     frame = Frame(values.shape[0], values.shape[1], Affine(1, 0, 0, 0, -1, 0), None)
-    every = Footprints.joined(made(values, frame, Tidying(0, 4, tolerance)))
-    wanted = every[shapely.area(every.geometry) >= least]
-    found = Footprints.joined(made(values, frame, Tidying(least, 4, tolerance)))
+
+    def tidied(least: float) -> Footprints:
+        block = Block(frame.window, values[None])
+        return Footprints.joined(footprints_of([block], frame, k=127, tidying=Tidying(least, 4, tolerance)))
+
+    every = tidied(0)
+    wanted, found = every[shapely.area(every.geometry) >= least], tidied(least)
     assert shapely.to_wkb(found.geometry).tolist() == shapely.to_wkb(wanted.geometry).tolist()
 
 
