@@ -44,7 +44,8 @@ def told(what: str, found: Matching) -> None:
 
 def meeting(found: Geometries, truth: Geometries) -> Geometries:
     """The polygons found that meet any of the true ones."""
-    return found[np.unique(shapely.STRtree(found).query(truth, predicate="intersects")[1])]
+    met: Geometries = found[np.unique(shapely.STRtree(found).query(truth, predicate="intersects")[1])]
+    return met
 
 
 def main() -> None:
