@@ -133,7 +133,7 @@ def simplified(partition: Partition, tolerance: NDArray[np.float64]) -> Geometri
     if broken.any():
         outcome[broken] = partition.polygons(arcs.points[kept], counts, broken)
         broken = _crossing(partition, outcome, broken)
-    broken |= partition.any_ring(flat)
+    broken |= partition.any_ring(flat) & (partition.cluster_size == 1)
     if broken.any():
         old = partition.polygons(arcs.points, arcs.length, broken)
         watched = shapely.simplify(old, tolerance[broken], preserve_topology=True)
