@@ -83,7 +83,7 @@ def rival(raster: Path, out: Path) -> int:
 
 def compare(what: str, raster: Path, megapixels: float) -> None:
     ours, theirs = raster.with_name("ours.gpkg"), raster.with_name("theirs.gpkg")
-    seconds = best_seconds(lambda: vectorize(raster, out=ours, overwrite=True), runs=3)
+    seconds = best_seconds(lambda: vectorize(raster, out=ours, regularize=False, overwrite=True), runs=3)
     told(f"{what}, {megapixels / seconds:.0f} Mpx/s", seconds, best_seconds(lambda: rival(raster, theirs), runs=2),
          rival="shapes + GeoPandas")  # fmt: skip
 
@@ -98,7 +98,7 @@ def many(what: str, raster: Path, *, min_area: float) -> int:
 
 def child(raster: Path, min_area: float) -> None:
     start = time.perf_counter()
-    polygons = vectorize(raster, min_area=min_area, overwrite=True).polygons
+    polygons = vectorize(raster, min_area=min_area, regularize=False, overwrite=True).polygons
     print(time.perf_counter() - start, sum(polygons.values()), peak_memory_mb())
 
 

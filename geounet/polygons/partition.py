@@ -227,10 +227,10 @@ def coverages_hold(polygons: Geometries, cluster: Integers) -> Flags:
     Args:
         cluster: (n,) -1 for those that are not looked at.
     """
-    holds = cluster >= 0
-    order = np.argsort(cluster, kind="stable")
-    first = np.flatnonzero(np.append(True, np.diff(cluster[order]) != 0))
-    for members in np.split(order, first[1:]):
-        if len(members) > 1 and holds[members[0]]:
+    holds = np.asarray(cluster >= 0)
+    together = holds & (np.bincount(cluster[holds], minlength=1)[cluster] > 1)
+    order = np.flatnonzero(together)[np.argsort(cluster[together], kind="stable")]
+    for members in np.split(order, np.flatnonzero(np.diff(cluster[order])) + 1):
+        if len(members):
             holds[members] = shapely.coverage_is_valid(polygons[members])
     return holds
