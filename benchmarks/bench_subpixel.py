@@ -43,7 +43,7 @@ def between_pixels(levels: np.ndarray, tidying: Tidying) -> Iterable[Footprints]
 def along_pixels(levels: np.ndarray, tidying: Tidying) -> Iterable[Footprints]:
     frame = Frame(SIDE, SIDE, Affine.identity(), None)
     ids = (levels >= K).astype("uint8")
-    return footprints_of_classes([Block(frame.window, ids[None])], frame, graded=0, tidying=tidying)
+    return footprints_of_classes([Block(frame.window, ids[None])], frame, {1: tidying}, graded=0)
 
 
 def curve(outlined: Outlined, levels: np.ndarray, truth: np.ndarray) -> np.ndarray:

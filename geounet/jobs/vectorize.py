@@ -69,8 +69,7 @@ def vectorize(
         fill_holes: holes up to this area are filled, in the same unit.
         simplify: tolerance of the simplification in metres (pixels without a CRS); 0 for none, auto for 3/4 of a pixel.
         regularize: whether walls are made straight and corners square; auto does for a class of buildings (by its
-            name, or the only one of a raster without names), but in a raster of ids only if all are;
-            not where `simplify` is 0.
+            name, or the only one of a raster without names), not where `simplify` is 0.
         separate: whether buildings that touch come apart along a band of contact; auto does where there is one.
 
     Raises:
@@ -96,8 +95,7 @@ def vectorize(
         else:
             ids = class_ids(strips, tracked)
             classes = ids.classes
-            are_buildings = all(each.regularize for each in _tidyings(classes, tidying, regularize).values())
-            found = _of_classes(ids, chances, replace(tidying, regularize=are_buildings), tracked)
+            found = _of_classes(ids, _tidyings(classes, tidying, regularize), chances, tracked)
         if aoi is not None:
             flagged = at_edge_of(aoi, strips.frame)
             found = (flagged(some) for some in found)
@@ -186,12 +184,15 @@ def _opened_beside(strips: Strips, probability: Path | None) -> Iterator[Strips 
         yield chances
 
 
-def _of_classes(ids: ClassIds, chances: Strips | None, tidying: Tidying, tracked: Tracked) -> Iterator[Footprints]:
+def _of_classes(
+    ids: ClassIds, classes: Mapping[LegendClass, Tidying], chances: Strips | None, tracked: Tracked
+) -> Iterator[Footprints]:
     graded = 0 if chances is None else len(class_bands(chances))
     blocks = tracked(ids.read(depth=1 + graded), "tracing")
     if chances is not None:
         blocks = _joined(blocks, chances, graded)
-    yield from footprints_of_classes(blocks, ids.strips.frame, graded=graded, tidying=tidying)
+    tidyings = {cls.id: tidying for cls, tidying in classes.items()}
+    yield from footprints_of_classes(blocks, ids.strips.frame, tidyings, graded=graded)
 
 
 def _joined(blocks: Iterable[Block], others: Strips, bands: int) -> Iterator[Block]:

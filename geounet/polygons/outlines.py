@@ -1,7 +1,7 @@
 """Strips of a raster to footprints in map coordinates: tracing and tidying in one stream."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -43,22 +43,25 @@ def footprints_of(
 
 
 def footprints_of_classes(
-    strips: Iterable[Block], frame: Frame, *, graded: int, tidying: Tidying | None = None
+    strips: Iterable[Block], frame: Frame, tidyings: Mapping[int, Tidying], *, graded: int
 ) -> Iterator[Footprints]:
     """Footprints of every class of a raster of class ids, in map coordinates, as their last rows come by.
 
     Args:
         strips: (1 + graded, height, width): class ids, then the levels of the classes 1, 2, ... (see `Classes`).
         frame: of the raster.
+        tidyings: what is dropped, filled and simplified of each class, by its id. Each polygon for itself: which of
+            other classes are its neighbours depends on what is whole already, and so on the strips.
         graded: how many classes have levels; confidence is NaN where they have none.
-        tidying: what is dropped, filled and simplified; the defaults where None.
     """
-    tidying = tidying or Tidying()
-    for traced in trace(strips, Classes(), least=_least_pixels(frame, tidying)):
-        if len(traced.parts):
-            found = _footprints(traced, traced.parts.area)
-            found.confidence[found.class_id > graded] = np.nan
-            yield tidied(found, frame, tidying)
+    least = min(_least_pixels(frame, tidying) for tidying in tidyings.values())
+    for traced in trace(strips, Classes(), least=least):
+        found = _footprints(traced, traced.parts.area)
+        found.confidence[found.class_id > graded] = np.nan
+        for class_id, tidying in tidyings.items():
+            some = found[found.class_id == class_id]
+            if len(some):
+                yield tidied(some, frame, tidying)
 
 
 def _footprints(traced: Traced, class_id: Levels) -> Footprints:

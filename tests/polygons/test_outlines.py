@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from geounet.block import Block
-from geounet.footprints import Footprints
+from geounet.footprints import Flag, Footprints
 from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.polygons.outlines import footprints_of, footprints_of_classes
@@ -43,6 +44,26 @@ def test_a_class_without_a_probability_has_no_confidence() -> None:
     values[0, 1:4, 1:4], values[0, 5:8, 5:8] = 1, 2
     values[1, 1:4, 1:4] = 127
     frame = Frame(9, 9, Affine(1, 0, 0, 0, -1, 9), None)
-    found = Footprints.joined(footprints_of_classes([Block(Window(0, 0, 9, 9), values)], frame, graded=1))
+    both = dict.fromkeys((1, 2), Tidying())
+    found = Footprints.joined(footprints_of_classes([Block(Window(0, 0, 9, 9), values)], frame, both, graded=1))
     assert found.class_id.tolist() == [1, 2]
     assert found.confidence.tolist() == pytest.approx([0.5, np.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize("height", [1, 7, 64])
+def test_simplified_footprints_of_classes_do_not_depend_on_the_strips(height: int) -> None:
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(3, 64, 64)), (0, 3, 3))
+    ids = noise.argmax(0).astype(np.uint8)[None]
+    frame = Frame(64, 64, Affine(1, 0, 0, 0, -1, 64), None)
+
+    def tidied(height: int) -> list[bytes]:
+        strips = (
+            Block(Window(row, 0, min(height, 64 - row), 64), ids[:, row : row + height]) for row in range(0, 64, height)
+        )
+        tidyings = {1: Tidying(0, 4, regularize=True), 2: Tidying(0, 4)}
+        found = Footprints.joined(footprints_of_classes(strips, frame, tidyings, graded=0))
+        assert not (found.flags[found.class_id == 2] & (Flag.REGULARIZED | Flag.REFUSED)).any()
+        assert (found.flags[found.class_id == 1] & (Flag.REGULARIZED | Flag.REFUSED)).all()
+        return sorted(shapely.to_wkb(found.geometry).tolist())
+
+    assert tidied(height) == tidied(5)

@@ -57,9 +57,7 @@ def test_outlines_between_pixels_beat_those_along_pixels_at_as_many_vertices(
     ids = (levels >= K).astype(np.uint8)
     settings = [Tidying(0, 0, tolerance) for tolerance in TOLERANCES]
     between = [found(footprints_of([Block(FRAME.window, levels)], FRAME, k=K, tidying=t), truth) for t in settings]
-    along = [
-        found(footprints_of_classes([Block(FRAME.window, ids)], FRAME, graded=0, tidying=t), truth) for t in settings
-    ]
+    along = [found(footprints_of_classes([Block(FRAME.window, ids)], FRAME, {1: t}, graded=0), truth) for t in settings]
     vertices, iou = np.array(along[::-1]).T
     for count, ours in between:
         assert ours > np.interp(count, vertices, iou) + 0.005
