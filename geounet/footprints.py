@@ -87,10 +87,6 @@ class Footprints:
     def with_flags(self, flags: NDArray[np.uint8]) -> "Footprints":
         return replace(self, flags=flags)
 
-    def transformed(self, transform: Affine) -> "Footprints":
-        """In the coordinates that `transform` makes of (x, y), with exteriors counter-clockwise there."""
-        return self.with_geometry(shapely.orient_polygons(affine_transformed(self.geometry, transform)))
-
     @classmethod
     def none(cls) -> "Footprints":
         return cls(np.empty(0, object), np.empty(0, np.uint8), np.empty(0, np.float32), np.empty(0, np.uint8))

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import shapely
-from affine import Affine
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 from pyproj import CRS, Geod, Transformer
 
 from geounet.footprints import Flag, Footprints, ground_size
@@ -20,24 +19,6 @@ def footprints(*polygons: shapely.Polygon) -> Footprints:
         np.linspace(0.5, 1, count, dtype=np.float32),
         (np.arange(count) % 4).astype(np.uint8),
     )
-
-
-@pytest.mark.parametrize(
-    "transform",
-    [
-        pytest.param(Affine(2, 0, 100, 0, -2, 50), id="north up"),
-        pytest.param(Affine(2, 0, 100, 0, 2, 50), id="south up"),
-        pytest.param(Affine.rotation(30) @ Affine.scale(2, -2), id="rotated"),
-    ],
-)
-def test_transformed_exteriors_are_counter_clockwise(transform: Affine) -> None:
-    ring = shapely.box(1, 1, 4, 3).exterior
-    moved = footprints(shapely.Polygon(shapely.box(0, 0, 9, 9).exterior, [ring])).transformed(transform)
-    assert shapely.is_ccw(shapely.get_exterior_ring(moved.geometry)).all()
-    assert not shapely.is_ccw(shapely.get_interior_ring(moved.geometry, 0)).any()
-    assert_allclose(shapely.area(moved.geometry), (81 - 6) * 4)
-    corners = {tuple(np.round(transform @ corner, 9)) for corner in ((0, 0), (9, 0), (9, 9), (0, 9))}
-    assert {tuple(np.round(point, 9)) for point in moved.geometry[0].exterior.coords} == corners
 
 
 def test_choosing_and_joining_keep_rows_together() -> None:

@@ -138,8 +138,8 @@ def _of_probabilities(
     separate: Callable[[Footprints], Footprints] | None,
 ) -> Iterator[Footprints]:
     for band, (cls, tidying) in zip(class_bands(strips), classes.items(), strict=True):
-        levels = tracked(strips.read(band), f"tracing {cls.name}")
-        yield from footprints_of(levels, strips.frame, k=k, class_id=cls.id, tidying=tidying, separate=separate)
+        with closing(ahead(tracked(strips.read(band), f"tracing {cls.name}"))) as levels:
+            yield from footprints_of(levels, strips.frame, k=k, class_id=cls.id, tidying=tidying, separate=separate)
 
 
 @contextmanager
@@ -188,11 +188,12 @@ def _of_classes(
     ids: ClassIds, classes: Mapping[LegendClass, Tidying], chances: Strips | None, tracked: Tracked
 ) -> Iterator[Footprints]:
     graded = 0 if chances is None else len(class_bands(chances))
-    blocks = tracked(ids.read(depth=1 + graded), "tracing")
+    strips = tracked(ids.read(depth=1 + graded), "tracing")
     if chances is not None:
-        blocks = _joined(blocks, chances, graded)
+        strips = _joined(strips, chances, graded)
     tidyings = {cls.id: tidying for cls, tidying in classes.items()}
-    yield from footprints_of_classes(blocks, ids.strips.frame, tidyings, graded=graded)
+    with closing(ahead(strips)) as blocks:
+        yield from footprints_of_classes(blocks, ids.strips.frame, tidyings, graded=graded)
 
 
 def _joined(blocks: Iterable[Block], others: Strips, bands: int) -> Iterator[Block]:

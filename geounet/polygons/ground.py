@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
+from affine import Affine
 from numpy.typing import NDArray
 
 from geounet.footprints import Geometries
@@ -35,12 +36,18 @@ class Ground:
         """Places of points of polygons on the ground."""
         return _product(self.axes, polygon, pixels - self.origin[polygon])
 
-    def in_pixels(self, polygons: Geometries) -> Geometries:
-        """The way back, of all polygons."""
+    def on_map(self, polygons: Geometries, transform: Affine) -> Geometries:
+        """All polygons in map coordinates, with exteriors counter-clockwise there.
+
+        Args:
+            transform: from pixel to map coordinates.
+        """
         points, polygon = shapely.get_coordinates(polygons, return_index=True)
         back = np.linalg.inv(self.axes).astype(np.float64, copy=False)
-        there = _product(back, polygon, points) + self.origin[polygon]
-        moved: Geometries = shapely.set_coordinates(polygons.copy(), there)
+        x, y = (_product(back, polygon, points) + self.origin[polygon]).T
+        a, b, c, d, e, f = transform[:6]
+        there = np.stack([a * x + b * y + c, d * x + e * y + f], axis=1)
+        moved: Geometries = shapely.orient_polygons(shapely.set_coordinates(polygons.copy(), there))
         return moved
 
     def __getitem__(self, which: Flags) -> "Ground":

@@ -75,8 +75,8 @@ def tidied(traced: Footprints, frame: Frame, tidying: Tidying) -> Footprints:
     if plain.any():
         outlines[plain] = simplified(drawn.of_polygons(plain), tolerance[plain])
     kept = shapely.area(outlines) * ground.resolution**2 >= tidying.min_area
-    pixels = ground[kept].in_pixels(outlines[kept])
-    found = replace(traced, flags=traced.flags | flags)[kept].with_geometry(pixels).transformed(frame.transform)
+    placed = ground[kept].on_map(outlines[kept], frame.transform)
+    found = replace(traced, flags=traced.flags | flags)[kept].with_geometry(placed)
     broken = np.flatnonzero(~shapely.is_valid(found.geometry))
     if len(broken):  # map coordinates too coarse for the pixels: next to none
         found.geometry[broken] = _mended(found.geometry[broken])
