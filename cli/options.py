@@ -129,6 +129,7 @@ def tiling(command: F) -> F:
         click.option("--keep-empty", default=0.25, show_default=True, help="Share kept of windows without foreground."),
         click.option("--label-area", type=PATH, help="Polygons that were labelled in full; outside is ignored."),
         click.option("--ignore", type=PATH, help="Polygons inside which nothing is learned or scored."),
+        click.option("--classes", type=PATH, help="CSV of name,r,g,b or id,name: what label rasters hold."),
         click.option("--class-field", help="Field with the class of each polygon; without it all are buildings."),
         click.option(
             "--gsd",

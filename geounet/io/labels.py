@@ -13,25 +13,21 @@ import pyogrio
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError, ProjError
+from pyproj.exceptions import ProjError
 from rasterio.features import rasterize
 
 from geounet.errors import LabelError
-from geounet.files import translated
 from geounet.footprints import affine_transformed
 from geounet.frame import Frame, same_crs
 from geounet.grid import Window
+from geounet.io.polygon_files import crs_in, features_of, layers, vector_info
 from geounet.legend import Legend
 
 if TYPE_CHECKING:
     from geounet.block import Array
 
 log = logging.getLogger(__name__)
-
-# GDAL 3.12 writes an .aux.xml beside a GeoPackage with metadata that is only read: what we read stays as it is
-pyogrio.set_gdal_config_options({"GDAL_PAM_ENABLED": "NO"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +52,10 @@ class PixelPolygons:
         burnt: NDArray[np.uint8] = rasterize(shapes, out_shape=window.shape, transform=placed, dtype="uint8")
         return burnt
 
+    def moved(self, cols: float, rows: float) -> "PixelPolygons":
+        """The polygons so many pixels farther right and down."""
+        return PixelPolygons.of(affine_transformed(self.geometry, Affine.translation(cols, rows)), self.ids)
+
 
 def class_names(paths: Sequence[Path], field: str | None) -> tuple[str, ...]:
     """Names of the classes in label files, sorted: the values of `field`, or 'building' where no field is named.
@@ -67,10 +67,10 @@ def class_names(paths: Sequence[Path], field: str | None) -> tuple[str, ...]:
         return ("building",)
     names: set[str] = set()
     for path in paths:
-        _info(path)
-        values = _frame_of(path, columns=[field], read_geometry=False)
+        vector_info(path)
+        values = features_of(path, columns=[field])
         if field not in values.columns:
-            fields = ", ".join(_info(path).fields)
+            fields = ", ".join(vector_info(path).fields)
             raise LabelError(f"{path} has no field {field!r}; it has {fields or 'none'}")
         if values[field].isna().any():
             raise LabelError(f"{path} has {int(values[field].isna().sum())} polygons without a value in {field!r}")
@@ -112,14 +112,14 @@ def read_areas(path: Path, frame: Frame, what: str) -> PixelPolygons:
 
 def count_features(path: Path) -> int:
     """Polygons of all layers of a GeoPackage."""
-    return sum(int(pyogrio.read_info(path, layer=name)["features"]) for name in _layers(path))
+    return sum(int(pyogrio.read_info(path, layer=name)["features"]) for name in layers(path))
 
 
 def read_outlines(path: Path, frame: Frame) -> list[tuple[list["Array"], float]]:
     """Rings (n, 2) in pixels (column, row), the outer one first, and confidences of the footprints of a GeoPackage."""
     drawn: list[tuple[list[Array], float]] = []
-    for name in _layers(path):
-        features = _frame_of(path, layer=name, columns=["confidence"])
+    for name in layers(path):
+        features = features_of(path, layer=name, columns=["confidence"])
         polygons = _in_pixels(features.geometry.to_numpy(), frame)
         for polygon, confidence in zip(polygons, features["confidence"].astype(float), strict=True):
             drawn.append(([shapely.get_coordinates(ring) for ring in shapely.get_rings(polygon)], confidence))
@@ -128,18 +128,18 @@ def read_outlines(path: Path, frame: Frame) -> list[tuple[list["Array"], float]]
 
 def _near(path: Path, frame: Frame, what: str, *, may_miss: bool = False) -> geopandas.GeoDataFrame:
     """Features of a file near the frame, in the frame's CRS."""
-    info = _info(path)
+    info = vector_info(path)
     if not info.features:
         raise LabelError(f"{path} holds no features; give at least one polygon")
     if (info.crs is None) != (frame.crs is None):
         has, lacks = ("the scene", path.name) if info.crs is None else (path.name, "the scene")
         raise LabelError(f"{has} has a CRS and {lacks} has none: they cannot be laid over each other; assign one")
     if info.crs is not None:
-        _crs(path, info.crs)
+        crs_in(path, info.crs)
     is_other = not same_crs(info.crs, frame.crs)
-    bounds = _bounds_in(frame, _crs(path, info.crs)) if is_other else frame.bounds
+    bounds = _bounds_in(frame, crs_in(path, info.crs)) if is_other else frame.bounds
     is_known = all(map(math.isfinite, bounds))
-    features = _frame_of(path, bbox=bounds) if is_known else _frame_of(path)
+    features = features_of(path, bbox=bounds) if is_known else features_of(path)
     if not len(features) and not may_miss:
         raise LabelError(_miss(path, frame, what))
     geometry = _polygons(path, features.geometry.to_numpy())
@@ -163,57 +163,6 @@ def _clipped(geometry: "Array", bounds: tuple[float, float, float, float]) -> "A
     geometry[far] = shapely.intersection(geometry[far], around)
     flat = np.isin(shapely.get_type_id(geometry), (3, 6))  # where one only touches, a point or a line is left
     return np.where(flat, geometry, shapely.Polygon())
-
-
-@dataclass(frozen=True, slots=True)
-class _Info:
-    """What a vector file says of itself, without its features."""
-
-    features: int
-    crs: str | None
-    fields: tuple[str, ...]
-    bounds: tuple[float, ...]
-
-
-def _info(path: Path) -> _Info:
-    with translated(path, "looked at"):
-        if not path.exists():
-            raise LabelError(f"{path} does not exist; check the path")
-    if "!" in str(path):  # GDAL's Python side takes what follows for a file in an archive
-        raise LabelError(f"{path} has a '!' in its path, which cannot be read; rename it")
-    try:
-        info = pyogrio.read_info(path, layer=_layer(path), force_feature_count=True, force_total_bounds=True)
-    except (DataSourceError, DataLayerError) as error:
-        raise LabelError(f"{path} is no vector file that GDAL can read ({error}); give GPKG, GeoJSON, ...") from error
-    bounds = info["total_bounds"] or ()
-    return _Info(info["features"], info["crs"], tuple(map(str, info["fields"])), tuple(map(float, bounds)))
-
-
-def _layers(path: Path) -> list[str]:
-    """Layers with geometry: a GeoPackage may hold tables of styles, too."""
-    return [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
-
-
-def _layer(path: Path) -> str | None:
-    """The first layer with geometry."""
-    layers = _layers(path)
-    if len(layers) > 1:
-        log.info("%s has the layers %s: %s is read", path, ", ".join(layers), layers[0])
-    return layers[0] if layers else None
-
-
-def _frame_of(path: Path, layer: str | None = None, **options: object) -> geopandas.GeoDataFrame:
-    try:
-        return pyogrio.read_dataframe(path, layer=layer or _layer(path), **options)
-    except (DataSourceError, DataLayerError, shapely.GEOSException, ValueError) as error:
-        raise LabelError(f"{path} cannot be read ({error}); repair or export it again") from error
-
-
-def _crs(path: Path, text: str | None) -> CRS:
-    try:
-        return CRS.from_user_input(text)
-    except CRSError as error:
-        raise LabelError(f"{path} has a CRS that PROJ does not know ({text}); assign one that it knows") from error
 
 
 def _bounds_in(frame: Frame, crs: CRS) -> tuple[float, float, float, float]:
@@ -257,9 +206,9 @@ def _box(window: Window) -> shapely.Polygon:
 
 
 def _miss(path: Path, frame: Frame, what: str) -> str:
-    info = _info(path)
+    info = vector_info(path)
     where = "pixels" if frame.crs is None else CRS(frame.crs).name
-    theirs = "pixels" if info.crs is None else _crs(path, info.crs).name
+    theirs = "pixels" if info.crs is None else crs_in(path, info.crs).name
     return (
         f"{what} in {path} (bounds {_numbers(info.bounds)} in {theirs}) miss the scene "
         f"(bounds {_numbers(frame.bounds)} in {where}); check that both are of one place and their CRS are right"

@@ -647,7 +647,9 @@ def test_what_is_ignored_is_no_contact(tmp_path: Path, scene: Path, terraces: Pa
     ("options", "message"),
     [
         pytest.param({"contact": -1.0}, r"--contact -1\.0 must be above 0", id="negative"),
-        pytest.param({"contact": 1.0, "class_field": "kind"}, "--contact takes labels of one class", id="classes"),
+        pytest.param(
+            {"contact": 1.0, "class_field": "kind"}, "--contact takes labels of one class, and polygons", id="classes"
+        ),
     ],
 )
 def test_a_contact_that_cannot_be_is_refused(
