@@ -110,6 +110,27 @@ class Frame:
         return -_distance_azimuth(crs, below, above)[1]
 
     @property
+    def ground_steps(self) -> "Floats | None":
+        """(2, 2): metres to the east and north (rows) that a column and a row (columns) are long at the centre.
+
+        None without CRS.
+        """
+        import numpy as np
+
+        if self.crs is None:
+            return None
+        crs, t = crs_of(self.crs), self.transform
+        if crs.geodetic_crs is None:
+            unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+            return np.array([[t.a, t.b], [t.d, t.e]]) * unit
+        steps = []
+        for across, down in ((0.5, 0.0), (0.0, 0.5)):
+            start, end = (t @ (self.width / 2 + s * across, self.height / 2 + s * down) for s in (-1, 1))
+            metres, azimuth = _distance_azimuth(crs, start, end)
+            steps.append((metres * math.sin(math.radians(azimuth)), metres * math.cos(math.radians(azimuth))))
+        return np.array(steps).T
+
+    @property
     def absolute_origin(self) -> tuple[float, float]:
         """Row and column of the first pixel, counted from the origin of the CRS along the raster's own axes."""
         t = self.transform

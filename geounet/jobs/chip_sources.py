@@ -14,6 +14,7 @@ from geounet.jobs.chip_plan import Ground, PlannedChip
 from geounet.jobs.chip_write import Chip, cut_chips
 from geounet.jobs.datasets import Dataset
 from geounet.jobs.label_set import LabelSet
+from geounet.jobs.label_shift import LabelShift, Shift, shift_of
 from geounet.jobs.truth import Areas, Contact, Truth, contact_width
 from geounet.legend import Legend
 
@@ -24,27 +25,33 @@ class Sources:
 
     Args:
         splits: of each scene whose windows are all of one split, else None.
+        shifts: by which the labels of each were moved.
     """
 
     scenes: Sequence[Scene]
     truths: Sequence[Truth]
     splits: Sequence[str | None]
+    shifts: Sequence[Shift]
     legend: Legend
     contact_width: float | None = None
 
     @classmethod
-    def read(cls, scenes: Sequence[Scene], data: Dataset, labels: LabelSet, areas: Areas) -> "Sources":
+    def read(
+        cls, scenes: Sequence[Scene], data: Dataset, labels: LabelSet, *, areas: Areas, shift: LabelShift
+    ) -> "Sources":
         """Scenes with the label file of each.
 
         Raises:
             SceneError, LabelError: scenes that do not go together, labels or areas that do not fit their scene.
         """
         _check_alike(scenes)
+        laid = [labels.on(file, scene.frame, scene.native) for file, scene in zip(data.labels, scenes, strict=True)]
+        shifts = [shift_of(shift, scene, own) for scene, own in zip(scenes, laid, strict=True)]
         truths = [
-            Truth.read(labels.on(file, scene.frame, scene.native), scene.frame, areas)
-            for file, scene in zip(data.labels, scenes, strict=True)
+            Truth.read(own.moved(by.cols, by.rows), scene.frame, areas)
+            for scene, own, by in zip(scenes, laid, shifts, strict=True)
         ]
-        return cls(scenes, truths, data.splits, labels.legend)
+        return cls(scenes, truths, data.splits, shifts, labels.legend)
 
     def with_contact(self, wanted: Contact) -> "Sources":
         """With the contact between near neighbours in the truth, where it is wanted."""

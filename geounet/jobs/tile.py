@@ -25,6 +25,7 @@ from geounet.jobs.chip_sources import Sources
 from geounet.jobs.chip_write import Chip, ChipWriter, Statistics, write_chips
 from geounet.jobs.datasets import Dataset, dataset_of
 from geounet.jobs.label_set import LabelSet
+from geounet.jobs.label_shift import LabelShift
 from geounet.jobs.resolution import GroundResolution, wanted_resolution
 from geounet.jobs.truth import AREA_SPLITS, Areas, Contact
 from geounet.track import Track, untracked
@@ -66,6 +67,7 @@ class Tiling:
     test_area: Path | None = None
     nodata: Nodata = "auto"
     contact: Contact = "auto"
+    label_shift: LabelShift = "none"
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -97,6 +99,7 @@ def tile(
     test_area: Path | None = None,
     nodata: Nodata = "auto",
     contact: Contact = "auto",
+    label_shift: LabelShift = "none",
     seed: int = 0,
     overwrite: bool = False,
     track: Track = untracked,
@@ -120,6 +123,8 @@ def tile(
         split_block: side of a block in metres.
         contact: metres on the ground over which near neighbours are in contact, 254 in labels.npy, which a network
             learns in order to tell them apart; 2 pixels at least. auto is 2 pixels where buildings touch; or none.
+        label_shift: metres to the east and north by which labels are moved before anything else; auto: for each scene
+            as far as its edges say, if they are sure of it.
 
     Raises:
         SceneError, LabelError: input that cannot be read or does not fit together.
@@ -132,7 +137,7 @@ def tile(
     areas = Areas(label_area, ignore, val_area, test_area)
     folder = out or default_chips(scenes[0])
     cutting = {"size": size, "stride": stride, "bands": bands, "gsd": gsd, "field": class_field, "nodata": str(nodata)}
-    job = _job(data, areas, settings, contact=contact, **cutting)
+    job = _job(data, areas, settings, contact=contact, label_shift=label_shift, **cutting)
     if not overwrite and (finished := _finished(folder, job)) is not None:
         return finished
     refuse_existing(folder, overwrite=overwrite, marker="chips.json")
@@ -145,7 +150,7 @@ def tile(
             stack.enter_context(open_scene(path, reading, resolution=resolution, handles=handles))
             for path in data.scenes
         ]
-        sources = Sources.read(opened, data, known, areas).with_contact(contact)
+        sources = Sources.read(opened, data, known, areas=areas, shift=label_shift).with_contact(contact)
         plans = plan_chips(sources.grounds, sources.legend, size=size, stride=stride, settings=settings)
         unfinished = stack.enter_context(whole_folder(folder, overwrite=overwrite, marker="chips.json"))
         chips = track(sources.chips(plans, size, stride), "tiling", total=len(plans), unit="windows")
@@ -233,7 +238,11 @@ def _card(sources: Sources, written: ChipWriter, *, size: int, stride: int, job:
         legend=sources.legend,
         windows=tuple(written.windows),
         contact_width=sources.contact_width,
-        origin={"geounet": __version__, "job": job},
+        origin={
+            "geounet": __version__,
+            "job": job,
+            "label_shift": [shift.to_json() for shift in sources.shifts],
+        },
     )
 
 

@@ -298,7 +298,7 @@ def test_options_that_mean_nothing_for_the_labels_are_refused(tmp_path: Path, la
         ([path, labels], {}, r"labels\.gpkg is no raster, other labels are"),
     ):
         with closing(Handles()) as handles, pytest.raises(GeoUNetError, match=words):
-            LabelSet.read(paths, handles, **options)  # type: ignore[arg-type]
+            LabelSet.read(paths, handles, **options)
 
 
 def test_jpeg_labels_are_refused_where_they_changed(tmp_path: Path) -> None:
