@@ -170,6 +170,15 @@ def _pixel_metres(height: int, width: int, transform: Affine, crs_text: str) -> 
     return sides[0], sides[1]
 
 
+def ground_distance(crs_text: str, start: tuple[float, float], end: tuple[float, float]) -> float:
+    """Metres from one place of a map to another, on the ellipsoid."""
+    crs = crs_of(crs_text)
+    if crs.geodetic_crs is None:
+        unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+        return math.dist(start, end) * unit
+    return _distance_azimuth(crs, start, end)[0]
+
+
 def in_degrees(crs: "CRS", xs: "ArrayLike", ys: "ArrayLike") -> "tuple[Floats, Floats]":
     """Longitude and latitude of map coordinates in degrees, on the CRS's own ellipsoid and from its own meridian.
 

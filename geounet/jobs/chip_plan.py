@@ -164,7 +164,8 @@ def _disjoint(chips: list[PlannedChip], frames: Sequence[Frame]) -> list[Planned
     if not chips:
         return chips
     # half a pixel inward: neighbours that touch share no pixel
-    shapes = outlines(frames, [(chip.scene, chip.window) for chip in chips], inset=0.5).to_numpy()
+    placed = [(chip.scene, chip.window.within(frames[chip.scene].window)) for chip in chips]
+    shapes = outlines(frames, placed, inset=0.5).to_numpy()
     scenes = np.array([chip.scene for chip in chips])
     splits = np.array([chip.split for chip in chips])
     one_map = all(frame.crs for frame in frames)

@@ -2,32 +2,27 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import shapely
-from numpy.typing import NDArray
-
-from geounet import __version__
 from geounet.chips import SPLITS, ChipsCard
-from geounet.errors import LabelError, SettingsError
-from geounet.files import beside, identity, refuse_existing, translated, whole_folder
-from geounet.io.chips import write_index
+from geounet.errors import SettingsError
+from geounet.files import beside, identity, refuse_existing, whole_folder
 from geounet.io.gdal import Handles
 from geounet.io.scene import open_scene
 from geounet.io.source import Nodata, Reading
+from geounet.jobs.chip_folder import write_folder
 from geounet.jobs.chip_plan import SplitSettings, plan_chips
 from geounet.jobs.chip_sources import Sources
-from geounet.jobs.chip_write import Chip, ChipWriter, Statistics, write_chips
 from geounet.jobs.datasets import Dataset, dataset_of
 from geounet.jobs.label_set import LabelSet
 from geounet.jobs.label_shift import LabelShift
 from geounet.jobs.resolution import GroundResolution, wanted_resolution
-from geounet.jobs.truth import AREA_SPLITS, Areas, Contact
+from geounet.jobs.tile_notes import tell_of_empty_splits, tell_of_part_labelled
+from geounet.jobs.truth import Areas, Contact
 from geounet.track import Track, untracked
 
 log = logging.getLogger(__name__)
@@ -151,12 +146,13 @@ def tile(
             for path in data.scenes
         ]
         sources = Sources.read(opened, data, known, areas=areas, shift=label_shift).with_contact(contact)
+        tell_of_part_labelled(sources, areas)
         plans = plan_chips(sources.grounds, sources.legend, size=size, stride=stride, settings=settings)
         unfinished = stack.enter_context(whole_folder(folder, overwrite=overwrite, marker="chips.json"))
         chips = track(sources.chips(plans, size, stride), "tiling", total=len(plans), unit="windows")
-        card = _write(unfinished, chips, sources, size=size, stride=stride, job=job)
+        card = write_folder(unfinished, chips, sources, size=size, stride=stride, job=job)
         decoded = sources.decoded
-    _tell_of_empty_splits(card, sources, areas, settings)
+    tell_of_empty_splits(card, sources, areas, settings)
     return _result(folder, card, decoded)
 
 
@@ -187,91 +183,6 @@ def _check(size: int, stride: int, keep_empty: float, split_block: float | None)
         raise SettingsError(f"keep-empty {keep_empty} must be between 0 and 1")
     if split_block is not None and not 0 < split_block < float("inf"):
         raise SettingsError(f"split block {split_block} m must be above 0")
-
-
-def _fill(statistics: Statistics, dtype: np.dtype[np.generic]) -> NDArray[np.float64]:
-    """What stands for a missing pixel: the mean of each band, rounded where the dtype is whole numbers."""
-    return np.rint(statistics.mean) if dtype.kind in "iu" else statistics.mean.astype(dtype).astype("float64")
-
-
-def _write(
-    folder: Path,
-    chips: Iterator[Chip],
-    sources: Sources,
-    *,
-    size: int,
-    stride: int,
-    job: Mapping[str, object],
-) -> ChipsCard:
-    """Write the windows, their index and their card into a folder."""
-    dtype = sources.dtype
-    written = write_chips(
-        folder,
-        chips,
-        size=size,
-        bands=len(sources.scenes[0].bands.numbers),
-        dtype=dtype,
-        legend=sources.legend,
-        fill_of=lambda statistics: _fill(statistics, dtype),
-    )
-    card = _card(sources, written, size=size, stride=stride, job=job)
-    with translated(folder):
-        (folder / "chips.json").write_text(card.to_json(), encoding="utf-8")
-    write_index(folder / "index.gpkg", card, sources.frames, [scene.path for scene in sources.scenes])
-    return card
-
-
-def _card(sources: Sources, written: ChipWriter, *, size: int, stride: int, job: Mapping[str, object]) -> ChipsCard:
-    if not any(window.split == "train" for window in written.windows):
-        names = ", ".join(scene.path for scene in sources.scenes)
-        raise LabelError(f"no training window of {names} has both data and labels; check nodata and the label area")
-    statistics = written.statistics
-    return ChipsCard(
-        size=size,
-        stride=stride,
-        dtype=sources.dtype.name,
-        colours=sources.scenes[0].bands.colours,
-        mean=tuple(float(value) for value in statistics.mean),
-        std=tuple(float(value) for value in statistics.std),
-        fill=tuple(float(value) for value in _fill(statistics, sources.dtype)),
-        ground_resolution=sources.ground_resolution,
-        legend=sources.legend,
-        windows=tuple(written.windows),
-        contact_width=sources.contact_width,
-        origin={
-            "geounet": __version__,
-            "job": job,
-            "label_shift": [shift.to_json() for shift in sources.shifts],
-        },
-    )
-
-
-def _tell_of_empty_splits(card: ChipsCard, sources: Sources, areas: Areas, settings: SplitSettings) -> None:
-    """Say why there are no windows for validation or test where some were asked for."""
-    for split, area, share, purpose in (
-        ("val", areas.val, settings.val, "validation"),
-        ("test", areas.test, settings.test, "testing"),
-    ):
-        if card.of_split(split):
-            continue
-        if area is not None and not _meets(sources, split):
-            log.info("no windows for %s: %s (--%s-area) misses the scene; draw it there", purpose, area, split)
-        elif area is not None:
-            log.info("no window for %s has its centre in %s (--%s-area); draw it larger", purpose, area, split)
-        elif share > 0:
-            log.info(
-                "no windows for %s: the scene is too small to divide; give --%s-area or more scenes", purpose, split
-            )
-
-
-def _meets(sources: Sources, split: str) -> bool:
-    """Whether an area kept for a split has ground in common with any scene."""
-    return any(
-        polygons.tree.query(shapely.box(0, 0, frame.width, frame.height), predicate="intersects").size
-        for frame, truth in zip(sources.frames, sources.truths, strict=True)
-        for id_, polygons in truth.kept
-        if AREA_SPLITS[id_] == split
-    )
 
 
 def _job(data: Dataset, areas: Areas, settings: SplitSettings, **others: object) -> dict[str, object]:
