@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio.enums import Compression
 from rasterio.errors import RasterioError
 
 from geounet.block import Array
@@ -27,11 +28,13 @@ class ClassRaster:
 
     Args:
         palette: key of the colour of each value, of a file with a colour table.
+        is_jpeg: whether its values are not those that were saved.
     """
 
     path: Path
     source: Source
     palette: NDArray[np.int64] | None
+    is_jpeg: bool
 
     @classmethod
     def open(cls, path: Path, handles: Handles) -> "ClassRaster":
@@ -48,7 +51,11 @@ class ClassRaster:
             )
         if source.dtype != np.uint8 and len(source.bands.numbers) == 3:
             raise LabelError(f"{path} is {source.dtype}; a coloured mask is 8-bit: convert it")
-        return cls(path, source, None if path.suffix == ".npy" else _palette(handles, path))
+        if path.suffix == ".npy":
+            return cls(path, source, None, is_jpeg=False)
+        dataset = handles.of(str(path))
+        is_jpeg = dataset.driver == "JPEG" or dataset.compression == Compression.jpeg
+        return cls(path, source, _palette(dataset), is_jpeg)
 
     @property
     def is_coloured(self) -> bool:
@@ -82,6 +89,12 @@ class ClassRaster:
             )
         return whole
 
+    @property
+    def _spoiled(self) -> LabelError | None:
+        if not self.is_jpeg:
+            return None
+        return LabelError(f"{self.path} is JPEG, which changes class ids and colours; save labels as PNG or plain TIFF")
+
     def survey(self, *, are_colours: bool) -> "Survey":
         """What keys there are.
 
@@ -95,11 +108,15 @@ class ClassRaster:
             is_whole &= bool(valid.all())
             found = np.union1d(found, _different(keys[valid]))
             if len(found) > _MOST:
-                raise LabelError(f"{self.path} holds more than {_MOST} different values; is it a label raster?")
+                raise self._spoiled or LabelError(
+                    f"{self.path} holds more than {_MOST} different values; is it a label raster?"
+                )
         return Survey(frozenset(map(int, found)), is_whole)
 
     def refusal(self, known: Collection[int], *, are_colours: bool) -> LabelError:
         """The error that names the keys besides those known, and their first place."""
+        if self._spoiled:
+            return self._spoiled
         for window in self._pieces():
             keys, valid = self.keys(window, are_colours=are_colours)
             odd = valid & ~np.isin(keys, list(known))
@@ -143,8 +160,7 @@ def _different(keys: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.unique(keys[changes])
 
 
-def _palette(handles: Handles, path: Path) -> NDArray[np.int64] | None:
-    dataset = handles.of(str(path))
+def _palette(dataset: rasterio.DatasetReader) -> NDArray[np.int64] | None:
     try:
         colours = dataset.colormap(1)
     except (ValueError, RasterioError):  # it has none

@@ -25,7 +25,6 @@ _SAMPLES = 4 << 20  # places that are looked at, and pixels of the raster that a
 _FINEST = 8  # samples along a side of a working pixel
 _SAME = 1.1  # pixels of the raster along the side of a working pixel, up to which one sample is enough
 _WHITE = 0xFFFFFF
-_LOSSY = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,8 +147,8 @@ def _table_of_values(rasters: Sequence[ClassRaster], surveys: Sequence[Survey]) 
     if values <= {0, 255}:
         return building_mask(values - {0})
     for raster, survey in zip(rasters, surveys, strict=True):
-        if raster.path.suffix.casefold() in _LOSSY:
-            raise LabelError(f"{raster.path} is JPEG, which changes class ids; save the labels as PNG or TIFF")
+        if raster.is_jpeg:
+            raise raster.refusal({0, 255}, are_colours=False)
         if survey.keys == {0, 255}:
             raise LabelError(
                 f"{raster.path} looks like a mask of 0 and 255, other labels hold {max(values - {255})}; "

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import geopandas
@@ -99,10 +98,12 @@ def _is_parquet(path: Path) -> bool:
 
 def _parquet(path: Path) -> geopandas.GeoDataFrame:
     """All of a GeoParquet file: no GDAL that comes with this project reads them."""
-    if find_spec("pyarrow") is None:
-        raise LabelError(f"{path} is GeoParquet, for which pyarrow is missing; pip install pyarrow")
     try:
         return geopandas.read_parquet(path)
+    except ImportError as error:
+        raise LabelError(
+            f"{path} is GeoParquet, for which pyarrow is missing; pip install 'geounet[parquet]'"
+        ) from error
     except (OSError, ValueError) as error:
         raise LabelError(f"{path} is no GeoParquet that can be read ({error}); export it again") from error
 

@@ -64,7 +64,7 @@ def _layout(folders: Sequence[Path], classes: Path | None) -> Dataset:
             scenes.append(scene)
             labels.append(label)
             splits.append(None if split == "train" and "val" not in found else split)
-    tables = sorted([*folder.glob(_CLASSES), *folder.resolve().parent.glob(_CLASSES)])
+    tables = [*sorted(folder.glob(_CLASSES)), *sorted(folder.resolve().parent.glob(_CLASSES))]
     return Dataset(tuple(scenes), tuple(labels), tuple(splits), classes or next(iter(tables), None))
 
 

@@ -301,11 +301,14 @@ def test_options_that_mean_nothing_for_the_labels_are_refused(tmp_path: Path, la
             LabelSet.read(paths, handles, **options)
 
 
-def test_jpeg_labels_are_refused_where_they_changed(tmp_path: Path) -> None:
-    path = tmp_path / "l.jpg"
-    with rasterio.open(path, "w", driver="JPEG", height=150, width=170, count=1, dtype="uint8") as dataset:
-        dataset.write((TRUTH * 2)[None] * 60)
-    with closing(Handles()) as handles, pytest.raises(LabelError, match=r"l\.jpg is JPEG, which changes class ids"):
+@pytest.mark.parametrize(("driver", "factor"), [("JPEG", 120), ("GTiff", 120), ("GTiff", 255)], ids=str)
+@pytest.mark.parametrize("bands", [1, 3])
+def test_jpeg_labels_are_refused_where_they_changed(tmp_path: Path, driver: str, factor: int, bands: int) -> None:
+    path = tmp_path / "l.img"
+    profile = {"driver": driver, "height": 150, "width": 170, "count": bands, "dtype": "uint8"}
+    with rasterio.open(path, "w", **profile | ({"compress": "JPEG"} if driver == "GTiff" else {})) as dataset:
+        dataset.write(np.stack([TRUTH * factor] * bands))
+    with closing(Handles()) as handles, pytest.raises(LabelError, match=r"l\.img is JPEG, which changes class ids"):
         LabelSet.read([path], handles)
 
 

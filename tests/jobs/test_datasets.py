@@ -61,7 +61,10 @@ def test_without_a_folder_for_validation_its_windows_come_from_training(tmp_path
 
 def test_a_class_table_may_lie_beside_the_folder_and_another_be_named(tmp_path: Path) -> None:
     root = folders(tmp_path / "tiff", {"train": 1})
-    beside = (root / "label_class_dict.csv").rename(tmp_path / "label_class_dict.csv")
+    beside, own = tmp_path / "class_dict.csv", root / "label_class_dict.csv"
+    beside.write_text(own.read_text())
+    assert dataset_of([root], [], None).classes == own
+    own.unlink()
     assert dataset_of([root], [], None).classes == beside
     assert dataset_of([root], [], tmp_path / "mine.csv").classes == tmp_path / "mine.csv"
 
