@@ -13,7 +13,7 @@ from rasterio.errors import RasterioError
 from geounet.block import Array
 from geounet.errors import LabelError
 from geounet.grid import Window
-from geounet.io.class_table import packed, shown
+from geounet.io.class_table import LARGEST, packed, shown
 from geounet.io.gdal import Handles
 from geounet.io.npy import source_of
 from geounet.io.source import Reading, Source, pieces
@@ -33,7 +33,7 @@ class ClassRaster:
 
     path: Path
     source: Source
-    palette: NDArray[np.int64] | None
+    palette: NDArray[np.int32] | None
     is_jpeg: bool
 
     @classmethod
@@ -61,8 +61,8 @@ class ClassRaster:
     def is_coloured(self) -> bool:
         return len(self.source.bands.numbers) == 3
 
-    def keys(self, window: Window, *, are_colours: bool) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Keys (height, width) of a window in the raster, and where it has data.
+    def keys(self, window: Window, *, are_colours: bool) -> tuple[Array, NDArray[np.bool_]]:
+        """Keys (height, width), whole numbers, of a window in the raster, and where it has data.
 
         Args:
             are_colours: whether they are to be colours; of a file without colours a value v is the grey v,v,v.
@@ -77,17 +77,18 @@ class ClassRaster:
             return self.palette[whole.clip(0, 255)], valid
         return packed(np.stack([whole.clip(0, 255)] * 3)), valid
 
-    def _whole(self, values: Array, valid: NDArray[np.bool_], window: Window) -> NDArray[np.int64]:
+    def _whole(self, values: Array, valid: NDArray[np.bool_], window: Window) -> Array:
+        if values.dtype == np.uint8:
+            return values
         known = np.where(valid, values, 0)
-        whole = known.astype("int64")
-        odd = (whole != known) | (whole < 0)
+        odd = (known < 0) | (known > LARGEST) | (known != np.floor(known))
         if odd.any():
             row, col = (int(place[0]) for place in np.nonzero(odd))
             raise LabelError(
                 f"{self.path} holds {values[row, col]:g} at row {window.row + row}, column {window.col + col}; "
-                "class ids are whole numbers, 0 or more"
+                f"class ids are whole numbers, 0 to {LARGEST}"
             )
-        return whole
+        return known.astype("int32")
 
     @property
     def _spoiled(self) -> LabelError | None:
@@ -154,13 +155,15 @@ def is_raster(path: Path) -> bool:
         return False
 
 
-def _different(keys: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The different ones among (n,) keys, of which neighbours are often alike."""
-    changes = np.flatnonzero(np.diff(keys, prepend=-1))
-    return np.unique(keys[changes])
+def _different(keys: Array) -> NDArray[np.int64]:
+    """The different ones among (n,) keys."""
+    if keys.dtype == np.uint8:
+        return np.flatnonzero(np.bincount(keys, minlength=256))
+    changes = np.flatnonzero(np.diff(keys, prepend=-1))  # neighbours are often alike
+    return np.unique(keys[changes]).astype("int64")
 
 
-def _palette(dataset: rasterio.DatasetReader) -> NDArray[np.int64] | None:
+def _palette(dataset: rasterio.DatasetReader) -> NDArray[np.int32] | None:
     try:
         colours = dataset.colormap(1)
     except (ValueError, RasterioError):  # it has none

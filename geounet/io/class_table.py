@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -14,6 +15,7 @@ from geounet.errors import LabelError, LegendError
 from geounet.legend import IGNORE, Legend, LegendClass, colour_of
 
 IGNORED_NAMES = ("ignore", "nodata", "unknown", "unlabeled", "unlabelled", "void")  # of no class, in any capitals
+LARGEST = 0xFFFFFF  # key
 _BLACK = 0
 
 
@@ -38,24 +40,23 @@ class ClassTable:
         keys = np.array(sorted(ids), dtype="int64")
         return cls(legend, keys, np.array([ids[int(key)] for key in keys], dtype="uint8"), is_of_colours)
 
-    def known(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which of some keys the table has."""
-        known: NDArray[np.bool_] = self.keys[self._places(keys)] == keys
-        return known
+    def ids_of(self, keys: Array) -> NDArray[np.uint8]:
+        """Class ids of keys that the table has; of others, 255 or anything."""
+        if keys.dtype == np.uint8:
+            return self._by_key[keys]
+        return self._by_key[np.minimum(keys, len(self._by_key) - 1)]
 
-    def ids_of(self, keys: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Class ids of keys that the table has."""
-        return self.ids[self._places(keys)]
-
-    def _places(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
-        places: NDArray[np.int64] = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
-        return places
+    @cached_property
+    def _by_key(self) -> NDArray[np.uint8]:
+        ids = np.full(max(256, int(self.keys[-1]) + 2), IGNORE, dtype="uint8")
+        ids[self.keys] = self.ids
+        return ids
 
 
-def packed(colours: Array) -> NDArray[np.int64]:
+def packed(colours: Array) -> NDArray[np.int32]:
     """Keys (...) of colours (3, ...) of 0..255 each."""
-    red, green, blue = colours.astype("int64")
-    keys: NDArray[np.int64] = (red << 16) | (green << 8) | blue
+    red, green, blue = colours.astype("int32")
+    keys: NDArray[np.int32] = (red << 16) | (green << 8) | blue
     return keys
 
 
@@ -147,7 +148,7 @@ def _of_colours(path: Path, rows: Sequence[Mapping[str, str]]) -> ClassTable:
 
 
 def _of_ids(path: Path, rows: Sequence[Mapping[str, str]]) -> ClassTable:
-    values = [_numbers(path, row, ("id",), 2**31 - 1)[0] for row in rows]
+    values = [_numbers(path, row, ("id",), LARGEST)[0] for row in rows]
     _check_different(path, "ids", [str(value) for value in values])
     return numbered(values, {value: row["name"] for value, row in zip(values, rows, strict=True)}, {})
 

@@ -83,7 +83,12 @@ class LabelRaster:
         rows, cols = rows.clip(0, frame.height - 1), cols.clip(0, frame.width - 1)
         row, col = int(rows.min()), int(cols.min())
         ids = self._ids(Window(row, col, int(rows.max()) + 1 - row, int(cols.max()) + 1 - col))
-        return np.where(inside, ids[rows - row, cols - col], np.uint8(IGNORE))
+        if rows.size + cols.size == sum(inside.shape):  # grids that are parallel: a row is of one row
+            sampled: NDArray[np.uint8] = ids[rows[:, 0] - row].take(cols[0] - col, axis=1)
+        else:
+            sampled = ids[rows - row, cols - col]
+        sampled[~inside] = IGNORE
+        return sampled
 
     def _ids(self, window: Window) -> NDArray[np.uint8]:
         keys, valid = self.raster.keys(window, are_colours=self.table.is_of_colours)
@@ -95,11 +100,11 @@ def _majority(samples: NDArray[np.uint8], per_side: int) -> NDArray[np.uint8]:
     if per_side == 1:
         return samples
     height, width = (side // per_side for side in samples.shape)
-    grouped = samples.reshape(height, per_side, width, per_side)
-    most = np.zeros((height, width), dtype="int64")
+    most = np.zeros((height, width), dtype="uint8")
     winner = np.zeros((height, width), dtype="uint8")
-    for id_ in np.unique(samples):
-        count = (grouped == id_).sum(axis=(1, 3))
+    for id_ in np.flatnonzero(np.bincount(samples.ravel())):
+        down = (samples == id_).reshape(height, per_side, -1).sum(axis=1, dtype="uint8")
+        count = sum(down[:, first::per_side] for first in range(per_side))
         winner[count > most] = id_
         most = np.maximum(most, count)
     return winner
