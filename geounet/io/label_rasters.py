@@ -16,12 +16,11 @@ from geounet.grid import Window
 from geounet.io.class_rasters import ClassRaster, Survey
 from geounet.io.class_table import ClassTable, building_mask, category_names, numbered, read_class_table
 from geounet.io.placing import Placing
-from geounet.io.source import pieces
 from geounet.legend import IGNORE
 
 log = logging.getLogger(__name__)
 
-_SAMPLES = 4 << 20  # places that are looked at, and pixels of the raster that are read, at once
+_SAMPLES = 2 << 20  # places that are looked at, and pixels of the raster that are read, at once
 _FINEST = 8  # samples along a side of a working pixel
 _SAME = 1.1  # pixels of the raster along the side of a working pixel, up to which one sample is enough
 _WHITE = 0xFFFFFF
@@ -62,11 +61,11 @@ class LabelRaster:
         """(height, width): class ids, 255 where the raster has no data."""
         ratio = self.placing.ratio
         per_side = 1 if ratio <= _SAME else min(_FINEST, math.ceil(ratio))
-        burnt = np.empty(window.shape, dtype="uint8")
-        for piece in pieces(window, (1, 1), math.ceil(_SAMPLES / max(1.0, ratio) ** 2)):
-            into = piece.seen_from(window)
-            burnt[into.rows, into.cols] = _majority(self._sampled(piece, per_side), per_side)
-        return burnt
+        # strips, not squares: of a PNG, or a file in strips, every read decodes whole rows
+        height = max(1, int(_SAMPLES / (window.width * max(1.0, ratio) ** 2)))
+        strips = (replace(window, row=row, height=height) for row in range(window.row, window.rows.stop, height))
+        burnt = [_majority(self._sampled(strip.within(window), per_side), per_side) for strip in strips]
+        return np.concatenate(burnt)
 
     def moved(self, cols: float, rows: float) -> "LabelRaster":
         """The labels so many working pixels farther right and down."""
