@@ -179,7 +179,8 @@ def _check_sense(rasters: Sequence[ClassRaster], surveys: Sequence[Survey], tabl
         int(id_) for id_ in table.ids_of(np.array(sorted(set().union(*(s.keys for s in surveys))), dtype="int64"))
     }
     if not classes - {0, IGNORE}:
-        raise LabelError(f"{rasters[0].path} (of {len(rasters)} label rasters) and all others hold background alone")
+        others = f" (and {len(rasters) - 1} more)" if len(rasters) > 1 else ""
+        raise LabelError(f"{rasters[0].path}{others} holds background alone; give labels with a class to learn")
     if table.legend.is_binary and 0 not in classes and not all(survey.is_whole for survey in surveys):
         raise LabelError(
             f"{rasters[0].path}: all but {table.legend.names[1]} is nodata, so that there is no background; "

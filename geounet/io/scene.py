@@ -6,7 +6,6 @@ from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
-import rasterio
 import shapely
 from numpy.typing import NDArray
 
@@ -217,10 +216,9 @@ def open_scene(
         LabelError: an area of interest that cannot be read or misses the scene.
     """
     paths = [path] if isinstance(path, Path | str) else list(path)
-    # files beside them (.aux.xml, .tfw, .ovr, .msk) are looked for: of a virtual raster when its sources are first read
+    # files beside them are looked for: of a virtual raster when its sources are first read
     with (
-        gdal(),
-        rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN=False),
+        gdal(sidecars=True),
         nullcontext(handles) if handles else closing(Handles()) as opened,
         spooling(reading.spool) as spooled,
     ):

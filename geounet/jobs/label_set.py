@@ -70,7 +70,7 @@ class LabelSet:
             raise LabelError(f"{vector} is no raster, other labels are; give polygons alone, or rasters alone")
         if field is not None:
             raise SettingsError(f"--class-field {field} is for polygons, labels are rasters; leave it out")
-        with gdal():
+        with gdal(sidecars=True):
             rasters = {path: ClassRaster.open(path, handles) for path in different}
             table = table_of(list(rasters.values()), classes)
         return cls(table.legend, None, rasters, table)
