@@ -124,10 +124,7 @@ def table_of(rasters: Sequence[ClassRaster], classes: Path | None) -> ClassTable
     if not are_colours and any(raster.is_coloured for raster in rasters):
         raise LabelError(f"{classes} names ids, and labels are coloured; give a file of name,r,g,b")
     surveys = [raster.survey(are_colours=are_colours) for raster in rasters]
-    if given is None:
-        table = _table_of_colours(surveys) if are_colours else _table_of_values(rasters, surveys)
-    else:
-        table = given
+    table = given or (_table_of_colours(surveys) if are_colours else _table_of_values(rasters, surveys))
     known = set(map(int, table.keys))
     for raster, survey in zip(rasters, surveys, strict=True):
         if not survey.keys <= known:
@@ -175,9 +172,8 @@ def _check_sense(rasters: Sequence[ClassRaster], surveys: Sequence[Survey], tabl
     Raises:
         LabelError: background alone; or one class where all the rest is nodata.
     """
-    classes = {
-        int(id_) for id_ in table.ids_of(np.array(sorted(set().union(*(s.keys for s in surveys))), dtype="int64"))
-    }
+    found = frozenset().union(*(survey.keys for survey in surveys))
+    classes = set(table.ids_of(np.array(sorted(found), dtype="int64")).tolist())
     if not classes - {0, IGNORE}:
         others = f" (and {len(rasters) - 1} more)" if len(rasters) > 1 else ""
         raise LabelError(f"{rasters[0].path}{others} holds background alone; give labels with a class to learn")

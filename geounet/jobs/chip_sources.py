@@ -48,8 +48,7 @@ class Sources:
         laid = [labels.on(file, scene.frame, scene.native) for file, scene in zip(data.labels, scenes, strict=True)]
         shifts = [shift_of(shift, scene, own) for scene, own in zip(scenes, laid, strict=True)]
         truths = [
-            Truth.read(own.moved(by.cols, by.rows), scene.frame, areas)
-            for scene, own, by in zip(scenes, laid, shifts, strict=True)
+            Truth.read(by.applied(own), scene.frame, areas) for scene, own, by in zip(scenes, laid, shifts, strict=True)
         ]
         return cls(scenes, truths, data.splits, shifts, labels.legend)
 

@@ -43,6 +43,10 @@ class Shift:
     rows: float
     note: str | None = None
 
+    def applied(self, labels: Labels) -> Labels:
+        """The labels where they belong."""
+        return labels.moved(self.cols, self.rows) if self.cols or self.rows else labels
+
     def to_json(self) -> dict[str, object]:
         return {"east": round(self.east, 3), "north": round(self.north, 3), "note": self.note}
 
