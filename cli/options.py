@@ -72,12 +72,24 @@ def whole_or_auto(ctx: click.Context, parameter: click.Parameter, value: str) ->
 
 def two_numbers_or_none(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, float] | None:
     """A click callback: 'none', or two numbers with a comma between them."""
-    if value == "none":
-        return None
-    numbers = [_number(text) for text in value.split(",")]
-    if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
-        raise click.BadParameter(f"{value!r} is neither 'none' nor two numbers as in 0,3000")
-    return numbers[0], numbers[1]
+    numbers = two_numbers_or_word("none")(ctx, parameter, value)
+    return None if isinstance(numbers, str) else numbers
+
+
+def two_numbers_or_word(*words: str) -> Callable[[click.Context, click.Parameter, str], tuple[float, float] | str]:
+    """A click callback for an option that is one of the words, or two numbers with a comma between them."""
+
+    def checked(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, float] | str:
+        if value in words:
+            return value
+        numbers = [_number(text) for text in value.split(",")]
+        if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
+            raise click.BadParameter(
+                f"{value!r} is neither {' nor '.join(map(repr, words))} nor two numbers as in 0,3000"
+            )
+        return numbers[0], numbers[1]
+
+    return checked
 
 
 def band_list(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...] | str:
@@ -163,6 +175,15 @@ def tiling(command: F) -> F:
         click.option("--keep-empty", default=0.25, show_default=True, help="Share kept of windows without foreground."),
         click.option("--label-area", type=PATH, help="Polygons that were labelled in full; outside is ignored."),
         click.option("--ignore", type=PATH, help="Polygons inside which nothing is learned or scored."),
+        click.option(
+            "--label-shift",
+            default="none",
+            show_default=True,
+            callback=two_numbers_or_word("none", "auto"),
+            metavar="none|auto|EAST,NORTH",
+            help="Metres by which labels are moved; auto finds it in the imagery, where that is sure.",
+        ),
+        click.option("--classes", type=PATH, help="CSV of name,r,g,b or id,name: what label rasters hold."),
         click.option("--class-field", help="Field with the class of each polygon; without it all are buildings."),
         click.option(
             "--gsd",

@@ -15,8 +15,13 @@ _FOR_BOTH = {"scenes", "out", "inference", "bands", "gsd", "nodata", "overwrite"
 
 
 @click.command("tile")
-@click.argument("scenes", metavar="SCENE...", nargs=-1, required=True, type=PATH)
-@click.option("--labels", multiple=True, type=PATH, help="Vector labels, for all scenes or once for each; any CRS.")
+@click.argument("scenes", metavar="SCENE... | FOLDER", nargs=-1, required=True, type=PATH)
+@click.option(
+    "--labels",
+    multiple=True,
+    type=PATH,
+    help="Polygons in any CRS or a raster, for all scenes or once for each; or a folder of files named as the scenes.",
+)
 @click.option("--out", type=PATH, help="Folder to make.  [default: SCENE_chips]")
 @tiling
 @click.option("--seed", default=0, show_default=True, help="Of the split and the choice of empty windows.")
@@ -43,6 +48,8 @@ def command(
 ) -> None:
     """Cut SCENEs and labels into training windows: images.npy, labels.npy, index.gpkg, chips.json.
 
+    A FOLDER holds train and train_labels, and perhaps val, val_labels, test and test_labels.
+
     With --inference, cut one SCENE into padded windows instead; `geounet stitch` merges predictions of them.
     """
     ctx = click.get_current_context()
@@ -52,7 +59,7 @@ def command(
             settings["gsd"] = "native"
         _cut_windows(scenes, window=window, halo=halo, as_json=as_json, quiet=quiet, settings=settings)
         return
-    if not labels:
+    if not (labels or (len(scenes) == 1 and scenes[0].is_dir())):
         raise click.UsageError("--labels is missing (or give --inference to cut windows without labels)")
     from geounet.jobs.tile import tile
 

@@ -13,7 +13,7 @@ from .progress import progress
 
 @click.command("train")
 @click.argument("sources", metavar="CHIPS... | SCENE...", nargs=-1, required=True, type=PATH)
-@click.option("--labels", multiple=True, type=PATH, help="Vector labels: SCENEs are tiled first, then trained on.")
+@click.option("--labels", multiple=True, type=PATH, help="Labels: SCENEs are tiled first, then trained on.")
 @click.option("--out", type=PATH, help="Folder to write.  [default: CHIPS_run]")
 @click.option(
     "--steps", default="auto", show_default=True, callback=whole_or_auto, help="Steps of the optimizer; 2,000 or more."
@@ -54,7 +54,8 @@ def command(
     """Train a U-Net on CHIPS, folders that `geounet tile` wrote, or on SCENEs and --labels in one step.
 
     Keeps the weights that do best on the validation windows: model.safetensors, with curves.png and samples.png to
-    look at. The options from --size to --nodata say how SCENEs are tiled; with CHIPS they have no part.
+    look at. A folder that holds train and train_labels is tiled first, too. The options from --size to --nodata say
+    how SCENEs are tiled; with CHIPS they have no part.
     """
     if workers != "auto" and not workers.isdecimal():
         raise click.BadParameter(f"{workers!r} is neither 'auto' nor a whole number", param_hint="--workers")

@@ -133,6 +133,27 @@ class Frame:
         return -_distance_azimuth(crs, below, above)[1]
 
     @property
+    def ground_steps(self) -> "Floats | None":
+        """(2, 2): metres to the east and north (rows) that a column and a row (columns) are long at the centre.
+
+        None without CRS.
+        """
+        import numpy as np
+
+        if self.crs is None:
+            return None
+        crs, t = crs_of(self.crs), self.transform
+        if crs.geodetic_crs is None:
+            unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+            return np.array([[t.a, t.b], [t.d, t.e]]) * unit
+        steps = []
+        for across, down in ((0.5, 0.0), (0.0, 0.5)):
+            start, end = (t @ (self.width / 2 + s * across, self.height / 2 + s * down) for s in (-1, 1))
+            metres, azimuth = _distance_azimuth(crs, start, end)
+            steps.append((metres * math.sin(math.radians(azimuth)), metres * math.cos(math.radians(azimuth))))
+        return np.array(steps).T
+
+    @property
     def absolute_origin(self) -> tuple[float, float]:
         """Row and column of the first pixel, counted from the origin of the CRS along the raster's own axes."""
         t = self.transform
@@ -170,6 +191,15 @@ def _pixel_metres(height: int, width: int, transform: Affine, crs_text: str) -> 
     if min(sides) <= 0:
         raise SceneError("pixels of the scene have no size on the ground; check its georeference")
     return sides[0], sides[1]
+
+
+def ground_distance(crs_text: str, start: tuple[float, float], end: tuple[float, float]) -> float:
+    """Metres from one place of a map to another, on the ellipsoid."""
+    crs = crs_of(crs_text)
+    if crs.geodetic_crs is None:
+        unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+        return math.dist(start, end) * unit
+    return _distance_azimuth(crs, start, end)[0]
 
 
 def in_degrees(crs: "CRS", xs: "ArrayLike", ys: "ArrayLike") -> "tuple[Floats, Floats]":

@@ -2,13 +2,17 @@
 
 import re
 import shlex
+import warnings
 from pathlib import Path
 
 import geopandas
+import numpy as np
 import pytest
 import rasterio
 import shapely
 from geounet_cli.main import main
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.features import rasterize
 from rasterio.windows import Window
 
 ROOT = Path(__file__).parents[1]
@@ -72,6 +76,54 @@ def test_the_commands_of_the_page_on_mapping_run(desk: Path, monkeypatch: pytest
         run(f"{command} --overwrite", desk, monkeypatch)
         out = desk / shlex.split(command)[-1]
         assert (out / "footprints.gpkg" if out.is_dir() else out).stat().st_size > 0
+
+
+def test_the_commands_of_the_page_on_labels_run(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    labels_of_all_kinds(desk)
+    caplog.set_level("INFO")
+    for command in (line for block in blocks("sh", "docs/labels.md") for line in block.splitlines()):
+        run(command if " info " in command else f"{command} --overwrite", desk, monkeypatch)
+    assert "labels of orthophoto.tif are moved by -2." in caplog.text
+
+
+def labels_of_all_kinds(desk: Path) -> None:
+    """The labels that the page on them names, made of the town's."""
+    with rasterio.open(desk / "orthophoto.tif") as scene:
+        buildings = geopandas.read_file(desk / "buildings.geojson").to_crs(scene.crs)
+        pixels, profile = scene.read(), scene.profile | {"compress": "deflate", "photometric": "MINISBLACK"}
+        mask = rasterize(buildings.geometry, scene.shape, transform=scene.transform, dtype="uint8")
+    plain = {"driver": "GTiff", "height": 128, "width": 128, "dtype": "uint8"}
+    buildings.translate(2.4, 1.5).to_file(desk / "drifted.geojson")
+    folders = (
+        "images",
+        "masks",
+        *(f"massachusetts/{split}{end}" for split in ("train", "val") for end in ("", "_labels")),
+    )
+    for name in folders:
+        (desk / name).mkdir(parents=True)
+    with (
+        rasterio.open(desk / "mask.tif", "w", **profile | {"count": 1}) as one,
+        rasterio.open(desk / "coloured.tif", "w", **profile) as other,
+    ):
+        one.write(mask * 255, 1)
+        other.write(np.stack([mask * 200, mask * 30, mask * 30]))
+    (desk / "class_dict.csv").write_text("name,r,g,b\nbackground,0,0,0\nroof,200,30,30\n")
+    (desk / "massachusetts" / "class_dict.csv").write_text("name,r,g,b\nbackground,0,0,0\nbuilding,255,255,255\n")
+    with warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning):
+        for number, row in enumerate((0, 128, 256, 384)):
+            part = np.s_[row : row + 128, 256:384]
+            split = "massachusetts/" + ("val" if number == 3 else "train")
+            for folder, ending, values in (
+                ("images", "tiff", pixels[:, *part]),
+                ("masks", "png", mask[None, *part] * 255),
+                (split, "tiff", pixels[:, *part]),
+                (f"{split}_labels", "tif", np.stack([mask[part] * 255] * 3)),
+            ):
+                driver = {"driver": "PNG" if ending == "png" else "GTiff", "count": len(values)}
+                with rasterio.open(desk / folder / f"{number}.{ending}", "w", **plain | driver) as image:
+                    image.write(values)
 
 
 def test_the_python_example_of_the_readme_runs(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:

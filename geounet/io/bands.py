@@ -4,7 +4,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import rasterio
 from rasterio.enums import ColorInterp
 
 from geounet.errors import SceneError
@@ -22,16 +21,16 @@ class Bands:
 
 
 def choose_bands(
-    dataset: rasterio.DatasetReader, path: str, bands: Sequence[int] | str, colours: Sequence[str] | None
+    interpretations: Sequence[ColorInterp], path: str, bands: Sequence[int] | str, colours: Sequence[str] | None
 ) -> Bands:
     """The bands asked for, by number from 1 or by colour; alpha is never one.
 
     Raises:
         SceneError: bands or colours that the file does not have.
     """
-    names = [interpretation.name for interpretation in dataset.colorinterp]
-    alphas = [i for i, colour in enumerate(dataset.colorinterp, 1) if colour == ColorInterp.alpha]
-    usable = [i for i in range(1, dataset.count + 1) if i not in alphas]
+    names = [interpretation.name for interpretation in interpretations]
+    alphas = [i for i, colour in enumerate(interpretations, 1) if colour == ColorInterp.alpha]
+    usable = [i for i in range(1, len(names) + 1) if i not in alphas]
     if not usable:
         raise SceneError(f"{path} has no band with pixels; give a raster with at least one band")
     numbers = usable if bands == "auto" else [int(band) for band in bands]

@@ -59,27 +59,25 @@ def growing_array(path: Path, item: tuple[int, ...], dtype: np.dtype[np.generic]
         array.finish()
 
 
-def outline(frame: Frame, window: Window, *, inset: float = 0.0) -> shapely.Polygon:
-    """A window of a frame as a polygon in map coordinates, each side moved inward by `inset` pixels."""
-    top, bottom = window.row + inset, window.row + window.height - inset
-    left, right = window.col + inset, window.col + window.width - inset
-    corners = ((left, top), (right, top), (right, bottom), (left, bottom))
-    return shapely.Polygon([frame.transform @ corner for corner in corners])
-
-
 def outlines(frames: Sequence[Frame], placed: Sequence[tuple[int, Window]], *, inset: float) -> geopandas.GeoSeries:
-    """Windows of several scenes, (scene number, window), in one CRS: that of the scenes, or WGS 84 if they differ."""
-    by_scene = []
-    crs_texts = {frame.crs for frame in frames}
-    for number, frame in enumerate(frames):
-        rows = [i for i, (scene, _) in enumerate(placed) if scene == number]
-        series = geopandas.GeoSeries([outline(frame, placed[i][1], inset=inset) for i in rows], index=rows)
-        series = series.set_crs(frame.crs) if frame.crs else series
-        by_scene.append(series.to_crs(4326) if len(crs_texts) > 1 and frame.crs else series)
-    joined: dict[int, shapely.Polygon] = {}
-    for series in by_scene:
-        joined.update(series.items())
-    return geopandas.GeoSeries([joined[i] for i in range(len(placed))], crs=by_scene[0].crs)
+    """Windows of several scenes, (scene number, window), in one CRS: that of the scenes, or WGS 84 if they differ.
+
+    Args:
+        inset: pixels by which each side is moved inward.
+    """
+    scenes = np.array([scene for scene, _ in placed], dtype=int)
+    edges = np.array([(w.col, w.row, w.col + w.width, w.row + w.height) for _, w in placed]).reshape(-1, 4)
+    left, top, right, bottom = (edges + np.array([inset, inset, -inset, -inset])).T
+    cols, rows = np.stack([left, right, right, left]), np.stack([top, top, bottom, bottom])
+    a, b, c, d, e, f = np.array([frame.transform[:6] for frame in frames])[scenes].T
+    shapes = shapely.polygons(np.stack([a * cols + b * rows + c, d * cols + e * rows + f], axis=-1).swapaxes(0, 1))
+    different = sorted({frame.crs for frame in frames}, key=str)
+    if len(different) == 1:
+        return geopandas.GeoSeries(shapes, crs=different[0])
+    for crs in different:
+        own = np.array([frame.crs == crs for frame in frames])[scenes]
+        shapes[own] = geopandas.GeoSeries(shapes[own], crs=crs).to_crs(4326).to_numpy()
+    return geopandas.GeoSeries(shapes, crs=4326)
 
 
 def index_table(card: ChipsCard, frames: Sequence[Frame], scenes: Sequence[str]) -> geopandas.GeoDataFrame:

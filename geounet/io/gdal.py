@@ -28,10 +28,16 @@ _LONGEST = 200  # characters of a reason
 
 
 @contextmanager
-def gdal() -> Iterator[None]:
-    """GDAL with a small block cache, all threads for (de)compression, and no habit of listing folders."""
+def gdal(*, sidecars: bool = False) -> Iterator[None]:
+    """GDAL with a small block cache, all threads for (de)compression, and no habit of listing folders.
+
+    Args:
+        sidecars: whether files beside those opened (.aux.xml, .tfw, .ovr, .msk) are looked for.
+    """
     # what an open scene looks for beside its sources, while another thread reads it, is not to be missed
-    listing = {} if hasenv() else {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
+    listing: dict[str, object] = {} if hasenv() else {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
+    if sidecars:
+        listing = {"GDAL_DISABLE_READDIR_ON_OPEN": False}
     settings = rasterio.Env(
         GDAL_CACHEMAX=_CACHE,
         GDAL_NUM_THREADS="ALL_CPUS",

@@ -14,14 +14,14 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError, ProjError
+from pyproj.exceptions import ProjError
 from rasterio.features import rasterize
 
 from geounet.errors import LabelError
 from geounet.footprints import affine_transformed
 from geounet.frame import Frame, same_crs
 from geounet.grid import Window
-from geounet.io.vector_file import features_of, info_of, layers_of
+from geounet.io.polygon_files import crs_in, features_of, layers, vector_info
 from geounet.legend import Legend
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ class PixelPolygons:
         burnt: NDArray[np.uint8] = rasterize(shapes, out_shape=window.shape, transform=placed, dtype="uint8")
         return burnt
 
+    def moved(self, cols: float, rows: float) -> "PixelPolygons":
+        """The polygons so many pixels farther right and down."""
+        return PixelPolygons.of(affine_transformed(self.geometry, Affine.translation(cols, rows)), self.ids)
+
 
 def class_names(paths: Sequence[Path], field: str | None) -> tuple[str, ...]:
     """Names of the classes in label files, sorted: the values of `field`, or 'building' where no field is named.
@@ -63,10 +67,10 @@ def class_names(paths: Sequence[Path], field: str | None) -> tuple[str, ...]:
         return ("building",)
     names: set[str] = set()
     for path in paths:
-        info_of(path)
-        values = features_of(path, columns=[field], read_geometry=False)
+        vector_info(path)
+        values = features_of(path, columns=[field])
         if field not in values.columns:
-            fields = ", ".join(info_of(path).fields)
+            fields = ", ".join(vector_info(path).fields)
             raise LabelError(f"{path} has no field {field!r}; it has {fields or 'none'}")
         if values[field].isna().any():
             raise LabelError(f"{path} has {int(values[field].isna().sum())} polygons without a value in {field!r}")
@@ -108,13 +112,13 @@ def read_areas(path: Path, frame: Frame, what: str) -> PixelPolygons:
 
 def count_features(path: Path) -> int:
     """Polygons of all layers of a GeoPackage."""
-    return sum(int(pyogrio.read_info(path, layer=name)["features"]) for name in layers_of(path))
+    return sum(int(pyogrio.read_info(path, layer=name)["features"]) for name in layers(path))
 
 
 def read_outlines(path: Path, frame: Frame) -> list[tuple[list["Array"], float]]:
     """Rings (n, 2) in pixels (column, row), the outer one first, and confidences of the footprints of a GeoPackage."""
     drawn: list[tuple[list[Array], float]] = []
-    for name in layers_of(path):
+    for name in layers(path):
         features = features_of(path, layer=name, columns=["confidence"])
         polygons = _in_pixels(features.geometry.to_numpy(), frame)
         for polygon, confidence in zip(polygons, features["confidence"].astype(float), strict=True):
@@ -124,16 +128,16 @@ def read_outlines(path: Path, frame: Frame) -> list[tuple[list["Array"], float]]
 
 def _near(path: Path, frame: Frame, what: str, *, may_miss: bool = False) -> geopandas.GeoDataFrame:
     """Features of a file near the frame, in the frame's CRS."""
-    info = info_of(path)
+    info = vector_info(path)
     if not info.features:
         raise LabelError(f"{path} holds no features; give at least one polygon")
     if (info.crs is None) != (frame.crs is None):
         has, lacks = ("the scene", path.name) if info.crs is None else (path.name, "the scene")
         raise LabelError(f"{has} has a CRS and {lacks} has none: they cannot be laid over each other; assign one")
     if info.crs is not None:
-        _crs(path, info.crs)
+        crs_in(path, info.crs)
     is_other = not same_crs(info.crs, frame.crs)
-    bounds = _bounds_in(frame, _crs(path, info.crs)) if is_other else frame.bounds
+    bounds = _bounds_in(frame, crs_in(path, info.crs)) if is_other else frame.bounds
     is_known = all(map(math.isfinite, bounds))
     features = features_of(path, bbox=bounds) if is_known else features_of(path)
     if not len(features) and not may_miss:
@@ -159,13 +163,6 @@ def _clipped(geometry: "Array", bounds: tuple[float, float, float, float]) -> "A
     geometry[far] = shapely.intersection(geometry[far], around)
     flat = np.isin(shapely.get_type_id(geometry), (3, 6))  # where one only touches, a point or a line is left
     return np.where(flat, geometry, shapely.Polygon())
-
-
-def _crs(path: Path, text: str | None) -> CRS:
-    try:
-        return CRS.from_user_input(text)
-    except CRSError as error:
-        raise LabelError(f"{path} has a CRS that PROJ does not know ({text}); assign one that it knows") from error
 
 
 def _bounds_in(frame: Frame, crs: CRS) -> tuple[float, float, float, float]:
@@ -209,9 +206,9 @@ def _box(window: Window) -> shapely.Polygon:
 
 
 def _miss(path: Path, frame: Frame, what: str) -> str:
-    info = info_of(path)
+    info = vector_info(path)
     where = "pixels" if frame.crs is None else CRS(frame.crs).name
-    theirs = "pixels" if info.crs is None else _crs(path, info.crs).name
+    theirs = "pixels" if info.crs is None else crs_in(path, info.crs).name
     return (
         f"{what} in {path} (bounds {_numbers(info.bounds)} in {theirs}) miss the scene "
         f"(bounds {_numbers(frame.bounds)} in {where}); check that both are of one place and their CRS are right"

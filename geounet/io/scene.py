@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
-import rasterio
 import shapely
 from numpy.typing import NDArray
 
@@ -19,9 +18,9 @@ from geounet.io.edges import Extents, copies_around, mirrored, taken
 from geounet.io.gdal import Handles, gdal
 from geounet.io.labels import PixelPolygons, read_areas
 from geounet.io.mosaic import Mosaic
+from geounet.io.npy import source_of
 from geounet.io.own_grid import OwnGrid
 from geounet.io.resample import resampled, support
-from geounet.io.sheet import Sheet
 from geounet.io.source import Decoded, Reading, Source, pieces
 from geounet.io.spool import spooling
 from geounet.working import WorkingGrid, working_grid
@@ -199,6 +198,7 @@ def open_scene(
     resolution: float | None = None,
     aoi: Path | None = None,
     reach: int = 0,
+    handles: Handles | None = None,
 ) -> Iterator[Scene]:
     """A scene open for reading, on the working grid of `resolution` metres a pixel (None: its own).
 
@@ -208,6 +208,7 @@ def open_scene(
         aoi: polygons outside of which there is nothing to be seen, in any CRS.
         reach: working pixels that are mirrored beyond the edge of a sheet without a neighbour: all that the answer for
             a pixel of the sheet depends on. A scene of one file is mirrored as far as it takes.
+        handles: files that many scenes have open between them; None: the scene's own.
 
     Raises:
         SceneError: no raster, a dtype or band that cannot be used, sheets that cannot be laid side by side, pixels far
@@ -215,14 +216,13 @@ def open_scene(
         LabelError: an area of interest that cannot be read or misses the scene.
     """
     paths = [path] if isinstance(path, Path | str) else list(path)
-    # files beside them (.aux.xml, .tfw, .ovr, .msk) are looked for: of a virtual raster when its sources are first read
+    # files beside them are looked for: of a virtual raster when its sources are first read
     with (
-        gdal(),
-        rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN=False),
-        closing(Handles()) as handles,
+        gdal(sidecars=True),
+        nullcontext(handles) if handles else closing(Handles()) as opened,
         spooling(reading.spool) as spooled,
     ):
-        sheets = [spooled(Sheet(str(path), handles, reading)) for path in paths]
+        sheets = [spooled(source_of(str(path), opened, reading)) for path in paths]
         source: Source = sheets[0] if len(sheets) == 1 else Mosaic(sheets)
         grid = working_grid(source.frame, resolution, source.reference)
         area = read_areas(aoi, grid.frame, "--aoi") if aoi is not None else None

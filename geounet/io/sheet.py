@@ -37,7 +37,7 @@ class Sheet:
 
     def __init__(self, path: str, handles: Handles, reading: Reading):
         dataset = handles.of(path)
-        self.bands = choose_bands(dataset, path, reading.bands, reading.colours)
+        self.bands = choose_bands(dataset.colorinterp, path, reading.bands, reading.colours)
         dtypes = {dataset.dtypes[number - 1] for number in self.bands.numbers}
         if len(dtypes) > 1 or not dtypes <= set(DTYPES):
             raise SceneError(f"{path} has bands of type {', '.join(sorted(dtypes))}; give one type of {DTYPES}")
@@ -160,7 +160,7 @@ class Sheet:
         """Pixels spread over a window, read in pieces of whole blocks; what cannot be read is told and not valid."""
         pixels: Array = np.zeros((len(self.bands.numbers), *shape), dtype=self.dtype)
         valid = np.zeros(shape, dtype=bool)
-        rows, cols = (_sampled(length, count) for length, count in zip(window.shape, shape, strict=True))
+        rows, cols = (sampled(length, count) for length, count in zip(window.shape, shape, strict=True))
         for piece in pieces(window, self.block_shape, largest):
             into_rows, from_rows = _among(rows + window.row, piece.rows)
             into_cols, from_cols = _among(cols + window.col, piece.cols)
@@ -219,7 +219,7 @@ def _declared_nodata(dataset: rasterio.DatasetReader, bands: Bands, nodata: Noda
     return np.array(declared, dtype="float32" if is_float32 else "float64").astype("float64")
 
 
-def _sampled(length: int, count: int) -> NDArray[np.int64]:
+def sampled(length: int, count: int) -> NDArray[np.int64]:
     """The pixels of an axis that a picture of `count` pixels shows."""
     return ((np.arange(count) + 0.5) * length / count).astype("int64")
 

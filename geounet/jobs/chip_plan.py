@@ -16,6 +16,8 @@ from geounet.legend import Legend
 from geounet.split import block_splits
 
 _FEWEST_BLOCKS = 24  # fewer make validation a matter of luck
+_MANY = 5  # scenes: of fewer, one for validation would be too much
+_WHOLE = 1 << 40  # windows: more than a scene has in a row
 _RUN_PIXELS = 4 << 20  # of labels held at once, a byte each
 
 
@@ -51,21 +53,33 @@ class PlannedChip:
         return not any(self.counts[1:])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """A scene as a plan sees it: its frame, what is known of its pixels, and the split that it is for (None: any)."""
+
+    frame: Frame
+    truth: Truth
+    split: str | None = None
+
+
 def plan_chips(
-    frames: Sequence[Frame], truths: Sequence[Truth], legend: Legend, *, size: int, stride: int, settings: SplitSettings
+    grounds: Sequence[Ground], legend: Legend, *, size: int, stride: int, settings: SplitSettings
 ) -> list[PlannedChip]:
     """The windows to cut, scene by scene and row by row; no two of different splits share a pixel.
 
-    Windows in a kept area are validation or test as it says. The others are divided by blocks. A window that shares
-    ground with one of a split that goes before it (test, validation, train) is left out.
+    Windows in a kept area are validation or test as it says, and so are those of a scene that is for one split. The
+    others are divided by blocks; or by scenes, of many that lie nowhere. A window that shares ground with one of a
+    split that goes before it (test, validation, train) is left out.
     """
-    held = {name for truth in truths for id_, _ in truth.kept for name in [AREA_SPLITS[id_]]}
+    held = {AREA_SPLITS[id_] for ground in grounds for id_, _ in ground.truth.kept}
+    held |= {ground.split for ground in grounds if ground.split is not None}
     windows = [
         chip
-        for number, (frame, truth) in enumerate(zip(frames, truths, strict=True))
-        for chip in _scored(number, frame, truth, legend, size=size, stride=stride)
+        for number, ground in enumerate(grounds)
+        for chip in _scored(number, ground, legend, size=size, stride=stride)
     ]
-    free = [chip for chip in windows if chip.area == 0]
+    frames = [ground.frame for ground in grounds]
+    free = [chip for chip in windows if chip.area == 0 and grounds[chip.scene].split is None]
     blocks = _blocks(free, frames, -(-size // stride) * stride, settings.block)
     foreground = {key: _share([free[i] for i in rows]) for key, rows in blocks.items()}
     by_block = block_splits(
@@ -89,10 +103,9 @@ def starts(length: int, size: int, stride: int) -> range:
     return range(0, count * stride, stride)
 
 
-def _scored(
-    number: int, frame: Frame, truth: Truth, legend: Legend, *, size: int, stride: int
-) -> Iterator[PlannedChip]:
-    """Every window with at least one scored pixel; `split` is that of the kept area at its centre, else train."""
+def _scored(number: int, ground: Ground, legend: Legend, *, size: int, stride: int) -> Iterator[PlannedChip]:
+    """Every window with at least one scored pixel; `split` is that of the kept area at its centre, or of the scene."""
+    frame, truth = ground.frame, ground.truth
     for row in starts(frame.height, size, stride):
         for cols in _runs(starts(frame.width, size, stride), size, stride):
             run = hull([Window(row, col, size, size) for col in (cols[0], cols[-1])]).within(frame.window)
@@ -104,7 +117,8 @@ def _scored(
                 own = areas[inside.rows, inside.cols] == area
                 counts = class_counts(classes[inside.rows, inside.cols][own], legend)
                 if counts.sum():
-                    yield PlannedChip(number, window, AREA_SPLITS[area], area, tuple(int(n) for n in counts))
+                    split = AREA_SPLITS[area] if area else ground.split or "train"
+                    yield PlannedChip(number, window, split, area, tuple(int(n) for n in counts))
 
 
 def _runs(cols: range, size: int, stride: int) -> Iterator[range]:
@@ -122,7 +136,10 @@ def _share(chips: Sequence[PlannedChip]) -> float:
 def _blocks(
     chips: Sequence[PlannedChip], frames: Sequence[Frame], unit: int, metres: float | None
 ) -> dict[tuple[int, int, int], list[int]]:
-    """Chips by (scene, block row, block column); sides of blocks are whole numbers of `unit` pixels."""
+    """Chips by (scene, block row, block column); sides of blocks are whole numbers of `unit` pixels.
+
+    Of many scenes without a CRS each is one block: which of them are neighbours nobody knows.
+    """
 
     def grouped(sides: Sequence[int]) -> dict[tuple[int, int, int], list[int]]:
         blocks: dict[tuple[int, int, int], list[int]] = defaultdict(list)
@@ -133,6 +150,8 @@ def _blocks(
 
     if metres is not None:
         return grouped([max(1, round(metres / (frame.ground_resolution or 1.0) / unit)) for frame in frames])
+    if len(frames) >= _MANY and not any(frame.crs for frame in frames):
+        return grouped([_WHOLE] * len(frames))
     for side in (4, 3, 2):
         blocks = grouped([side] * len(frames))
         if len(blocks) >= _FEWEST_BLOCKS:
@@ -145,7 +164,8 @@ def _disjoint(chips: list[PlannedChip], frames: Sequence[Frame]) -> list[Planned
     if not chips:
         return chips
     # half a pixel inward: neighbours that touch share no pixel
-    shapes = outlines(frames, [(chip.scene, chip.window) for chip in chips], inset=0.5).to_numpy()
+    placed = [(chip.scene, chip.window.within(frames[chip.scene].window)) for chip in chips]
+    shapes = outlines(frames, placed, inset=0.5).to_numpy()
     scenes = np.array([chip.scene for chip in chips])
     splits = np.array([chip.split for chip in chips])
     one_map = all(frame.crs for frame in frames)

@@ -37,10 +37,9 @@ class Statistics:
 
     def plus(self, pixels: Array, valid: NDArray[np.bool_]) -> "Statistics":
         """With the valid pixels of (bands, h, w) added."""
-        values = pixels[:, valid].astype("float64")
-        return Statistics(
-            self.count + values.shape[1], self.total + values.sum(axis=1), self.squares + np.square(values).sum(axis=1)
-        )
+        values = pixels.reshape(len(pixels), -1) if valid.all() else pixels[:, valid]
+        total, squares = _sums(values)
+        return Statistics(self.count + values.shape[1], self.total + total, self.squares + squares)
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -51,6 +50,16 @@ class Statistics:
         """Standard deviation; 1 for a band that never changes."""
         variance = self.squares / max(1, self.count) - np.square(self.mean)
         return np.where(variance > 0, np.sqrt(np.maximum(variance, 0)), 1.0)
+
+
+def _sums(values: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sums of (bands, n) values and of their squares, by band."""
+    if values.dtype == np.uint8:  # five times as fast as in float64, and the same: sums of whole numbers are exact
+        counts = np.stack([np.bincount(band, minlength=256) for band in values]).astype("float64")
+        levels = np.arange(256.0)
+        return counts @ levels, counts @ np.square(levels)
+    exact = values.astype("float64")
+    return exact.sum(axis=1), np.square(exact).sum(axis=1)
 
 
 @dataclass(frozen=True, eq=False)

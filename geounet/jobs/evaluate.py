@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from geounet.errors import LegendError, SceneError
 from geounet.files import whole_file
 from geounet.frame import same_crs
 from geounet.grid import Window
+from geounet.io.gdal import Handles
 from geounet.io.scene import Scene, open_scene
 from geounet.io.source import Reading
+from geounet.jobs.label_set import LabelSet
 from geounet.jobs.outputs import CLASSES
 from geounet.jobs.truth import Areas, Truth
 from geounet.legend import NODATA, Legend
@@ -45,7 +48,7 @@ def evaluate(
 
     Args:
         prediction: infer's folder, or a class raster (0 background, 1 building, 255 nodata).
-        labels: a vector file in any CRS.
+        labels: a vector file in any CRS, or a raster of 0 and 1, or of 0 and 255.
         label_area, ignore: polygons outside or inside of which nothing is scored.
         grid: a raster on whose pixels is scored, each taking the class at its centre; None: the prediction's own.
         out: a folder for metrics.json.
@@ -57,11 +60,18 @@ def evaluate(
     raster = prediction / CLASSES if prediction.is_dir() else prediction
     legend = Legend.of_names("building")
     confusion = Confusion.empty(len(legend.classes))
-    with open_scene(raster, Reading(nodata=NODATA)) as classes, open_scene(grid or raster) as scored:
+    with (
+        open_scene(raster, Reading(nodata=NODATA)) as classes,
+        open_scene(grid or raster) as scored,
+        closing(Handles()) as handles,
+    ):
         if classes.dtype != np.uint8 or len(classes.bands.numbers) != 1:
             raise SceneError(f"{raster} is no class raster (one band of uint8); give infer's folder or its classes.tif")
         frame = scored.frame
-        truth = Truth.read(labels, frame, legend, field=None, areas=Areas(label_area, ignore))
+        known = LabelSet.read([labels], handles)
+        if not known.legend.is_binary:
+            raise LegendError(f"{labels} holds {len(known.legend.foreground)} classes; give labels of buildings alone")
+        truth = Truth.read(known.on(labels, frame, scored.native), frame, Areas(label_area, ignore))
         strips = track(
             _strips(frame.height, frame.width),
             "scoring",

@@ -40,7 +40,19 @@ def _chips(path: Path) -> dict[str, object]:
         "dtype": card.dtype,
         "ground_resolution": card.ground_resolution,
         "classes": list(card.legend.names),
+        "shares": {split: _shares(card, split) for split in SPLITS},
         "origin": dict(card.origin),
+    }
+
+
+def _shares(card: ChipsCard, split: str) -> dict[str, float]:
+    """Share of each class in the windows of a split, each window counted by its valid pixels; none without windows."""
+    windows = [card.windows[i] for i in card.of_split(split) if card.windows[i].shares]
+    total = sum(window.valid for window in windows)
+    return {
+        c.name: round(sum(window.valid * window.shares[c.id] for window in windows) / total, 4)
+        for c in card.legend.classes
+        if windows
     }
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 from geounet.card import Architecture, ModelCard
 from geounet.errors import SettingsError
 from geounet.files import whole_file
+from geounet.jobs.datasets import is_layout
 from geounet.jobs.tile import Tiling, default_chips, tile
 from geounet.jobs.train_report import judged, pictured
 from geounet.jobs.train_run import CURVES, HISTORY, METRICS, SAMPLES, Run, TrainResult
@@ -76,8 +77,8 @@ def train(
 
     Args:
         sources: folders that `tile` wrote and that go together; or, with `labels`, scenes to be tiled first, into
-            `out`/chips, or SCENE_chips where there is no `out`.
-        labels: vector labels of the scenes, one file for all or one each.
+            `out`/chips, or SCENE_chips where there is no `out`; or a folder of train, train_labels, ... to be tiled.
+        labels: of the scenes, one file for all or one each, as `tile` takes them.
         out: the folder to write; by default the first folder's name with `_run` added.
         tiling: how scenes are tiled; the defaults of `tile` where None.
         steps: of the optimizer; auto is 40 passes over the windows, but 2,000 at least and 20,000 at most.
@@ -106,8 +107,8 @@ def train(
     settings = _shaped_like(settings, init) if init else settings
     runtime = chosen_runtime(device, precision)
     folders = _listed(sources)
-    if labels is not None:
-        folders = [_tiled(folders, labels, out, tiling or Tiling(), seed=seed, overwrite=overwrite, track=track)]
+    if labels is not None or is_layout(folders[0]):
+        folders = [_tiled(folders, labels or (), out, tiling or Tiling(), seed=seed, overwrite=overwrite, track=track)]
     job = _job(folders, out or default_run(folders[0]), settings, runtime=runtime, workers=workers, init=init)
     if (finished := job.run.finished(overwrite=overwrite)) is not None:
         return finished

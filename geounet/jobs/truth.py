@@ -13,7 +13,8 @@ from geounet.contact import contact_zones, near_neighbours
 from geounet.errors import SettingsError
 from geounet.frame import Frame
 from geounet.grid import Window
-from geounet.io.labels import PixelPolygons, read_areas, read_labels
+from geounet.io.labels import PixelPolygons, read_areas
+from geounet.jobs.label_set import Labels
 from geounet.legend import CONTACT, IGNORE, Legend
 
 log = logging.getLogger(__name__)
@@ -40,22 +41,22 @@ class Areas:
 class Truth:
     """Labels of one scene on its working grid."""
 
-    labels: PixelPolygons
+    labels: Labels
     label_area: PixelPolygons | None
     ignore: PixelPolygons | None
     kept: tuple[tuple[int, PixelPolygons], ...]
     contact: PixelPolygons | None = None
 
     @classmethod
-    def read(cls, path: Path, frame: Frame, legend: Legend, *, field: str | None, areas: Areas) -> "Truth":
-        """The truth of a scene.
+    def read(cls, labels: Labels, frame: Frame, areas: Areas) -> "Truth":
+        """The truth of a scene that lies on a frame.
 
         Raises:
-            LabelError: labels or areas that cannot be read, or labels that miss the scene.
+            LabelError: areas that cannot be read.
         """
         kept = ((1, areas.val, "--val-area"), (2, areas.test, "--test-area"))
         return cls(
-            read_labels(path, frame, legend, field),
+            labels,
             read_areas(areas.label_area, frame, "--label-area") if areas.label_area else None,
             read_areas(areas.ignore, frame, "--ignore") if areas.ignore else None,
             tuple((id_, read_areas(file, frame, name)) for id_, file, name in kept if file),
@@ -72,9 +73,15 @@ class Truth:
             classes[self.ignore.burnt(window) != 0] = IGNORE
         return classes
 
+    @property
+    def polygons(self) -> PixelPolygons | None:
+        """The labels where they are polygons."""
+        return self.labels if isinstance(self.labels, PixelPolygons) else None
+
     def with_contact(self, pixels: float) -> "Truth":
-        """The truth with the contact between near neighbours, of a width in pixels."""
-        zones = contact_zones(self.labels.geometry, pixels)
+        """The truth with the contact between near neighbours, of a width in pixels; its labels are polygons."""
+        assert self.polygons is not None, "rasters have no neighbours"
+        zones = contact_zones(self.polygons.geometry, pixels)
         return replace(self, contact=PixelPolygons.of(zones, np.full(len(zones), CONTACT, dtype="uint8")))
 
     def kept_areas(self, window: Window) -> NDArray[np.uint8]:
@@ -83,13 +90,6 @@ class Truth:
         for id_, polygons in self.kept:
             areas[polygons.burnt(window) != 0] = id_
         return areas
-
-
-def one_for_each(scenes: Sequence[Path], labels: Sequence[Path]) -> list[Path]:
-    """The label file of each scene: one for all, or one each in order."""
-    if len(labels) not in (1, len(scenes)):
-        raise SettingsError(f"{len(labels)} label files for {len(scenes)} scenes; give one for all, or one for each")
-    return list(labels) * len(scenes) if len(labels) == 1 else list(labels)
 
 
 def contact_width(
@@ -105,17 +105,19 @@ def contact_width(
     Raises:
         SettingsError: a width that is not above 0, or one for labels of several classes.
     """
-    if wanted == "none" or (wanted == "auto" and not legend.is_binary):
+    polygons = [truth.polygons for truth in truths if truth.polygons is not None]
+    may_be = legend.is_binary and len(polygons) == len(truths)
+    if wanted == "none" or (wanted == "auto" and not may_be):
         return None
-    if not legend.is_binary:
-        raise SettingsError("--contact takes labels of one class; leave out --class-field, or give --contact none")
+    if not may_be:
+        raise SettingsError("--contact takes labels of one class, and polygons; give --contact none")
     pixel = max(resolutions)
     if wanted != "auto":
         if not 0 < wanted < float("inf"):
             raise SettingsError(f"--contact {wanted} must be above 0")
         return round(max(wanted, _FEWEST_PIXELS * pixel), 2)
     width = round(_USUAL_PIXELS * pixel, 2)
-    share = _touching(truths, [width / resolution for resolution in resolutions])
+    share = _touching(polygons, [width / resolution for resolution in resolutions])
     if share < _TOUCHING:
         return None
     log.info(
@@ -124,13 +126,12 @@ def contact_width(
     return width
 
 
-def _touching(truths: Sequence[Truth], pixels: Sequence[float]) -> float:
+def _touching(polygons: Sequence[PixelPolygons], pixels: Sequence[float]) -> float:
     """Share of the polygons that have a neighbour within so many pixels of each scene."""
     near = sum(
-        len(np.unique(near_neighbours(truth.labels.geometry, distance)))
-        for truth, distance in zip(truths, pixels, strict=True)
+        len(np.unique(near_neighbours(own.geometry, distance))) for own, distance in zip(polygons, pixels, strict=True)
     )
-    return near / sum(len(truth.labels.geometry) for truth in truths)
+    return near / sum(len(own.geometry) for own in polygons)
 
 
 def class_counts(classes: NDArray[np.uint8], legend: Legend) -> NDArray[np.int64]:

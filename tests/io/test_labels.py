@@ -117,3 +117,31 @@ def test_of_several_layers_the_first_is_read_with_a_note(tmp_path: Path, caplog:
         labels = read_labels(path, frame(150, 170), BUILDING)
     assert len(labels.ids) == 3
     assert "a.gpkg has the layers a, roads: a is read" in caplog.text
+
+
+def test_geoparquet_is_read_as_other_files_are(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    table = geopandas.GeoDataFrame({"kind": ["a", "b", "a"]}, geometry=three_buildings(UTM), crs=UTM.crs).to_crs(4326)
+    path = tmp_path / "l.parquet"
+    table.to_parquet(path)
+    here = frame(150, 170)
+    labels = read_labels(path, here, Legend.of_names("a", "b"), "kind")
+    assert np.bincount(labels.burnt(Window(0, 0, 150, 170)).ravel()).tolist()[1:] == [600 + 400, 1000]
+    with pytest.raises(LabelError, match=r"l\.parquet has no field 'sort'; it has kind"):
+        class_names([path], "sort")
+    with pytest.raises(LabelError, match=r"labels in .*l\.parquet .* miss the scene"):
+        read_labels(path, frame(150, 170, UTM.cropped(900, 900)), BUILDING)
+
+
+def test_geoparquet_needs_pyarrow_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "l.parquet").write_bytes(b"PAR1")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(LabelError, match=r"l\.parquet needs pyarrow to be read; run pip install"):
+        class_names([tmp_path / "l.parquet"], "kind")
+
+
+def test_a_broken_geoparquet_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    (tmp_path / "l.parquet").write_bytes(b"PAR1 and nothing more")
+    with pytest.raises(LabelError, match=r"l\.parquet is no GeoParquet that can be read"):
+        class_names([tmp_path / "l.parquet"], "kind")

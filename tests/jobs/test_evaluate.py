@@ -43,6 +43,21 @@ def test_figures_are_counted_on_the_map_s_pixels(tmp_path: Path, classes: Path, 
     assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["pixel"] == found
 
 
+def test_a_mask_serves_as_labels_and_what_it_does_not_know_is_not_scored(tmp_path: Path, classes: Path) -> None:
+    mask = np.zeros_like(PREDICTED)
+    mask[0, 10:30, 30:50] = 255
+    found = pixel_figures(**evaluate(classes, labels=write_scene(tmp_path / "mask.tif", mask)).metrics)
+    assert {name: found[name] for name in FIGURES} == pytest.approx(FIGURES)
+    part = write_scene(tmp_path / "part.tif", mask[:, :, :60])
+    assert evaluate(classes, labels=part).metrics["pixels_scored"] == 60 * 60
+
+
+def test_labels_of_several_classes_are_refused(tmp_path: Path, classes: Path) -> None:
+    many = write_scene(tmp_path / "many.tif", (PREDICTED * 2 + (np.arange(80) < 5)).astype("uint8"))
+    with pytest.raises(LegendError, match=r"many\.tif holds 2 classes; give labels of buildings alone"):
+        evaluate(classes, labels=many)
+
+
 def test_strips_of_any_height_give_the_same_figures(
     classes: Path, truth: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -241,13 +241,14 @@ def test_only_a_share_of_the_empty_training_windows_is_kept_and_all_for_validati
 
 
 def seen_by(card: ChipsCard, split: str, scenes: list[Place]) -> shapely.Geometry:
-    """Ground that valid pixels of a split's windows cover."""
+    """Ground that pixels of a split's windows cover, in scenes of 150 x 170 px."""
+    inside = [
+        (w.scene, Window(w.row, w.col, card.size, card.size).within(Window(0, 0, 150, 170)))
+        for w in card.windows
+        if w.split == split
+    ]
     return shapely.union_all(
-        [
-            box(scenes[w.scene], w.row + 0.4, w.col + 0.4, card.size - 0.8, card.size - 0.8)
-            for w in card.windows
-            if w.split == split
-        ]
+        [box(scenes[scene], w.row + 0.4, w.col + 0.4, w.height - 0.8, w.width - 0.8) for scene, w in inside]
     )
 
 
@@ -647,7 +648,9 @@ def test_what_is_ignored_is_no_contact(tmp_path: Path, scene: Path, terraces: Pa
     ("options", "message"),
     [
         pytest.param({"contact": -1.0}, r"--contact -1\.0 must be above 0", id="negative"),
-        pytest.param({"contact": 1.0, "class_field": "kind"}, "--contact takes labels of one class", id="classes"),
+        pytest.param(
+            {"contact": 1.0, "class_field": "kind"}, "--contact takes labels of one class, and polygons", id="classes"
+        ),
     ],
 )
 def test_a_contact_that_cannot_be_is_refused(
@@ -656,3 +659,31 @@ def test_a_contact_that_cannot_be_is_refused(
     labels = write_polygons(tmp_path / "l.gpkg", three_buildings(UTM), kind=["house", "road", "house"])
     with pytest.raises(SettingsError, match=message):
         cut([scene], [labels], tmp_path / "chips", **options)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [pytest.param(60, True, id="in a corner"), pytest.param(140, False, id="all over the scene")],
+)
+def test_labels_in_a_part_of_the_scene_alone_are_told_of(
+    tmp_path: Path, scene: Path, caplog: pytest.LogCaptureFixture, rows: int, *, told: bool
+) -> None:
+    houses = [box(UTM, row, col, 8, 8) for row in range(0, rows, 20) for col in range(0, rows, 20)]
+    labels = write_polygons(tmp_path / "l.gpkg", houses)
+    cut([scene], [labels], tmp_path / "chips")
+    assert ("scene.tif: if the rest was not labelled, say so with --label-area" in caplog.text) == told
+    caplog.clear()
+    area = write_polygons(tmp_path / "area.gpkg", [AREA])
+    cut([scene], [labels], tmp_path / "area", label_area=area)
+    assert "--label-area" not in caplog.text
+
+
+def test_a_scene_that_has_no_data_around_its_labels_is_labelled_in_full(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pixels = noise(150, 170)
+    pixels[:, 60:] = pixels[:, :, 60:] = 0
+    scene = write_scene(tmp_path / "a.tif", pixels, nodata=0)
+    houses = [box(UTM, row, col, 8, 8) for row in range(0, 60, 20) for col in range(0, 60, 20)]
+    cut([scene], [write_polygons(tmp_path / "l.gpkg", houses)], tmp_path / "chips")
+    assert "--label-area" not in caplog.text

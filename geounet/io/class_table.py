@@ -1,0 +1,182 @@
+"""Class tables: which class each value or colour of label rasters stands for."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geounet.block import Array
+from geounet.errors import LabelError, LegendError
+from geounet.legend import IGNORE, Legend, LegendClass, colour_of
+
+IGNORED_NAMES = ("ignore", "nodata", "unknown", "unlabeled", "unlabelled", "void")  # of no class, in any capitals
+LARGEST = 0xFFFFFF  # key
+_BLACK = 0
+
+
+@dataclass(frozen=True, eq=False)
+class ClassTable:
+    """The legend, and the class id (255: ignored) that each key of a label raster stands for.
+
+    A key is the value of a raster of one band, or a colour packed by `packed`.
+
+    Args:
+        keys: sorted, (n,) int64; `ids`: of each, (n,) uint8.
+        is_of_colours: whether keys are colours.
+    """
+
+    legend: Legend
+    keys: NDArray[np.int64]
+    ids: NDArray[np.uint8]
+    is_of_colours: bool = False
+
+    @classmethod
+    def of(cls, legend: Legend, ids: Mapping[int, int], *, is_of_colours: bool = False) -> "ClassTable":
+        keys = np.array(sorted(ids), dtype="int64")
+        return cls(legend, keys, np.array([ids[int(key)] for key in keys], dtype="uint8"), is_of_colours)
+
+    def ids_of(self, keys: Array) -> NDArray[np.uint8]:
+        """Class ids of keys that the table has; of others, 255 or anything."""
+        if keys.dtype == np.uint8:
+            return self._by_key[keys]
+        return self._by_key[np.minimum(keys, len(self._by_key) - 1)]
+
+    @cached_property
+    def _by_key(self) -> NDArray[np.uint8]:
+        ids = np.full(max(256, int(self.keys[-1]) + 2), IGNORE, dtype="uint8")
+        ids[self.keys] = self.ids
+        return ids
+
+
+def packed(colours: Array) -> NDArray[np.int32]:
+    """Keys (...) of colours (3, ...) of 0..255 each."""
+    red, green, blue = colours.astype("int32")
+    keys: NDArray[np.int32] = (red << 16) | (green << 8) | blue
+    return keys
+
+
+def shown(key: int, *, is_of_colours: bool) -> str:
+    """A key as people write it.
+
+    >>> shown(0xFF8000, is_of_colours=True), shown(7, is_of_colours=False)
+    ('255,128,0', '7')
+    """
+    return f"{key >> 16},{key >> 8 & 255},{key & 255}" if is_of_colours else str(key)
+
+
+def building_mask(keys: Iterable[int], *, ignored: Iterable[int] = (), is_of_colours: bool = False) -> ClassTable:
+    """The table of a mask in which 0 is background and some keys are building."""
+    ids = {0: 0} | dict.fromkeys(keys, 1) | dict.fromkeys(ignored, IGNORE)
+    return ClassTable.of(Legend.of_names("building"), ids, is_of_colours=is_of_colours)
+
+
+def numbered(values: Sequence[int], names: Mapping[int, str], colours: Mapping[int, str]) -> ClassTable:
+    """The table of the values of a raster of class ids, 0 among them as background, 255 as ignored.
+
+    Args:
+        values: those above 0 become the classes 1, 2, ... in their order.
+        names: of the values that have one; others are called class_VALUE. `colours`: as #rrggbb, likewise.
+    """
+    ignored = {value for value, name in names.items() if name.casefold() in IGNORED_NAMES}
+    ignored |= {IGNORE} - set(names)
+    wanted = [value for value in sorted(values) if value != 0 and value not in ignored]
+    rows = [LegendClass(0, names.get(0, "background"), "#ffffff")]
+    for id_, value in enumerate(wanted, 1):
+        rows.append(LegendClass(id_, names.get(value, f"class_{value}"), colours.get(value, colour_of(id_))))
+    ids = dict.fromkeys(ignored, IGNORE) | {value: id_ for id_, value in enumerate(wanted, 1)}
+    return ClassTable.of(Legend(tuple(rows)), ids if 0 in ignored else ids | {0: 0})
+
+
+def read_class_table(path: Path) -> ClassTable:
+    """The table of a CSV file with a row for each class: name,r,g,b for coloured masks, or id,name.
+
+    The class named background (of colours, else the black one) is 0, and so is id 0; one named ignore, nodata,
+    unknown, unlabelled or void is ignored; the others are 1, 2, ... in their order.
+
+    Raises:
+        LabelError: a file that is no such table.
+    """
+    rows = _rows(path)
+    columns = set(rows[0])
+    try:
+        if {"name", "r", "g", "b"} <= columns:
+            return _of_colours(path, rows)
+        if {"name", "id"} <= columns:
+            return _of_ids(path, rows)
+    except LegendError as error:
+        raise LabelError(f"{path}: {error}") from error
+    raise LabelError(f"{path} has the columns {', '.join(sorted(columns))}; give name,r,g,b or id,name")
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file by their columns' names in small letters."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [
+                {str(key).strip().casefold(): (value or "").strip() for key, value in row.items()}
+                for row in csv.DictReader(file, skipinitialspace=True)
+            ]
+    except (OSError, ValueError, csv.Error) as error:
+        raise LabelError(f"{path} cannot be read as a class table ({error}); give a CSV of name,r,g,b") from error
+    if not rows:
+        raise LabelError(f"{path} holds no class; give a CSV with a line name,r,g,b and one line for each class")
+    return rows
+
+
+def _of_colours(path: Path, rows: Sequence[Mapping[str, str]]) -> ClassTable:
+    colours = [_numbers(path, row, ("r", "g", "b"), 255) for row in rows]
+    names = [row["name"] for row in rows]
+    keys = [int(packed(np.array(colour))) for colour in colours]
+    _check_different(path, "colours", [shown(key, is_of_colours=True) for key in keys])
+    ignored = [name.casefold() in IGNORED_NAMES for name in names]
+    background = [i for i, name in enumerate(names) if name.casefold() == "background"]
+    background = background or [i for i, key in enumerate(keys) if key == _BLACK and not ignored[i]]
+    others = [i for i in range(len(rows)) if not ignored[i] and i not in background[:1]]
+    first = names[background[0]] if background else "background"
+    classes = [LegendClass(0, first, "#ffffff")]
+    classes += [
+        LegendClass(id_, names[i], "#{:02x}{:02x}{:02x}".format(*colours[i])) for id_, i in enumerate(others, 1)
+    ]
+    ids = {keys[i]: IGNORE for i in range(len(rows)) if ignored[i]}
+    ids |= {keys[i]: id_ for id_, i in enumerate(others, 1)} | {keys[i]: 0 for i in background[:1]}
+    return ClassTable.of(Legend(tuple(classes)), ids, is_of_colours=True)
+
+
+def _of_ids(path: Path, rows: Sequence[Mapping[str, str]]) -> ClassTable:
+    values = [_numbers(path, row, ("id",), LARGEST)[0] for row in rows]
+    _check_different(path, "ids", [str(value) for value in values])
+    return numbered(values, {value: row["name"] for value, row in zip(values, rows, strict=True)}, {})
+
+
+def _numbers(path: Path, row: Mapping[str, str], columns: Sequence[str], largest: int) -> tuple[int, ...]:
+    texts = [row[column] for column in columns]
+    if not all(text.isdecimal() and int(text) <= largest for text in texts):
+        found = ",".join(texts)
+        raise LabelError(
+            f"{path}: {found!r} of class {row['name']!r} must be whole numbers of 0 to {largest} ({','.join(columns)})"
+        )
+    return tuple(int(text) for text in texts)
+
+
+def _check_different(path: Path, what: str, texts: Sequence[str]) -> None:
+    twice = sorted({text for text in texts if texts.count(text) > 1})
+    if twice:
+        raise LabelError(f"{path} has the {what} {' and '.join(twice)} twice; give each class its own")
+
+
+def category_names(raster: Path) -> dict[int, str]:
+    """Names of the values of a class raster as QGIS and GDAL keep them in RASTER.aux.xml; none without that file."""
+    sidecar = raster.with_name(f"{raster.name}.aux.xml")
+    if not sidecar.exists():
+        return {}
+    try:
+        band = ET.parse(sidecar).getroot().find("PAMRasterBand/CategoryNames")  # noqa: S314 (expat bounds entities)
+    except (OSError, ET.ParseError) as error:
+        raise LabelError(f"{sidecar} cannot be read ({error}); repair it, or take it away") from error
+    names = [] if band is None else [(category.text or "").strip() for category in band.findall("Category")]
+    return {value: name for value, name in enumerate(names) if name}

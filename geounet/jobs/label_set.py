@@ -1,0 +1,89 @@
+"""The label files of a job: polygons or rasters, with one legend between them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geounet.errors import LabelError, SettingsError
+from geounet.frame import Frame
+from geounet.grid import Window
+from geounet.io.class_rasters import ClassRaster, is_raster
+from geounet.io.class_table import ClassTable
+from geounet.io.gdal import Handles, gdal
+from geounet.io.label_rasters import LabelRaster, table_of
+from geounet.io.labels import class_names, read_labels
+from geounet.legend import Legend
+
+
+class Labels(Protocol):
+    """What says the class of each pixel of a scene: polygons that are burnt, or a raster that is read."""
+
+    def burnt(self, window: Window) -> NDArray[np.uint8]:
+        """(height, width): class ids of a window of the working grid, 255 where none is known."""
+        ...
+
+    def moved(self, cols: float, rows: float) -> Self:
+        """The labels so many working pixels farther right and down."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSet:
+    """Label files that were looked at together.
+
+    Args:
+        field: of the class names of polygons.
+        rasters: by their paths, none where labels are polygons; `table` says what their values stand for.
+    """
+
+    legend: Legend
+    field: str | None
+    rasters: Mapping[Path, ClassRaster]
+    table: ClassTable | None
+
+    @classmethod
+    def read(
+        cls, paths: Sequence[Path], handles: Handles, *, field: str | None = None, classes: Path | None = None
+    ) -> "LabelSet":
+        """The set of some files.
+
+        Args:
+            handles: keep the files of rasters open.
+            classes: a CSV file that says what the values or colours of rasters stand for.
+
+        Raises:
+            LabelError: files that cannot be read, or rasters among polygons.
+            SettingsError: an option that means nothing for such labels.
+        """
+        different = list(dict.fromkeys(paths))
+        kinds = {path: is_raster(path) for path in different}
+        if not any(kinds.values()):
+            if classes is not None:
+                raise SettingsError(f"--classes {classes} is for label rasters; name the field of polygons' classes")
+            return cls(Legend.of_names(*class_names(different, field)), field, {}, None)
+        if not all(kinds.values()):
+            vector = next(path for path, is_one in kinds.items() if not is_one)
+            raise LabelError(f"{vector} is no raster, other labels are; give polygons alone, or rasters alone")
+        if field is not None:
+            raise SettingsError(f"--class-field {field} is for polygons, labels are rasters; leave it out")
+        with gdal(sidecars=True):
+            rasters = {path: ClassRaster.open(path, handles) for path in different}
+            table = table_of(list(rasters.values()), classes)
+        return cls(table.legend, None, rasters, table)
+
+    def on(self, path: Path, frame: Frame, native: Frame) -> Labels:
+        """The labels of a file on a scene's working grid.
+
+        Args:
+            native: the frame of the scene's own pixels.
+
+        Raises:
+            LabelError: labels that miss the scene, or do not fit it.
+        """
+        if self.table is None:
+            return read_labels(path, frame, self.legend, self.field)
+        return LabelRaster.on(self.rasters[path], self.table, frame, native)
