@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import PATH, common, device, number_or_auto, tiling, whole_or_auto
+from .options import PATH, common, device, is_first_process, number_or_auto, tiling, whole_or_auto
 from .progress import progress
 
 
@@ -21,6 +21,9 @@ from .progress import progress
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the training windows, in place of --steps.")
 @click.option("--minutes", type=float, help="About how long it may take, in place of --steps.")
 @click.option("--batch-size", default="auto", show_default=True, callback=whole_or_auto, help="Windows in a step.")
+@click.option(
+    "--accumulate", type=click.IntRange(1), default=1, show_default=True, help="Parts of a batch computed in turn."
+)
 @click.option("--lr", default="auto", show_default=True, callback=number_or_auto, help="Highest learning rate.")
 @click.option(
     "--width", default="auto", show_default=True, callback=whole_or_auto, help="Channels of the first level: 16 or 64."
@@ -61,6 +64,8 @@ def command(
     from geounet.jobs.tile import Tiling
     from geounet.jobs.train import train
 
+    quiet = quiet or not is_first_process()
+    as_json = as_json and is_first_process()
     tiled = Tiling(**{name: settings.pop(name) for name in Tiling.names()})
     with progress(quiet=quiet or as_json) as track:
         result = train(

@@ -147,9 +147,9 @@ class Windows:
     def picked(self, indices: Sequence[int]) -> "Windows":
         return Windows(tuple(self.places[index] for index in indices))
 
-    def batches(self, size: int) -> Iterator[Batch]:
-        """The windows in batches of `size`, the last one smaller."""
-        for start in range(0, len(self.places), size):
+    def batches(self, size: int, *, first: int = 0, every: int = 1) -> Iterator[Batch]:
+        """The windows in batches of `size`, the last one smaller; every so many-th batch, from the `first` on."""
+        for start in range(first * size, len(self.places), every * size):
             yield collated([folder.window(number) for folder, number in self.places[start : start + size]])
 
 

@@ -98,19 +98,17 @@ class Samples(Dataset[tuple[Array, Array]]):
         return folder.crop(chip.scene, Window(chip.row + centred, chip.col + centred, side, side))
 
 
-def batches(samples: Samples, first: int, count: int, size: int, *, workers: int) -> Iterator[Batch]:
-    """`count` batches of `size` samples from sample `first` on, prepared ahead of their use.
+def batches(samples: Samples, numbers: Sequence[range], *, workers: int) -> Iterator[Batch]:
+    """A batch of the samples of each range of numbers, prepared ahead of their use.
 
     Args:
         workers: processes that prepare them; with 0 one thread beside the training does, which is enough for a
             processor that also trains.
     """
-    starts = range(first, first + count * size, size)
     if workers:
-        numbers = [list(range(start, start + size)) for start in starts]
         yield from DataLoader(
             samples,
-            batch_sampler=numbers,
+            batch_sampler=[list(share) for share in numbers],
             num_workers=workers,
             collate_fn=collated,
             multiprocessing_context="spawn",
@@ -119,16 +117,16 @@ def batches(samples: Samples, first: int, count: int, size: int, *, workers: int
         )
         return
     with ThreadPoolExecutor(1, thread_name_prefix="samples") as thread:
-        made = (thread.submit(_made, samples, range(start, start + size)) for start in starts)
+        made = (thread.submit(_made, samples, share) for share in numbers)
         ahead = list(islice(made, 2))
         while ahead:
             yield ahead.pop(0).result()
             ahead.extend(islice(made, 1))
 
 
-def usual_workers(runtime: Runtime) -> int:
+def usual_workers(runtime: Runtime, devices: int = 1) -> int:
     """Processes that keep a device busy: up to 8 beside a GPU; none on a processor, which is busy training."""
-    return min(8, max(1, (os.cpu_count() or 1) - 1)) if runtime.on_gpu else 0
+    return min(8, max(1, (os.cpu_count() or 1) // devices - 1)) if runtime.on_gpu else 0
 
 
 def _made(samples: Samples, numbers: Iterable[int]) -> Batch:

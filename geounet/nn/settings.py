@@ -9,9 +9,14 @@ from typing import Literal
 
 from geounet.errors import SettingsError
 from geounet.nn.device import Runtime
-from geounet.nn.loop import Entrance, Exam, Plan, beat, begun, fit
+from geounet.nn.entrance import Entrance
+from geounet.nn.exam import Exam
+from geounet.nn.group import ALONE, Group
+from geounet.nn.loop import beat, fit
 from geounet.nn.losses import loss_named
+from geounet.nn.plan import Plan
 from geounet.nn.samples import Batch
+from geounet.nn.training import begun
 from geounet.nn.unet import UNet
 
 Auto = Literal["auto"]
@@ -37,6 +42,7 @@ class TrainingSettings:
     epochs: int | None = None
     minutes: float | None = None
     batch_size: int | Auto = "auto"
+    accumulate: int = 1
     lr: float | Auto = "auto"
     width: int | Auto = "auto"
     depth: int = 4
@@ -47,7 +53,7 @@ class TrainingSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "epochs", "minutes", "batch_size", "lr", "width", "patience"):
+        for name in ("steps", "epochs", "minutes", "batch_size", "accumulate", "lr", "width", "patience"):
             value = getattr(self, name)
             if not isinstance(value, str) and value is not None and not (value > 0 and math.isfinite(value)):
                 raise SettingsError(f"{name} {value} must be above 0")
@@ -68,7 +74,30 @@ class TrainingSettings:
         """Windows in a step: 32 on a GPU, 8 on a processor."""
         return (32 if runtime.on_gpu else 8) if self.batch_size == "auto" else self.batch_size
 
-    def plan(self, windows: int, width: int, runtime: Runtime, *, contact: bool, steps: int | None = None) -> Plan:
+    def shares(self, runtime: Runtime, group: Group) -> int:
+        """Parts of a batch: so many of each process as are accumulated.
+
+        Raises:
+            SettingsError: a batch that cannot be divided so.
+        """
+        batch, shares = self.chosen_batch(runtime), self.accumulate * group.size
+        if batch % shares:
+            raise SettingsError(
+                f"a batch of {batch} windows cannot be shared by {group.size} processes with --accumulate "
+                f"{self.accumulate}; use a --batch-size that is a multiple of {shares}"
+            )
+        return shares
+
+    def plan(
+        self,
+        windows: int,
+        width: int,
+        runtime: Runtime,
+        *,
+        contact: bool,
+        group: Group = ALONE,
+        steps: int | None = None,
+    ) -> Plan:
         """The plan of a run over so many training windows.
 
         Args:
@@ -88,6 +117,7 @@ class TrainingSettings:
             average=1 - 1 / max(10.0, AVERAGED * steps),
             patience=self.patience,
             contact=contact,
+            shares=self.shares(runtime, group),
         )
 
     def _steps(self, a_pass: int) -> int:
@@ -112,26 +142,28 @@ def steps_within(
     network: UNet,
     plan: Plan,
     *,
-    batches: Callable[[int], Iterable[Batch]],
+    batches: Callable[[Plan], Iterable[Batch]],
     exam: Exam,
     entrance: Entrance,
+    group: Group = ALONE,
 ) -> int:
     """Steps that end in so many minutes, by the time a few take on a copy of the network that is thrown away.
 
     The validations, and what this measuring takes, count against the minutes.
 
     Args:
-        batches: makes as many batches as it is asked for.
+        batches: makes those of a plan.
     """
     begin = time.perf_counter()
     untimed, measured = (-(-count // beat(entrance.runtime)) * beat(entrance.runtime) for count in (UNTIMED, MEASURED))
     tried = replace(plan, steps=untimed + measured, validate_every=untimed + measured, patience=None)
     training = begun(deepcopy(network), tried, entrance.runtime)
     marks = [
-        (record.number, time.perf_counter()) for record in fit(training, tried, batches(tried.steps), exam, entrance)
+        (record.number, time.perf_counter())
+        for record in fit(training, tried, batches(tried), exam, entrance, group=group)
     ]
     *looks, (_, checked) = marks  # the validation comes last
     first, last = next(mark for mark in looks if mark[0] == untimed), looks[-1]
     a_step, a_validation = (last[1] - first[1]) / measured, checked - last[1]
     left = 0.95 * minutes * 60 - (checked - begin) - VALIDATIONS * a_validation
-    return max(VALIDATIONS, int(left / a_step))
+    return group.of_first(max(VALIDATIONS, int(left / a_step)))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,15 @@ from geounet.nn.checkpoint import load_checkpoint, save_checkpoint
 from geounet.nn.chip_set import ChipSet
 from geounet.nn.chip_store import VOID
 from geounet.nn.device import Runtime
-from geounet.nn.loop import Checked, Entrance, Exam, Plan, Step, Training, begun, fit
+from geounet.nn.entrance import Entrance
+from geounet.nn.exam import Exam
+from geounet.nn.group import ALONE
+from geounet.nn.loop import Checked, Step, fit
+from geounet.nn.plan import Plan
 from geounet.nn.samples import Batch, Samples, batches
 from geounet.nn.score import scored
 from geounet.nn.settings import TrainingSettings, steps_within, usual_rate
+from geounet.nn.training import Training, begun
 from geounet.nn.unet import initialised
 from tests.nn.chips_folder import town, write_chips
 from tests.nn.greed import greedy
@@ -44,13 +48,7 @@ def records(
     data: ChipSet, training: Training, plan: Plan = PLAN, runtime: Runtime = FLOAT32
 ) -> Iterator[Step | Checked]:
     augmentation = Augmentation("standard", data.card.colours, data.card.dtype, data.mean, data.std)
-    made = batches(
-        Samples(data.folders, augmentation, seed=0),
-        training.step * plan.batch_size,
-        plan.steps - training.step,
-        plan.batch_size,
-        workers=0,
-    )
+    made = batches(Samples(data.folders, augmentation, seed=0), plan.numbers(training.step, ALONE), workers=0)
     return fit(training, plan, made, exam(data), Entrance(runtime, data.mean, data.std))
 
 
@@ -132,7 +130,7 @@ def test_batches_all_ignored_leave_the_training_sound(data: ChipSet) -> None:
 def test_without_validation_windows_the_last_average_is_kept_unscored(data: ChipSet) -> None:
     training = begin()
     augmentation = Augmentation("none", data.card.colours, data.card.dtype, data.mean, data.std)
-    made = batches(Samples(data.folders, augmentation, 0), 0, PLAN.steps, 4, workers=0)
+    made = batches(Samples(data.folders, augmentation, 0), PLAN.numbers(0, ALONE), workers=0)
     nothing = Exam(lambda: (), classes=2)
     found = [
         record
@@ -204,7 +202,7 @@ def test_minutes_become_a_number_of_steps_that_leaves_the_network_alone(data: Ch
             minutes,
             network,
             PLAN,
-            batches=lambda count: islice(batches(samples, 0, count, 4, workers=0), count),
+            batches=lambda tried: batches(samples, tried.numbers(0, ALONE), workers=0),
             exam=exam(data),
             entrance=Entrance(FLOAT32, data.mean, data.std),
         )
@@ -227,7 +225,7 @@ def test_minutes_become_a_number_of_steps_on_a_gpu_too(data: ChipSet, monkeypatc
         5,
         initialised(SHAPE, seed=0),
         PLAN,
-        batches=lambda count: batches(samples, 0, count, 4, workers=0),
+        batches=lambda tried: batches(samples, tried.numbers(0, ALONE), workers=0),
         exam=exam(data),
         entrance=Entrance(FLOAT32, data.mean, data.std),
     )

@@ -145,7 +145,7 @@ def test_light_keeps_the_order_of_brightness_in_each_band() -> None:
 @pytest.mark.parametrize("workers", [0, 1], ids=["thread", "process"])
 def test_batches_are_the_samples_in_order_whoever_prepares_them(folder: Path, workers: int) -> None:
     samples = samples_in(folder, "standard")
-    made = list(batches(samples, 8, 3, 4, workers=workers))
+    made = list(batches(samples, [range(start, start + 4) for start in (8, 12, 16)], workers=workers))
     assert len(made) == 3
     for index, number in enumerate(range(8, 20)):
         pixels, labels = samples[number]

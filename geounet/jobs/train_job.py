@@ -1,0 +1,156 @@
+"""A training before its first step: its windows opened, its network and its plan made."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from geounet.card import Architecture
+from geounet.errors import SettingsError
+from geounet.jobs.train_run import Run
+from geounet.nn.augment import Augmentation
+from geounet.nn.checkpoint import load_checkpoint
+from geounet.nn.chip_set import ChipSet
+from geounet.nn.device import Runtime
+from geounet.nn.entrance import Entrance
+from geounet.nn.exam import Exam
+from geounet.nn.group import Group
+from geounet.nn.model_file import NAME as MODEL
+from geounet.nn.model_file import adapted, load_model, model_hash, model_path
+from geounet.nn.plan import Plan
+from geounet.nn.samples import Samples, batches, usual_workers
+from geounet.nn.settings import TrainingSettings, steps_within
+from geounet.nn.training import Training, begun
+from geounet.nn.unet import UNet, alignment, initialised
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all stages of one training need."""
+
+    run: Run
+    data: ChipSet
+    settings: TrainingSettings
+    runtime: Runtime
+    workers: int
+    entrance: Entrance
+    init: Path | None
+    group: Group
+
+    @property
+    def samples(self) -> Samples:
+        """The training samples, augmented."""
+        data = self.data
+        augmentation = Augmentation(self.settings.augment, data.card.colours, data.card.dtype, data.mean, data.std)
+        return Samples(data.folders, augmentation, self.settings.seed)
+
+    def exam(self, plan: Plan) -> Exam:
+        """This process's batches of the windows that a validation looks at."""
+        windows = self.data.windows("val").thinned(plan.scored_windows)
+        return Exam(
+            lambda: windows.batches(plan.batch_size, first=self.group.rank, every=self.group.size),
+            len(self.data.card.legend.classes),
+        )
+
+
+def opened(
+    chips: Sequence[Path],
+    out: Path,
+    settings: TrainingSettings,
+    *,
+    runtime: Runtime,
+    workers: int | Literal["auto"],
+    init: Path | None,
+    group: Group,
+) -> Job:
+    """The training windows opened, and the run that is theirs."""
+    if init is not None and model_path(init).resolve() == (out / MODEL).resolve():
+        raise SettingsError(f"{init} is the model that the training would replace; choose another --out")
+    data = ChipSet.open(chips)
+    _check_window(settings, data)
+    asked = asdict(settings)
+    del asked["accumulate"]  # who computes a batch's shares changes nothing
+    identity = {
+        **asked,
+        "shares": settings.shares(runtime, group),
+        "chips": data.fingerprint,
+        "init": model_hash(init) if init else None,
+        "device": runtime.device.type,
+        "precision": runtime.precision,
+    }
+    threads = usual_workers(runtime, group.size) if workers == "auto" else workers
+    entrance = Entrance(runtime, data.mean, data.std)
+    return Job(Run(out, identity), data, settings, runtime, threads, entrance, init, group)
+
+
+def shaped_like(settings: TrainingSettings, init: Path) -> TrainingSettings:
+    """The settings with the shape of the model to start from."""
+    shape = load_model(init)[1].architecture
+    if settings.width not in ("auto", shape.width):
+        raise SettingsError(f"width {settings.width} contradicts --init, whose width is {shape.width}; leave it out")
+    return replace(settings, width=shape.width, depth=shape.depth, skips=shape.skips)
+
+
+def _check_window(settings: TrainingSettings, data: ChipSet) -> None:
+    grid = alignment(Architecture(depth=settings.depth))
+    if data.card.size % grid:
+        raise SettingsError(
+            f"windows of {data.card.size} px cannot be halved {settings.depth} times; "
+            f"tile with a --size that is a multiple of {grid}, or train with a smaller --depth"
+        )
+
+
+def new_network(job: Job) -> UNet:
+    """The network at its start: drawn by the seed, or that of another model."""
+    settings, data = job.settings, job.data
+    width = settings.chosen_width(job.runtime)
+    shape = Architecture(data.card.bands, data.outputs, width, settings.depth, settings.skips)
+    network = initialised(shape, settings.seed)
+    return adapted(job.init, network) if job.init is not None else network
+
+
+def resumed(job: Job) -> tuple[Training, Plan]:
+    """The training as its last checkpoint left it."""
+    training, plan = load_checkpoint(job.run.checkpoint, job.runtime, job.run.check_same)
+    log.info("going on after step %d of %d", training.step, plan.steps)
+    return training, plan
+
+
+def started(job: Job, samples: Samples, network: UNet) -> tuple[Training, Plan]:
+    """A new training, and its plan; with minutes given, after measuring what a step takes."""
+    plan = _plan(job, samples, network)
+    if job.settings.minutes is not None:
+        steps = steps_within(
+            job.settings.minutes,
+            network,
+            plan,
+            batches=lambda tried: batches(samples, tried.numbers(0, job.group), workers=job.workers),
+            exam=job.exam(plan),
+            entrance=job.entrance,
+            group=job.group,
+        )
+        plan = _plan(job, samples, network, steps)
+    if not len(job.data.windows("val")):
+        log.warning("no validation window has a label; the last weights are kept, unscored")
+    log.info(
+        "%d steps of %d windows, validation every %d, learning rate %.2g",
+        plan.steps,
+        plan.batch_size,
+        plan.validate_every,
+        plan.learning_rate,
+    )
+    return begun(network, plan, job.runtime), plan
+
+
+def _plan(job: Job, samples: Samples, network: UNet, steps: int | None = None) -> Plan:
+    return job.settings.plan(
+        samples.pass_length,
+        network.architecture.width,
+        job.runtime,
+        contact=job.data.card.contact_width is not None,
+        group=job.group,
+        steps=steps,
+    )
