@@ -41,6 +41,17 @@ from .progress import progress
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
 @click.option("--init", type=PATH, help="Model to start from.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is drawn by lot.")
+@click.option(
+    "--track",
+    "tracker",
+    type=click.Choice(["none", "mlflow"]),
+    default="none",
+    show_default=True,
+    help="Enter parameters, curves, pictures and model there as well.",
+)
+@click.option(
+    "--track-uri", "tracker_uri", envvar="MLFLOW_TRACKING_URI", help="Store or server of MLflow.  [default: RUN/mlruns]"
+)
 @click.option("--overwrite", is_flag=True, help="Replace another run in the folder.")
 @device
 @tiling

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -45,6 +46,8 @@ def train(
     device: str = "auto",
     precision: str = "auto",
     overwrite: bool = False,
+    tracker: str = "none",
+    tracker_uri: str | None = None,
     track: Track = untracked,
 ) -> TrainResult:
     """Train a U-Net on training windows and keep the weights that do best on the validation windows.
@@ -69,6 +72,8 @@ def train(
         patience: validations without a better score after which to stop; None never stops early.
         resume: go on from the last checkpoint in `out`, where there is one.
         init: a model to start from, of the same bands and shape; its width, depth and skips are taken over.
+        tracker: none, or mlflow to enter parameters, curves, pictures and model there as well, in `out`/mlruns or at
+            `tracker_uri`.
 
     Raises:
         ChipsError: a folder that is missing or damaged, or folders that do not go together.
@@ -103,7 +108,17 @@ def train(
             )
             folders = [group.from_first(tiled)]
         run = out or default_run(folders[0])
-        job = opened(folders, run, settings, runtime=runtime, workers=workers, init=init, group=group)
+        job = opened(
+            folders,
+            run,
+            settings,
+            runtime=runtime,
+            workers=workers,
+            init=init,
+            group=group,
+            tracker=tracker,
+            tracker_uri=tracker_uri,
+        )
         finished = group.from_first(partial(job.run.finished, overwrite=overwrite))
         if finished is not None:
             return finished
@@ -111,8 +126,9 @@ def train(
         group.from_first(partial(job.run.clear, resume=resume, overwrite=overwrite))
         keep_freed_memory()
         training, plan = resumed(job) if job.run.checkpoint.exists() else started(job, samples, network)
-        _run(job, samples, training, plan, track)
-        return group.from_first(partial(concluded, job, training, plan, begin))
+        with job.ledger.page({**job.run.identity, **asdict(plan)}):
+            _run(job, samples, training, plan, track)
+            return group.from_first(partial(concluded, job, training, plan, begin))
 
 
 def _listed(paths: Path | Sequence[Path]) -> list[Path]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from geounet.card import Architecture
 from geounet.errors import SettingsError
+from geounet.jobs.ledger import Ledger, ledger_named
 from geounet.jobs.train_run import Run
 from geounet.nn.augment import Augmentation
 from geounet.nn.checkpoint import load_checkpoint
@@ -39,6 +40,7 @@ class Job:
     entrance: Entrance
     init: Path | None
     group: Group
+    ledger: Ledger
 
     @property
     def samples(self) -> Samples:
@@ -65,6 +67,8 @@ def opened(
     workers: int | Literal["auto"],
     init: Path | None,
     group: Group,
+    tracker: str,
+    tracker_uri: str | None,
 ) -> Job:
     """The training windows opened, and the run that is theirs."""
     if init is not None and model_path(init).resolve() == (out / MODEL).resolve():
@@ -83,7 +87,8 @@ def opened(
     }
     threads = usual_workers(runtime, group.size) if workers == "auto" else workers
     entrance = Entrance(runtime, data.mean, data.std)
-    return Job(Run(out, identity), data, settings, runtime, threads, entrance, init, group)
+    ledger = ledger_named(tracker if group.is_first else "none", tracker_uri, out)
+    return Job(Run(out, identity), data, settings, runtime, threads, entrance, init, group, ledger)
 
 
 def shaped_like(settings: TrainingSettings, init: Path) -> TrainingSettings:

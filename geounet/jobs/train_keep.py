@@ -16,6 +16,7 @@ from geounet.jobs.train_report import judged, pictured
 from geounet.jobs.train_run import CURVES, HISTORY, METRICS, SAMPLES, TrainResult
 from geounet.nn.checkpoint import save_checkpoint
 from geounet.nn.loop import Checked
+from geounet.nn.model_file import NAME as MODEL
 from geounet.nn.model_file import save_model
 from geounet.nn.plan import Plan
 from geounet.nn.segmenter import load_segmenter
@@ -31,6 +32,7 @@ def keep(job: Job, training: Training, plan: Plan, record: Checked) -> None:
         card = _recorded(job.data.model_card(training.average.architecture), job, plan, record)
         save_model(job.run.model, training.average.state_dict(), card)
     _write(job.run.folder / HISTORY, _table(training.history))
+    job.ledger.note(record.number, training.history[-1])
     save_checkpoint(job.run.checkpoint, training, plan, json.dumps(job.run.identity))
     score = "not scored" if record.score is None else f"IoU {record.score:.3f}"
     log.info("step %d: loss %.4f, %s", record.number, record.loss, score)
@@ -85,5 +87,7 @@ def concluded(job: Job, training: Training, plan: Plan, begin: float) -> TrainRe
         "plan": asdict(plan),
         "job": job.run.identity,
     }
+    job.ledger.note(training.step, {f"final_{name}": iou for name, iou in class_iou.items()})
+    job.ledger.keep([job.run.folder / name for name in (MODEL, HISTORY, CURVES, SAMPLES)])
     _write(job.run.folder / METRICS, (json.dumps(content, indent=2) + "\n").encode())
     return result
