@@ -34,7 +34,11 @@ from .progress import progress
     "--loss", type=click.Choice(["bce+dice", "dice", "bce", "ce", "focal"]), default="bce+dice", show_default=True
 )
 @click.option(
-    "--augment", type=click.Choice(["standard", "flips", "none", "strong"]), default="standard", show_default=True
+    "--augment",
+    metavar="standard|flips|none|strong|FILE",
+    default="standard",
+    show_default=True,
+    help="FILE: a pipeline of albumentations, as A.save writes it (JSON, YAML).",
 )
 @click.option("--workers", default="auto", show_default=True, help="Processes that prepare windows; 0: a thread.")
 @click.option("--patience", type=click.IntRange(1), help="Stop after so many validations without a better score.")

@@ -67,7 +67,8 @@ def train(
         lr: highest learning rate; auto is 1e-3 for width 16 and 8 windows a step.
         width: channels of the first level; auto is 64 on a GPU and 16 on a processor.
         depth: times the windows are halved; `skips`: whether levels down are joined to levels up.
-        loss: bce+dice, dice, bce, ce or focal. `augment`: standard, flips, none or strong.
+        loss: bce+dice, dice, bce, ce or focal. `augment`: standard, flips, none, strong, or a file with
+            albumentations' own pipeline (JSON or YAML, as `A.save` writes it).
         workers: processes that prepare windows; 0 is a thread beside the training.
         patience: validations without a better score after which to stop; None never stops early.
         resume: go on from the last checkpoint in `out`, where there is one.

@@ -10,7 +10,7 @@ from geounet.card import Architecture
 from geounet.errors import SettingsError
 from geounet.jobs.ledger import Ledger, ledger_named
 from geounet.jobs.train_run import Run
-from geounet.nn.augment import Augmentation
+from geounet.nn.augment import AUGMENTS, Augmentation
 from geounet.nn.checkpoint import load_checkpoint
 from geounet.nn.chip_set import ChipSet
 from geounet.nn.device import Runtime
@@ -19,8 +19,9 @@ from geounet.nn.exam import Exam
 from geounet.nn.group import Group
 from geounet.nn.model_file import NAME as MODEL
 from geounet.nn.model_file import adapted, load_model, model_hash, model_path
+from geounet.nn.pipeline import Pipeline
 from geounet.nn.plan import Plan
-from geounet.nn.samples import Samples, batches, usual_workers
+from geounet.nn.samples import Samples, Variation, batches, usual_workers
 from geounet.nn.settings import TrainingSettings, steps_within
 from geounet.nn.training import Training, begun
 from geounet.nn.unet import UNet, alignment, initialised
@@ -41,13 +42,12 @@ class Job:
     init: Path | None
     group: Group
     ledger: Ledger
+    augmentation: Variation
 
     @property
     def samples(self) -> Samples:
         """The training samples, augmented."""
-        data = self.data
-        augmentation = Augmentation(self.settings.augment, data.card.colours, data.card.dtype, data.mean, data.std)
-        return Samples(data.folders, augmentation, self.settings.seed)
+        return Samples(self.data.folders, self.augmentation, self.settings.seed)
 
     def exam(self, plan: Plan) -> Exam:
         """This process's batches of the windows that a validation looks at."""
@@ -75,11 +75,13 @@ def opened(
         raise SettingsError(f"{init} is the model that the training would replace; choose another --out")
     data = ChipSet.open(chips)
     _check_window(settings, data)
+    augmentation = _augmentation(settings.augment, data)
     asked = asdict(settings)
     del asked["accumulate"]  # who computes a batch's shares changes nothing
     identity = {
         **asked,
         "shares": settings.shares(runtime, group),
+        "augment": augmentation.name,
         "chips": data.fingerprint,
         "init": model_hash(init) if init else None,
         "device": runtime.device.type,
@@ -88,7 +90,7 @@ def opened(
     threads = usual_workers(runtime, group.size) if workers == "auto" else workers
     entrance = Entrance(runtime, data.mean, data.std)
     ledger = ledger_named(tracker if group.is_first else "none", tracker_uri, out)
-    return Job(Run(out, identity), data, settings, runtime, threads, entrance, init, group, ledger)
+    return Job(Run(out, identity), data, settings, runtime, threads, entrance, init, group, ledger, augmentation)
 
 
 def shaped_like(settings: TrainingSettings, init: Path) -> TrainingSettings:
@@ -106,6 +108,14 @@ def _check_window(settings: TrainingSettings, data: ChipSet) -> None:
             f"windows of {data.card.size} px cannot be halved {settings.depth} times; "
             f"tile with a --size that is a multiple of {grid}, or train with a smaller --depth"
         )
+
+
+def _augmentation(name: str, data: ChipSet) -> Variation:
+    """The augmentation of that name, or the pipeline in a file of that name."""
+    card = data.card
+    if name in AUGMENTS or not (Path(name).suffix or Path(name).exists()):
+        return Augmentation(name, card.colours, card.dtype, data.mean, data.std)
+    return Pipeline.read(Path(name), dtype=card.dtype, mean=data.mean, std=data.std, size=card.size)
 
 
 def new_network(job: Job) -> UNet:

@@ -42,7 +42,7 @@ def _recorded(card: ModelCard, job: Job, plan: Plan, record: Checked) -> ModelCa
     """The card with the record of its training; no times and no paths, so that the same run gives the same bytes."""
     windows = {split: len(job.data.windows(split)) for split in ("train", "val")}
     made = {"step": record.number, "iou": record.score, "windows": windows}
-    return card.with_training(**asdict(plan), **made, seed=job.settings.seed, augment=job.settings.augment)
+    return card.with_training(**asdict(plan), **made, seed=job.settings.seed, augment=job.augmentation.name)
 
 
 def _table(history: Iterable[dict[str, float | int | None]]) -> bytes:

@@ -18,7 +18,9 @@ from geounet.grid import Window
 from geounet.nn.augment import Augmentation
 from geounet.nn.chip_store import VOID, ChipFolder
 from geounet.nn.device import Runtime
+from geounet.nn.pipeline import Pipeline
 
+Variation = Augmentation | Pipeline
 TRIES = 8  # places looked at before the drawn window itself is taken
 
 
@@ -40,7 +42,7 @@ class Samples(Dataset[tuple[Array, Array]]):
         ChipsError: no window of the training split has a label.
     """
 
-    def __init__(self, folders: Sequence[ChipFolder], augmentation: Augmentation, seed: int) -> None:
+    def __init__(self, folders: Sequence[ChipFolder], augmentation: Variation, seed: int) -> None:
         self.folders = tuple(folders)
         self.augmentation = augmentation
         self.seed = seed

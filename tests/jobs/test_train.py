@@ -246,6 +246,20 @@ def test_a_model_can_start_from_another(chips: Path, tmp_path: Path) -> None:
         quick(chips, tmp_path / "third", init=tmp_path / "nowhere")
 
 
+def test_a_pipeline_from_a_file_trains_and_another_one_makes_another_training(chips: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    transform: dict[str, object] = {"__class_fullname__": "D4", "p": 1.0}
+    path.write_text(json.dumps({"transform": transform}))
+    result = quick(chips, tmp_path / "run", augment=str(path))
+    assert str(load_segmenter(result.run, device="cpu").card.training["augment"]).startswith("mine.json ")
+    path.write_text(json.dumps({"transform": {"__class_fullname__": "HorizontalFlip", "p": 1.0}}))
+    with pytest.raises(OutputError, match=r"finished training \(augment was mine.json \w+ and is mine.json \w+"):
+        quick(chips, tmp_path / "run", augment=str(path))
+    with pytest.raises(SettingsError, match=r"nowhere.json cannot be read"):
+        quick(chips, tmp_path / "other", augment="nowhere.json")
+    assert not (tmp_path / "other").exists()
+
+
 def test_windows_that_cannot_be_halved_so_often_are_refused(chips: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"windows of 32 px cannot be halved 6 times; .* multiple of 64"):
         quick(chips, tmp_path / "run", depth=6)
