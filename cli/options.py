@@ -121,7 +121,7 @@ def tiling(command: F) -> F:
             default="auto",
             show_default=True,
             callback=number_or_word("auto", "none"),
-            help="Metres over which near neighbours are in contact, a class that tells them apart; auto is 2 pixels "
+            help="Metres over which near neighbours are in contact, a class that tells them apart; auto is 3 pixels "
             "where buildings touch.",
         ),
         click.option(

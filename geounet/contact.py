@@ -20,16 +20,19 @@ def near_neighbours(polygons: Geometries, distance: float) -> NDArray[np.int64]:
 
 
 def contact_zones(polygons: Geometries, width: float) -> Geometries:
-    """The ground within half a width of two polygons, one zone for each pair of near neighbours.
+    """The ground within half a width of two polygons, in them or between them; a zone for each pair of near neighbours.
 
-    Along a shared wall a zone is as wide as `width`; between walls it is narrower by their distance, so that ground
-    that can be walked on is left to the background, and at `width` there is none. Of polygons that overlap the later
-    one lies on top, as in the labels: the contact runs along its outline.
+    Along a shared wall a zone is as wide as `width`, and ends where the wall ends. Between walls it is narrower by
+    their distance, so that ground that can be walked on is left to the background, and at `width` there is none. Of
+    polygons that overlap the later one lies on top, as in the labels: the contact runs along its outline.
     """
     first, second = near_neighbours(polygons, width).T
     below, above = polygons[first], polygons[second]
     covered = shapely.relate_pattern(below, above, "T********")
     below[covered] = shapely.difference(below[covered], above[covered])
-    zones: Geometries = shapely.intersection(shapely.buffer(below, width / 2), shapely.buffer(above, width / 2))
+    near = shapely.intersection(shapely.buffer(below, width / 2), shapely.buffer(above, width / 2))
+    # a closing, as of pixels: it fills what is narrower than the width
+    closed = shapely.buffer(shapely.buffer(shapely.union(below, above), width / 2), -width / 2)
+    zones = shapely.intersection(near, closed)
     found: Geometries = zones[shapely.area(zones) > 0]
     return found

@@ -27,15 +27,21 @@ def rows_of_houses(draw: st.DrawFn) -> Geometries:
 
 
 @given(rows_of_houses(), st.sampled_from([0.5, 1.0, 2.0]))
-def test_contact_is_the_ground_within_half_a_width_of_two_houses(houses: Geometries, width: float) -> None:
+def test_contact_is_what_lies_within_half_a_width_of_two_houses_in_them_or_between(
+    houses: Geometries, width: float
+) -> None:
     left, low, right, high = shapely.total_bounds(houses)
     x, y = np.meshgrid(np.arange(left - 1, right + 1, 0.13), np.arange(low - 1, high + 1, 0.13))
     points = shapely.points(x.ravel(), y.ravel())
-    second = np.sort(shapely.distance(points[:, None], houses[None]), axis=1)[:, 1]
+    nearest, second = np.sort(shapely.distance(points[:, None], houses[None]), axis=1)[:, :2].T
     clear = np.abs(second - width / 2) > 0.02  # round corners of zones are made of straight lines
     zones = shapely.union_all(contact_zones(houses, width))
     shapely.prepare(zones)
-    np.testing.assert_array_equal(shapely.intersects(zones, points)[clear], (second < width / 2)[clear])
+    touching = shapely.intersects(zones, points)
+    inside, around = clear & (nearest == 0), shapely.convex_hull(shapely.union_all(houses))
+    np.testing.assert_array_equal(touching[inside], (second < width / 2)[inside])
+    assert not touching[clear & (second > width / 2)].any()
+    assert shapely.area(shapely.difference(zones, around)) < 1e-6
 
 
 @pytest.mark.parametrize(("gap", "wide"), [(0.0, 1.0), (0.4, 0.6), (0.9, 0.1)])

@@ -114,7 +114,7 @@ def tile(
         val, test: shares of the blocks; val_area, test_area: polygons that decide instead.
         split_block: side of a block in metres.
         contact: metres on the ground over which near neighbours are in contact, 254 in labels.npy, which a network
-            learns in order to tell them apart; 2 pixels at least. auto is 2 pixels where buildings touch; or none.
+            learns in order to tell them apart; 2 pixels at least. auto is 3 pixels where buildings touch; or none.
 
     Raises:
         SceneError, LabelError: input that cannot be read or does not fit together.

@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 Contact = float | Literal["auto", "none"]
 
 AREA_SPLITS = ("train", "val", "test")  # by the id that an area is burnt with; 0 is no area
-_FEWEST_PIXELS = 2  # a line of fewer is lost where labels are resampled, and to a network that pools
+_FEWEST_PIXELS = 2  # of contact across a shared wall; a thinner line is lost where labels are resampled
+_USUAL_PIXELS = 3  # so that walls up to two pixels apart, between which a network sees little, have a line as well
 _TOUCHING = 0.05  # share of the polygons; a class rarer than that is hardly learned
 
 
@@ -97,7 +98,8 @@ def contact_width(
     """Metres on the ground over which neighbours are in contact; None where it is no class of its own.
 
     Args:
-        wanted: metres, or auto: two pixels where at least 5 % of the polygons have a neighbour nearer than that.
+        wanted: metres, 2 pixels at least; or auto: 3 pixels, where at least 5 % of the polygons have a neighbour nearer
+            than that.
         resolutions: metres a pixel of each scene.
 
     Raises:
@@ -107,18 +109,19 @@ def contact_width(
         return None
     if not legend.is_binary:
         raise SettingsError("--contact takes labels of one class; leave out --class-field, or give --contact none")
-    least = round(_FEWEST_PIXELS * max(resolutions), 2)
+    pixel = max(resolutions)
     if wanted != "auto":
         if not 0 < wanted < float("inf"):
             raise SettingsError(f"--contact {wanted} must be above 0")
-        return max(wanted, least)
-    share = _touching(truths, [least / resolution for resolution in resolutions])
+        return round(max(wanted, _FEWEST_PIXELS * pixel), 2)
+    width = round(_USUAL_PIXELS * pixel, 2)
+    share = _touching(truths, [width / resolution for resolution in resolutions])
     if share < _TOUCHING:
         return None
     log.info(
-        "%.0f %% of the polygons have a neighbour within %.2g m: contact is learned (--contact)", 100 * share, least
+        "%.0f %% of the polygons have a neighbour within %.2g m: contact is learned (--contact)", 100 * share, width
     )
-    return least
+    return width
 
 
 def _touching(truths: Sequence[Truth], pixels: Sequence[float]) -> float:

@@ -51,25 +51,18 @@ def flooded(level: Levels, contact: Levels, area: Mask, least: float) -> tuple[L
 
 def _grown(seeds: Labels, area: Mask, contact: Levels) -> Labels:
     """The seeds, grown over the rest of the area."""
-    pixels = np.arange(seeds.size).reshape(seeds.shape)
-    free = area & (seeds == 0)
-    one, other = (
-        np.concatenate([ends.ravel() for ends in pair])
-        for pair in zip(*((pixels[a], pixels[b]) for a, b in _NEIGHBOURS), strict=True)
-    )
-    walked = area.flat[one] & area.flat[other] & (free.flat[one] | free.flat[other])
-    one, other = one[walked], other[walked]
-    nodes, ends = np.unique(np.stack([one, other]), return_inverse=True)
-    one_node, other_node = ends.reshape(2, -1)
+    seeds, area, contact = np.pad(seeds, 1), np.pad(area, 1), np.pad(contact, 1)
+    free = np.flatnonzero(area & (seeds == 0))
+    beside = free[:, None] + (1, -1, area.shape[1], -area.shape[1])
+    walked = area.flat[beside]
+    start, end = beside[walked], np.repeat(free, walked.sum(axis=1))
+    pixels = np.union1d(start, free)
+    number = np.zeros(area.size, np.int64)
+    number[pixels] = np.arange(len(pixels))
     # a step of one pixel costs 1 in the open and up to 509 in contact
-    cost = 1.0 + contact.flat[one] + contact.flat[other]
-    ways = csr_matrix((cost, (one_node, other_node)), shape=(len(nodes), len(nodes)))
-    shores = np.flatnonzero(seeds.flat[nodes])
-    nearest = dijkstra(ways, directed=False, indices=shores, min_only=True, return_predecessors=True)[2]
-    grown = seeds.copy()
-    grown.flat[nodes] = seeds.flat[nodes[nearest]]
-    return grown
-
-
-_ALL, _FIRST, _REST = slice(None), slice(None, -1), slice(1, None)
-_NEIGHBOURS = (((_ALL, _FIRST), (_ALL, _REST)), ((_FIRST, _ALL), (_REST, _ALL)))  # side by side, one above the other
+    cost = 1.0 + contact.flat[start] + contact.flat[end]
+    steps = csr_matrix((cost, (number[start], number[end])), shape=(len(pixels), len(pixels)))
+    shores = np.flatnonzero(seeds.flat[pixels])
+    nearest = dijkstra(steps, indices=shores, min_only=True, return_predecessors=True)[2]
+    seeds.flat[pixels] = seeds.flat[pixels[nearest]]
+    return seeds[1:-1, 1:-1]

@@ -42,7 +42,8 @@ def separator(read: Read, raster: Window, *, k: int, least: float) -> Callable[[
     def separate(traced: Footprints) -> Footprints:
         """Footprints in pixel coordinates as `trace` made them, one after the other of those that came apart."""
         flags, apart, pieces = traced.flags.copy(), [], []
-        for index in contact(traced.geometry).tolist():
+        wide = _large_enough(traced.geometry, 2 * least)
+        for index in wide[contact(traced.geometry[wide])].tolist():
             window = _window_of(traced.geometry[index], raster)
             if window.area > _LARGEST:
                 flags[index] |= Flag.LARGE
@@ -83,11 +84,17 @@ def _contact_finder(read: Read, raster: Window, k: int) -> Callable[[Geometries]
             for row in range(top, min(bottom, (raster.height - 1) // _TILE) + 1)
             for col in range(left, min(right, (raster.width - 1) // _TILE) + 1)
         }
-        found = [cells(*tile) for tile in sorted(tiles)]
+        found = [np.empty(0, object), *(cells(*tile) for tile in sorted(tiles))]
         hits = shapely.STRtree(polygons).query(np.concatenate(found), predicate="intersects")[1]
         return np.unique(hits).astype(np.int64)
 
     return touched
+
+
+def _large_enough(polygons: Geometries, pixels: float) -> NDArray[np.int64]:
+    """Those that may hold so many pixels, by their bounds: specks are many, and cost nothing."""
+    left, top, right, bottom = shapely.bounds(polygons).T
+    return np.flatnonzero((right - left + 1) * (bottom - top + 1) >= pixels)
 
 
 def _window_of(polygon: shapely.Polygon, raster: Window) -> Window:

@@ -613,8 +613,8 @@ def test_contact_is_drawn_of_itself_where_buildings_touch(
         assert "contact" not in caplog.text
         cut([scene], [terraces], tmp_path / "touching")
     assert ChipsCard.read(tmp_path / "apart").contact_width is None
-    assert ChipsCard.read(tmp_path / "touching").contact_width == 0.6
-    assert "95 % of the polygons have a neighbour within 0.6 m: contact is learned (--contact)" in caplog.text
+    assert ChipsCard.read(tmp_path / "touching").contact_width == 0.9
+    assert "95 % of the polygons have a neighbour within 0.9 m: contact is learned (--contact)" in caplog.text
     cut([scene], [terraces], tmp_path / "none", contact="none")
     card, _, known = loaded(tmp_path / "none")
     assert card.contact_width is None

@@ -85,6 +85,37 @@ def test_a_tiled_raster_of_many_strips_gives_the_same_file(raster: Make, monkeyp
     assert vectorize(path, out=path.with_name("again.gpkg")).out.read_bytes() == whole
 
 
+def terrace() -> NDArray[np.uint8]:
+    """Levels of the building and of contact: four houses of 16 x 20 px in a row, and one that stands alone."""
+    both = np.zeros((2, 60, 100), np.uint8)
+    both[0, 10:30, 8:72] = both[0, 40:55, 10:40] = 250
+    for wall in (24, 40, 56):
+        both[1, 10:30, wall - 1 : wall + 1] = 200
+    return both
+
+
+def test_buildings_that_touch_come_apart_where_there_is_a_band_of_contact(raster: Make) -> None:
+    path = raster(terrace(), names=("building", "contact"), scale=1 / 254, nodata=255)
+    apart = pyogrio.read_dataframe(vectorize(path).out, layer="building").geometry.to_numpy()
+    assert len(apart) == 5
+    assert shapely.area(shapely.union_all(apart)) == pytest.approx(shapely.area(apart).sum())
+    whole = vectorize(path, out=path.with_name("whole.gpkg"), separate=False)
+    assert whole.polygons == {"building": 2}
+
+
+def test_without_contact_nothing_is_taken_apart_and_the_file_is_the_same(raster: Make) -> None:
+    path = raster(terrace()[0], names=("building",), scale=1 / 254, nodata=255)
+    auto = vectorize(path, out=path.with_name("a.gpkg")).out.read_bytes()
+    assert vectorize(path, out=path.with_name("a.gpkg"), separate=False, overwrite=True).out.read_bytes() == auto
+    with pytest.raises(SceneError, match=r"has no band of contact, .*; leave out --separate, or train on windows"):
+        vectorize(path, separate=True, overwrite=True)
+
+
+def test_houses_smaller_than_the_smallest_polygon_stay_together(raster: Make) -> None:
+    path = raster(terrace(), names=("building", "contact"), scale=1 / 254, nodata=255)
+    assert vectorize(path, min_area=90).polygons == {"building": 2}  # houses of 80 m²
+
+
 def test_a_contact_band_is_no_class(raster: Make) -> None:
     path = raster(np.stack([town(), town(1)]), names=("building", "contact"), scale=1 / 254, nodata=255)
     assert list(vectorize(path).polygons) == ["building"]
