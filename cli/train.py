@@ -31,8 +31,19 @@ from .progress import progress
 @click.option("--depth", type=click.IntRange(1, 8), default=4, show_default=True, help="Times windows are halved.")
 @click.option("--skips/--no-skips", default=True, help="Join levels down to levels up.")
 @click.option(
-    "--loss", type=click.Choice(["bce+dice", "dice", "bce", "ce", "focal"]), default="bce+dice", show_default=True
+    "--loss",
+    type=click.Choice(["bce+dice", "dice", "bce", "ce", "focal", "boundary"]),
+    default="bce+dice",
+    show_default=True,
 )
+@click.option(
+    "--class-weights",
+    type=click.Choice(["none", "auto"]),
+    default="none",
+    show_default=True,
+    help="auto: pixels of rare classes weigh more.",
+)
+@click.option("--optimizer", type=click.Choice(["adamw", "adam", "sgd"]), default="adamw", show_default=True)
 @click.option(
     "--augment",
     metavar="standard|flips|none|strong|FILE",

@@ -37,6 +37,8 @@ def train(
     depth: int = 4,
     skips: bool = True,
     loss: str = "bce+dice",
+    class_weights: str = "none",
+    optimizer: str = "adamw",
     augment: str = "standard",
     workers: int | Literal["auto"] = "auto",
     patience: int | None = None,
@@ -67,7 +69,10 @@ def train(
         lr: highest learning rate; auto is 1e-3 for width 16 and 8 windows a step.
         width: channels of the first level; auto is 64 on a GPU and 16 on a processor.
         depth: times the windows are halved; `skips`: whether levels down are joined to levels up.
-        loss: bce+dice, dice, bce, ce or focal. `augment`: standard, flips, none, strong, or a file with
+        loss: bce+dice, dice, bce, ce, focal or boundary (cross entropy that weighs more near the labels' edges).
+        class_weights: none, or auto: pixels of rare classes weigh more in the cross entropy.
+        optimizer: adamw, adam or sgd.
+        `augment`: standard, flips, none, strong, or a file with
             albumentations' own pipeline (JSON or YAML, as `A.save` writes it).
         workers: processes that prepare windows; 0 is a thread beside the training.
         patience: validations without a better score after which to stop; None never stops early.
@@ -95,6 +100,8 @@ def train(
         depth=depth,
         skips=skips,
         loss=loss,
+        class_weights=class_weights,
+        optimizer=optimizer,
         augment=augment,
         patience=patience,
         seed=seed,

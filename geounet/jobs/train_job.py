@@ -166,6 +166,7 @@ def _plan(job: Job, samples: Samples, network: UNet, steps: int | None = None) -
         network.architecture.width,
         job.runtime,
         contact=job.data.card.contact_width is not None,
+        class_weights=job.data.class_weights,
         group=job.group,
         steps=steps,
     )

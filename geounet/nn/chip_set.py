@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from statistics import median
 
 from geounet.block import Array
 from geounet.card import Architecture, ModelCard, network_outputs
@@ -19,6 +20,8 @@ from geounet.nn.unet import alignment, halo
 from geounet.working import SAME
 
 log = logging.getLogger(__name__)
+
+MOST_WEIGHT = 10.0  # of a rare class's pixels; more makes it found everywhere
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,18 @@ class ChipSet:
         found = [folder.card.ground_resolution for folder in self.folders]
         known = [r for r in found if r is not None]
         return self._pooled([(r,) for r in known])[0] if known else None
+
+    @property
+    def class_weights(self) -> tuple[float, ...]:
+        """Weight of a pixel of each class: the classes' median share of the training pixels over its own, 10 at most.
+
+        Source: Eigen & Fergus (2015), "Predicting Depth, Surface Normals and Semantic Labels", 6.3.2, with the share of
+        all training windows instead of those that have the class. A class that no window has weighs 1.
+        """
+        windows = [folder.card.windows[number] for folder, number in self.windows("train").places]
+        shares = [sum(w.valid * w.shares[c.id] for w in windows) for c in self.card.legend.classes]
+        known = [share for share in shares if share > 0]
+        return tuple(min(MOST_WEIGHT, median(known) / share) if share > 0 else 1.0 for share in shares)
 
     @property
     def fingerprint(self) -> str:

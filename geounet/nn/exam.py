@@ -50,7 +50,9 @@ def validated(network: UNet, plan: Plan, exam: Exam, entrance: Entrance, group: 
         x_BCHW, labels_BHW = entrance(batch)
         with entrance.runtime.mixed():
             logits_BKHW = network(x_BCHW)
-        targets_BHW, weights_BHW = learned(labels_BHW, logits_BKHW.shape[1], contact=plan.contact)
+        targets_BHW, weights_BHW = learned(
+            labels_BHW, logits_BKHW.shape[1], contact=plan.contact, class_weights=plan.class_weights
+        )
         sums += torch.tensor([float(loss(logits_BKHW.float(), targets_BHW, weights_BHW)), 1.0])
         strips_BFHW = strips(probabilities(logits_BKHW), exam.classes, cut=cut_level(0.5))
         answer: Array = strips_BFHW[:, 0].cpu().numpy()

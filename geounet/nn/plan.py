@@ -17,6 +17,8 @@ class Plan:
         learning_rate: highest, reached after `warmup` steps, falling to 0 along a cosine by the last.
         average: share of the weights' running average that a step keeps, once it is warm.
         patience: validations without a better score before the run stops; None never stops it.
+        class_weights: of a pixel of each class in the cross entropy; none where all weigh the same.
+        optimizer: adamw, adam or sgd (with Nesterov's momentum).
         contact: whether the last output is the contact between buildings.
     """
 
@@ -31,6 +33,8 @@ class Plan:
     patience: int | None = None
     contact: bool = False
     shares: int = 1
+    class_weights: tuple[float, ...] = ()
+    optimizer: str = "adamw"
 
     @property
     def scored_windows(self) -> int:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -16,7 +16,7 @@ from geounet.nn.loop import beat, fit
 from geounet.nn.losses import loss_named
 from geounet.nn.plan import Plan
 from geounet.nn.samples import Batch
-from geounet.nn.training import begun
+from geounet.nn.training import OPTIMIZERS, begun
 from geounet.nn.unet import UNet
 
 Auto = Literal["auto"]
@@ -28,6 +28,8 @@ VALIDATIONS = 20  # in a run
 AVERAGED = 0.05  # share of the run that the running average of the weights reaches back
 MEASURED = 12  # steps timed for --minutes, after a few that warm the machine up; both filled up to whole beats
 UNTIMED = 4
+RATES = {"adamw": 1.0, "adam": 1.0, "sgd": 10.0}  # times AdamW's learning rate
+DECAYS = {"adamw": 0.01, "adam": 0.0, "sgd": 5e-4}  # Adam would scale its decay with the gradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class TrainingSettings:
     depth: int = 4
     skips: bool = True
     loss: str = "bce+dice"
+    class_weights: str = "none"
+    optimizer: str = "adamw"
     augment: str = "standard"
     patience: int | None = None
     seed: int = 0
@@ -65,6 +69,9 @@ class TrainingSettings:
         if self.seed < 0:
             raise SettingsError(f"seed {self.seed} must be 0 or more")
         loss_named(self.loss)
+        for name, known in (("class_weights", ("auto", "none")), ("optimizer", tuple(OPTIMIZERS))):
+            if getattr(self, name) not in known:
+                raise SettingsError(f"{name} {getattr(self, name)!r} is unknown; use one of {', '.join(known)}")
 
     def chosen_width(self, runtime: Runtime) -> int:
         """Channels of the first level: 64 on a GPU, 16 on a processor."""
@@ -95,12 +102,14 @@ class TrainingSettings:
         runtime: Runtime,
         *,
         contact: bool,
+        class_weights: Sequence[float] = (),
         group: Group = ALONE,
         steps: int | None = None,
     ) -> Plan:
         """The plan of a run over so many training windows.
 
         Args:
+            class_weights: that balance the classes, for the case that this is asked for.
             steps: how many the minutes given allow for; None where minutes were not given.
         """
         batch = self.chosen_batch(runtime)
@@ -110,13 +119,16 @@ class TrainingSettings:
         return Plan(
             steps=steps,
             batch_size=batch,
-            learning_rate=usual_rate(width, batch) if self.lr == "auto" else self.lr,
+            learning_rate=RATES[self.optimizer] * usual_rate(width, batch) if self.lr == "auto" else self.lr,
             loss=self.loss,
             validate_every=max(1, min(steps, math.ceil(steps / VALIDATIONS))),
             warmup=max(1, min(200, steps // 10)),
             average=1 - 1 / max(10.0, AVERAGED * steps),
+            weight_decay=DECAYS[self.optimizer],
             patience=self.patience,
             contact=contact,
+            class_weights=tuple(class_weights) if self.class_weights == "auto" else (),
+            optimizer=self.optimizer,
             shares=self.shares(runtime, group),
         )
 

@@ -3,9 +3,10 @@
 Tensors are suffixed by shape: B batch, C bands, K outputs, H rows, W columns.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,12 @@ from geounet.nn.samples import Batch
 from geounet.nn.unet import UNet
 
 CLIP = 1.0  # largest norm of a gradient
+MOMENTUM = 0.9
+OPTIMIZERS: Mapping[str, Callable[[list[dict[str, object]], float], torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "sgd": partial(torch.optim.SGD, momentum=MOMENTUM, nesterov=True),
+}
 ROOM = "use a smaller --batch-size or --width, or a larger --accumulate"
 
 
@@ -48,9 +55,9 @@ def begun(network: UNet, plan: Plan, runtime: Runtime) -> Training:
     weights = [p for p in network.parameters() if p.ndim > 1]
     # normalisations and biases have no scale to decay
     others = [p for p in network.parameters() if p.ndim == 1]
-    optimizer = torch.optim.AdamW(
+    optimizer = OPTIMIZERS[plan.optimizer](
         [{"params": weights, "weight_decay": plan.weight_decay}, {"params": others, "weight_decay": 0.0}],
-        lr=plan.learning_rate,
+        plan.learning_rate,
     )
     scaler = torch.amp.GradScaler(runtime.device.type, enabled=runtime.precision == "fp16")
     return Training(network, average, optimizer, scaler)
@@ -86,7 +93,9 @@ def _loss(network: UNet, plan: Plan, batch: Batch, entrance: Entrance) -> Tensor
     x_BCHW, labels_BHW = entrance(batch)
     with entrance.runtime.mixed():
         logits_BKHW = network(x_BCHW)
-    targets_BHW, weights_BHW = learned(labels_BHW, logits_BKHW.shape[1], contact=plan.contact)
+    targets_BHW, weights_BHW = learned(
+        labels_BHW, logits_BKHW.shape[1], contact=plan.contact, class_weights=plan.class_weights
+    )
     return loss_named(plan.loss)(logits_BKHW.float(), targets_BHW, weights_BHW)
 
 

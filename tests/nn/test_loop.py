@@ -104,6 +104,14 @@ def test_training_on_a_made_up_town_learns_it(data: ChipSet) -> None:
     assert checked[-1].score > 0.7
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+def test_every_optimizer_learns_the_town_at_its_own_rate(data: ChipSet, optimizer: str) -> None:
+    settings = TrainingSettings(steps=80, batch_size=4, optimizer=optimizer, loss="boundary")
+    plan = settings.plan(12, 4, FLOAT32, contact=False)
+    checked = [record for record in records(data, begin(plan=plan), plan) if isinstance(record, Checked)]
+    assert checked[-1].loss < 0.9 * checked[0].loss
+
+
 def test_steps_and_validations_come_when_they_are_due(data: ChipSet) -> None:
     plan = replace(PLAN, steps=10)
     found = list(records(data, begin(plan=plan), plan))
@@ -275,8 +283,10 @@ def test_automatic_settings_follow_the_device_and_the_data() -> None:
         ({"width": "wide"}, "width 'wide' must be a number or auto"),
         ({"seed": -1}, "seed -1 must be 0 or more"),
         ({"loss": "hinge"}, "loss 'hinge' is unknown"),
+        ({"optimizer": "lion"}, "optimizer 'lion' is unknown; use one of adamw, adam, sgd"),
+        ({"class_weights": "some"}, "class_weights 'some' is unknown; use one of auto, none"),
     ],
-    ids=["steps", "lr", "both", "width", "seed", "loss"],
+    ids=["steps", "lr", "both", "width", "seed", "loss", "optimizer", "weights"],
 )
 def test_settings_out_of_their_range_are_refused(settings: dict[str, int | float | str], words: str) -> None:
     with pytest.raises(SettingsError, match=words):

@@ -91,6 +91,19 @@ def test_every_pass_draws_every_labelled_training_window_once_in_another_order(f
     assert passes[0] != passes[1]
 
 
+def test_windows_with_a_rare_class_are_drawn_more_often_and_the_same_by_seed(tmp_path: Path) -> None:
+    scene = town(64, 640, classes=2, seed=1)
+    scene.labels[scene.labels == 2] = 1
+    scene.labels[:8, :8] = 2
+    write_chips(tmp_path, scene, size=32, splits=("train",))
+    samples, again = samples_in(tmp_path, "none"), samples_in(tmp_path, "none")
+    length = samples.pass_length
+    assert length == 40
+    rare = [bool((samples[number][1] == 2).any()) for number in range(20 * length)]
+    assert sum(rare) / 20 == pytest.approx(2.7, abs=0.2)
+    assert rare == [bool((again[number][1] == 2).any()) for number in range(20 * length)]
+
+
 def test_crops_hold_labels_even_where_windows_are_few(tmp_path: Path) -> None:
     scene = voided(town(64, 64, seed=3), slice(0, 64), slice(0, 20))
     write_chips(tmp_path, scene, size=32, splits=("train",))
