@@ -77,7 +77,8 @@ def train(
         workers: processes that prepare windows; 0 is a thread beside the training.
         patience: validations without a better score after which to stop; None never stops early.
         resume: go on from the last checkpoint in `out`, where there is one.
-        init: a model to start from, of the same bands and shape; its width, depth and skips are taken over.
+        init: a model to start from, whose width, depth and skips are taken over; bands and classes that it does not
+            know by name are learned anew.
         tracker: none, or mlflow to enter parameters, curves, pictures and model there as well, in `out`/mlruns or at
             `tracker_uri`.
 

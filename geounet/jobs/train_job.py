@@ -17,8 +17,9 @@ from geounet.nn.device import Runtime
 from geounet.nn.entrance import Entrance
 from geounet.nn.exam import Exam
 from geounet.nn.group import Group
+from geounet.nn.init import adapted
 from geounet.nn.model_file import NAME as MODEL
-from geounet.nn.model_file import adapted, load_model, model_hash, model_path
+from geounet.nn.model_file import load_model, model_hash, model_path
 from geounet.nn.pipeline import Pipeline
 from geounet.nn.plan import Plan
 from geounet.nn.samples import Samples, Variation, batches, usual_workers
@@ -124,7 +125,10 @@ def new_network(job: Job) -> UNet:
     width = settings.chosen_width(job.runtime)
     shape = Architecture(data.card.bands, data.outputs, width, settings.depth, settings.skips)
     network = initialised(shape, settings.seed)
-    return adapted(job.init, network) if job.init is not None else network
+    if job.init is not None:
+        new = adapted(job.init, network, data.model_card(shape))
+        log.info("starting from %s; learned anew: %s", job.init, ", ".join(new) or "nothing")
+    return network
 
 
 def resumed(job: Job) -> tuple[Training, Plan]:

@@ -19,6 +19,7 @@ from geounet.jobs.train_run import TrainResult
 from geounet.legend import CONTACT
 from geounet.nn.segmenter import load_segmenter
 from geounet.track import Track
+from tests.command import files_below
 from tests.nn.chips_folder import town, voided, write_chips
 
 OUTPUTS = {"model.safetensors", "last.ckpt", "history.csv", "curves.png", "samples.png", "metrics.json"}
@@ -244,6 +245,27 @@ def test_a_model_can_start_from_another(chips: Path, tmp_path: Path) -> None:
         quick(chips, tmp_path / "third", width=8, init=first.run)
     with pytest.raises(ModelError, match="is not there"):
         quick(chips, tmp_path / "third", init=tmp_path / "nowhere")
+
+
+def test_another_model_of_other_bands_and_classes_is_a_start_and_says_what_is_new(
+    chips: Path, straight: TrainResult, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_chips(tmp_path / "four", town(64, 128, bands=4, classes=2), colours=("red", "green", "blue", "nir"))
+    with caplog.at_level("INFO", logger="geounet"):
+        quick(tmp_path / "four", tmp_path / "run", init=straight.run, width="auto")
+    told = "learned anew: band 4 (nir), class background, class building, class road"
+    assert [message for message in caplog.messages if told in message]
+
+
+def test_a_run_is_left_as_it_is_when_what_the_new_one_starts_from_cannot_be_read(
+    chips: Path, straight: TrainResult, tmp_path: Path
+) -> None:
+    shutil.copytree(straight.run, tmp_path / "run")
+    (tmp_path / "other.safetensors").write_bytes(straight.model.read_bytes()[:-9])
+    before = files_below(tmp_path / "run")
+    with pytest.raises(ModelError, match="is no safetensors file"):
+        quick(chips, tmp_path / "run", init=tmp_path / "other.safetensors", overwrite=True)
+    assert files_below(tmp_path / "run") == before
 
 
 def test_a_pipeline_from_a_file_trains_and_another_one_makes_another_training(chips: Path, tmp_path: Path) -> None:
