@@ -4,16 +4,18 @@ import csv
 import io
 import json
 import logging
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 from geounet.card import ModelCard
+from geounet.chips import SPLITS
 from geounet.files import whole_file
 from geounet.jobs.train_job import Job
-from geounet.jobs.train_report import judged, pictured
-from geounet.jobs.train_run import CURVES, HISTORY, METRICS, SAMPLES, TrainResult
+from geounet.jobs.train_report import Judgement, judged, pictured
+from geounet.jobs.train_run import CURVES, HISTORY, METRICS, PAGE, SAMPLES, TrainResult
 from geounet.nn.checkpoint import save_checkpoint
 from geounet.nn.loop import Checked
 from geounet.nn.model_file import NAME as MODEL
@@ -22,6 +24,7 @@ from geounet.nn.plan import Plan
 from geounet.nn.segmenter import load_segmenter
 from geounet.nn.training import Training
 from geounet.report.curves import curves_picture
+from geounet.report.model_page import FIGURES, Facts, model_page
 
 log = logging.getLogger(__name__)
 
@@ -60,23 +63,26 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def concluded(job: Job, training: Training, plan: Plan, begin: float) -> TrainResult:
-    """Score the kept model on all validation windows, draw, and write metrics.json last."""
+    """Score the kept model on all validation windows, draw, describe, and write metrics.json last."""
     device, precision = str(job.runtime.device), job.runtime.precision
-    segmenter = load_segmenter(job.run.model, device, precision, batch_size=plan.batch_size)
+    segmenter = load_segmenter(job.run.model, device, precision, batch_size=plan.batch_size // plan.shares)
     judgement = judged(segmenter, job.data.windows("val"))
     shown = job.data.windows("val") if judgement.scores else job.data.windows("train").thinned(6)
-    _write(job.run.folder / CURVES, curves_picture(training.history, best_step=training.best_step))
-    _write(job.run.folder / SAMPLES, pictured(segmenter, shown, judgement))
-    names = job.data.card.legend.names
-    class_iou = dict(zip(names, judgement.confusion.iou, strict=True))
+    folder = job.run.folder
+    _write(folder / CURVES, curves_picture(training.history, best_step=training.best_step))
+    _write(folder / SAMPLES, pictured(segmenter, shown, judgement))
+    facts = _facts(job, training, judgement)
+    _write(folder / PAGE, model_page(segmenter.card, facts).encode())
+    confusion = judgement.confusion
+    class_iou = dict(zip(job.data.card.legend.names, confusion.iou, strict=True))
     seconds = round(time.perf_counter() - begin, 1)
-    result = TrainResult(
-        job.run.folder, job.run.model, training.step, training.best_step, judgement.confusion.score, class_iou, seconds
-    )
+    result = TrainResult(folder, job.run.model, training.step, training.best_step, confusion.score, class_iou, seconds)
+    figures = {name: {key: getattr(counts, key) for key in FIGURES} for name, counts in facts.classes.items()}
     content = {
         "iou": result.iou,
         "class_iou": class_iou,
-        "validation_pixels": judgement.confusion.pixels,
+        "pixel": figures,
+        "validation_pixels": confusion.pixels,
         "validation_windows": len(job.data.windows("val")),
         "training_windows": len(job.data.windows("train")),
         "steps": result.steps,
@@ -87,7 +93,26 @@ def concluded(job: Job, training: Training, plan: Plan, begin: float) -> TrainRe
         "plan": asdict(plan),
         "job": job.run.identity,
     }
-    job.ledger.note(training.step, {f"final_{name}": iou for name, iou in class_iou.items()})
-    job.ledger.keep([job.run.folder / name for name in (MODEL, HISTORY, CURVES, SAMPLES)])
-    _write(job.run.folder / METRICS, (json.dumps(content, indent=2) + "\n").encode())
+    for name, values in figures.items():
+        job.ledger.note(training.step, {f"{_key(name)}_{key}": value for key, value in values.items()})
+    _write(folder / METRICS, (json.dumps(content, indent=2) + "\n").encode())
+    job.ledger.keep([folder / name for name in (MODEL, PAGE, HISTORY, CURVES, SAMPLES, METRICS)])
     return result
+
+
+def _key(name: str) -> str:
+    """A class's name in a ledger, which knows letters, digits and few signs beside them."""
+    return re.sub(r"[^\w .-]", "_", name, flags=re.ASCII)
+
+
+def _facts(job: Job, training: Training, judgement: Judgement) -> Facts:
+    legend = job.data.card.legend
+    confusion = judgement.confusion
+    return Facts(
+        scenes=job.data.named("scenes"),
+        labels=job.data.named("labels"),
+        windows={split: len(job.data.windows(split)) for split in SPLITS},
+        size=job.data.card.size,
+        classes={c.name: confusion.of_class(c.id) for c in legend.foreground} if confusion.pixels else {},
+        steps=(training.step, training.best_step),
+    )

@@ -108,6 +108,11 @@ class ChipSet:
             digest.update((folder.path / "chips.json").read_bytes())
         return digest.hexdigest()
 
+    def named(self, kind: str) -> list[str]:
+        """Names of the `scenes` or `labels` that the folders were tiled from; none where they do not say."""
+        files = [file for folder in self.folders for file in _listed(_job(folder.card).get(kind))]
+        return list(dict.fromkeys(str(file.get("name")) for file in files))
+
     def model_card(self, architecture: Architecture) -> ModelCard:
         """The card of a model trained on these windows, its training record still empty."""
         return ModelCard(
@@ -211,9 +216,11 @@ def _job(card: ChipsCard) -> Mapping[str, object]:
 
 def _scenes(job: Mapping[str, object]) -> dict[str, object]:
     """Names of the scenes by all that tells them from others."""
-    scenes = job.get("scenes")
-    found = [scene for scene in scenes if isinstance(scene, Mapping)] if isinstance(scenes, list) else []
-    return {json.dumps(scene, sort_keys=True): scene.get("name") for scene in found}
+    return {json.dumps(scene, sort_keys=True): scene.get("name") for scene in _listed(job.get("scenes"))}
+
+
+def _listed(files: object) -> list[Mapping[str, object]]:
+    return [file for file in files if isinstance(file, Mapping)] if isinstance(files, list) else []
 
 
 def _same_val_area(one: Mapping[str, object], other: Mapping[str, object]) -> bool:

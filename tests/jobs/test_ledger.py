@@ -81,7 +81,7 @@ def test_parameters_curves_pictures_and_model_are_entered_and_nobody_is_called(
     assert (page.data.params["width"], page.data.params["batch_size"]) == ("2", "4")
     assert [metric.step for metric in client.get_metric_history(page.info.run_id, "iou")] == [1, 2, 3, 4, 5, 6]
     kept = {file.path for file in client.list_artifacts(page.info.run_id)}
-    assert kept >= {"model.safetensors", "curves.png", "samples.png", "history.csv"}
+    assert kept >= {"model.safetensors", "MODEL.md", "metrics.json", "curves.png", "samples.png", "history.csv"}
     assert unconnected == []
 
 

@@ -22,7 +22,7 @@ from geounet.track import Track
 from tests.command import files_below
 from tests.nn.chips_folder import town, voided, write_chips
 
-OUTPUTS = {"model.safetensors", "last.ckpt", "history.csv", "curves.png", "samples.png", "metrics.json"}
+OUTPUTS = {"model.safetensors", "last.ckpt", "history.csv", "curves.png", "samples.png", "metrics.json", "MODEL.md"}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -60,6 +60,9 @@ def test_a_training_writes_its_run_beside_the_windows(chips: Path) -> None:
     assert metrics["iou"] == result.iou == result.class_iou["building"]
     assert result.iou is not None
     assert result.iou > 0.5
+    assert metrics["pixel"]["building"]["iou"] == result.iou
+    assert set(metrics["pixel"]["building"]) == {"iou", "f1", "precision", "recall", "accuracy", "iou_two_channel"}
+    assert f"| building | {result.iou:.3f} |" in (result.run / "MODEL.md").read_text()
     rows = list(csv.DictReader((result.run / "history.csv").read_text().splitlines()))
     assert [int(row["step"]) for row in rows] == list(range(3, 61, 3))
     assert max(float(row["iou"]) for row in rows) == pytest.approx(result.iou)

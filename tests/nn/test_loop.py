@@ -52,6 +52,10 @@ def records(
     return fit(training, plan, made, exam(data), Entrance(runtime, data.mean, data.std))
 
 
+def flips(data: ChipSet) -> Augmentation:
+    return Augmentation("flips", data.card.colours, data.card.dtype, data.mean, data.std)
+
+
 def exam(data: ChipSet) -> Exam:
     return Exam(lambda: data.windows("val").batches(4), classes=2)
 
@@ -147,6 +151,16 @@ def test_without_validation_windows_the_last_average_is_kept_unscored(data: Chip
     ]
     assert [(record.score, record.validation_loss, record.best) for record in found] == [(None, None, True)] * 3
     assert training.best_step == PLAN.steps
+
+
+def test_validation_windows_without_any_building_are_no_perfect_score(data: ChipSet) -> None:
+    empty = Batch(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.zeros(4, 32, 32, dtype=torch.uint8))
+    training = begin()
+    made = batches(Samples(data.folders, flips(data), 0), PLAN.numbers(0, ALONE), workers=0)
+    found = fit(training, PLAN, made, Exam(lambda: [empty], classes=2), Entrance(FLOAT32, data.mean, data.std))
+    checked = [record for record in found if isinstance(record, Checked)]
+    assert [record.score for record in checked] == [None] * 3
+    assert [record.iou[1] in (None, 0.0) for record in checked] == [True] * 3
 
 
 def test_patience_stops_a_training_that_gets_no_better(data: ChipSet) -> None:
