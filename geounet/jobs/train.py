@@ -64,7 +64,7 @@ def train(
         tiling: how scenes are tiled; the defaults of `tile` where None.
         steps: of the optimizer; auto is 40 passes over the windows, but 2,000 at least and 20,000 at most.
         epochs: passes over the training windows, in place of steps.
-        minutes: how long it may take, in place of steps; the number of steps is measured at the start.
+        minutes: how long all of it may take, in place of steps; the number of steps is measured at the start.
         accumulate: parts of a batch that are computed one after the other, so that it fits a small GPU.
         lr: highest learning rate; auto is 1e-3 for width 16 and 8 windows a step.
         width: channels of the first level; auto is 64 on a GPU and 16 on a processor.
@@ -134,9 +134,10 @@ def train(
         samples, network = job.samples, new_network(job)
         group.from_first(partial(job.run.clear, resume=resume, overwrite=overwrite))
         keep_freed_memory()
-        training, plan = resumed(job) if job.run.checkpoint.exists() else started(job, samples, network)
+        goes_on = job.run.checkpoint.exists()
+        training, plan, until = resumed(job) if goes_on else started(job, samples, network, begin)
         with job.ledger.page({**job.run.identity, **asdict(plan)}):
-            _run(job, samples, training, plan, track)
+            _run(job, samples, training, plan, until=until, track=track)
             return group.from_first(partial(concluded, job, training, plan, begin))
 
 
@@ -167,23 +168,23 @@ def default_run(chips: Path) -> Path:
     return chips.with_name(f"{chips.name}_run")
 
 
-def _run(job: Job, samples: Samples, training: Training, plan: Plan, track: Track) -> None:
+def _run(job: Job, samples: Samples, training: Training, plan: Plan, *, until: float, track: Track) -> None:
     """Train to the end of the plan; model, history and checkpoint are written at each validation."""
     made = batches(samples, plan.numbers(training.step, job.group), workers=job.workers)
-    records = fit(training, plan, made, job.exam(plan), job.entrance, group=job.group)
+    records = fit(training, plan, made, job.exam(plan), job.entrance, until=until, group=job.group)
     for record in track(
         records,
         "training",
         total=(plan.steps - training.step) * plan.batch_size,
         unit="windows",
         amount=lambda record: record.count * plan.batch_size if isinstance(record, Step) else 0.0,
-        tell=_told,
+        tell=partial(_told, training),
     ):
         if isinstance(record, Checked) and job.group.is_first:
             keep(job, training, plan, record)
 
 
-def _told(record: Step | Checked) -> str:
-    if isinstance(record, Step):
-        return f"loss {record.loss:.3f}"
-    return f"loss {record.loss:.3f}" if record.score is None else f"IoU {record.score:.3f}"
+def _told(training: Training, record: Step | Checked) -> str:
+    """The loss, and the IoU of the last validation."""
+    score = training.history[-1]["iou"] if training.history else None
+    return f"loss {record.loss:.3f}" + ("" if score is None else f", IoU {score:.3f}")

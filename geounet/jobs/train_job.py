@@ -1,6 +1,8 @@
 """A training before its first step: its windows opened, its network and its plan made."""
 
 import logging
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,14 +22,18 @@ from geounet.nn.group import Group
 from geounet.nn.init import adapted
 from geounet.nn.model_file import NAME as MODEL
 from geounet.nn.model_file import load_model, model_hash, model_path
+from geounet.nn.pace import VALIDATIONS, measured
 from geounet.nn.pipeline import Pipeline
 from geounet.nn.plan import Plan
 from geounet.nn.samples import Samples, Variation, batches, usual_workers
-from geounet.nn.settings import TrainingSettings, steps_within
+from geounet.nn.settings import TrainingSettings
 from geounet.nn.training import Training, begun
 from geounet.nn.unet import UNet, alignment, initialised
 
 log = logging.getLogger(__name__)
+
+MEASURING = 0.08  # share of the minutes given after which a few steps are measured well enough
+DRAWING = 4.0  # seconds that the pictures of a finished training take, and reading its model
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class Job:
         return Exam(
             lambda: windows.batches(plan.batch_size, first=self.group.rank, every=self.group.size),
             len(self.data.card.legend.classes),
+            math.ceil(len(windows) / plan.batch_size / self.group.size),
         )
 
 
@@ -131,27 +138,24 @@ def new_network(job: Job) -> UNet:
     return network
 
 
-def resumed(job: Job) -> tuple[Training, Plan]:
-    """The training as its last checkpoint left it."""
+def resumed(job: Job) -> tuple[Training, Plan, float]:
+    """The training as its last checkpoint left it, to be brought to its end whenever that is."""
     training, plan = load_checkpoint(job.run.checkpoint, job.runtime, job.run.check_same)
     log.info("going on after step %d of %d", training.step, plan.steps)
-    return training, plan
+    return training, plan, math.inf
 
 
-def started(job: Job, samples: Samples, network: UNet) -> tuple[Training, Plan]:
-    """A new training, and its plan; with minutes given, after measuring what a step takes."""
-    plan = _plan(job, samples, network)
+def started(job: Job, samples: Samples, network: UNet, begin: float) -> tuple[Training, Plan, float]:
+    """A new training, its plan, and when it has to stop by `time.perf_counter`.
+
+    With minutes given, the plan is made after measuring what a step takes.
+
+    Args:
+        begin: when the minutes began.
+    """
+    plan, until = _plan(job, samples, network), math.inf
     if job.settings.minutes is not None:
-        steps = steps_within(
-            job.settings.minutes,
-            network,
-            plan,
-            batches=lambda tried: batches(samples, tried.numbers(0, job.group), workers=job.workers),
-            exam=job.exam(plan),
-            entrance=job.entrance,
-            group=job.group,
-        )
-        plan = _plan(job, samples, network, steps)
+        plan, until = _timed(job, samples, network, plan, begin + 60 * job.settings.minutes)
     if not len(job.data.windows("val")):
         log.warning("no validation window has a label; the last weights are kept, unscored")
     log.info(
@@ -161,10 +165,38 @@ def started(job: Job, samples: Samples, network: UNet) -> tuple[Training, Plan]:
         plan.validate_every,
         plan.learning_rate,
     )
-    return begun(network, plan, job.runtime), plan
+    return begun(network, plan, job.runtime), plan, until
 
 
-def _plan(job: Job, samples: Samples, network: UNet, steps: int | None = None) -> Plan:
+def _timed(job: Job, samples: Samples, network: UNet, plan: Plan, end: float) -> tuple[Plan, float]:
+    """The plan that ends at `end`, judged, drawn and written; and when its last validation has to begin.
+
+    Raises:
+        SettingsError: there is not the time for one step.
+    """
+    pace = measured(
+        network,
+        plan,
+        batches=lambda tried: batches(samples, tried.numbers(0, job.group), workers=job.workers),
+        exam=job.exam(plan),
+        entrance=job.entrance,
+        within=MEASURING * (end - time.perf_counter()),
+        group=job.group,
+    )
+    judging = DRAWING + pace.batch * len(job.data.windows("val")) / plan.batch_size
+    left = job.group.of_first(end - judging - time.perf_counter())
+    if left < pace.least:
+        minutes = job.settings.minutes or 0
+        raise SettingsError(
+            f"--minutes {minutes:g} is too short for this network on this machine, where a step, a validation and "
+            f"what is around them take {minutes + (pace.least - left) / 60:.2g}; give more, or --steps"
+        )
+    steps, looks = pace.fitting(left)
+    until = end - judging - pace.validation
+    return _plan(job, samples, network, steps=steps, looks=looks), until
+
+
+def _plan(job: Job, samples: Samples, network: UNet, *, steps: int | None = None, looks: int = VALIDATIONS) -> Plan:
     return job.settings.plan(
         samples.pass_length,
         network.architecture.width,
@@ -173,4 +205,5 @@ def _plan(job: Job, samples: Samples, network: UNet, steps: int | None = None) -
         class_weights=job.data.class_weights,
         group=job.group,
         steps=steps,
+        looks=looks,
     )

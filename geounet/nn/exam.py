@@ -26,10 +26,15 @@ from geounet.rule import cut_level
 
 @dataclass(frozen=True)
 class Exam:
-    """This process's part of the validation windows, made anew for each look, and the classes of the legend."""
+    """This process's part of the validation windows, made anew for each look, and the classes of the legend.
+
+    Args:
+        count: of the batches.
+    """
 
     batches: Callable[[], Iterable[Batch]]
     classes: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

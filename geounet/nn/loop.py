@@ -1,7 +1,8 @@
 """The training loop: steps of the optimizer, and now and then a validation of the weights' running average."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -52,12 +53,20 @@ def beat(runtime: Runtime) -> int:
 
 
 def fit(
-    training: Training, plan: Plan, batches: Iterable[Batch], exam: Exam, entrance: Entrance, *, group: Group = ALONE
-) -> Iterator[Step | Checked]:
+    training: Training,
+    plan: Plan,
+    batches: Iterable[Batch],
+    exam: Exam,
+    entrance: Entrance,
+    *,
+    until: float = math.inf,
+    group: Group = ALONE,
+) -> Generator[Step | Checked, None, None]:
     """Train from the training's step to the plan's last, changing `training`; a record now and then.
 
     Args:
         batches: this process's shares of the batches, from the training's step on.
+        until: by `time.perf_counter`, when to stop before the plan's end, after a validation.
 
     Raises:
         TrainingError: a loss or weights that are no longer finite, or a device without the memory for a step.
@@ -68,16 +77,18 @@ def fit(
         unread.append(stepped(training, plan, shares, entrance, group))
         training.step += 1
         due = training.step % plan.validate_every == 0 or training.step == plan.steps
+        is_late = False
         if len(unread) == beat(entrance.runtime) or due:
+            is_late = math.isfinite(until) and group.of_first(time.perf_counter() > until)
             losses = (group.add(torch.stack(unread)) / group.size).tolist()
             count, since, unread = len(unread), since + losses, []
             _check_finite(losses, training)
             yield Step(training.step, count, sum(losses) / count, plan.rate(training.step - 1))
-        if due:
+        if due or is_late:
             group.copy_first(training.average.buffers())
             yield _checked(training, plan, validated(training.average, plan, exam, entrance, group), since)
             since = []
-            if plan.patience is not None and training.stale >= plan.patience:
+            if is_late or (plan.patience is not None and training.stale >= plan.patience):
                 return
 
 

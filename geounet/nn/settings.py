@@ -1,33 +1,24 @@
 """What a user asks of a training, and the plan that makes of it, with every `auto` resolved."""
 
 import math
-import time
-from collections.abc import Callable, Iterable, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from geounet.errors import SettingsError
 from geounet.nn.device import Runtime
-from geounet.nn.entrance import Entrance
-from geounet.nn.exam import Exam
 from geounet.nn.group import ALONE, Group
-from geounet.nn.loop import beat, fit
 from geounet.nn.losses import loss_named
+from geounet.nn.pace import VALIDATIONS
 from geounet.nn.plan import Plan
-from geounet.nn.samples import Batch
-from geounet.nn.training import OPTIMIZERS, begun
-from geounet.nn.unet import UNet
+from geounet.nn.training import OPTIMIZERS
 
 Auto = Literal["auto"]
 
 FEWEST_STEPS = 2000
 MOST_STEPS = 20_000
 PASSES = 40  # over the training windows, between the two
-VALIDATIONS = 20  # in a run
 AVERAGED = 0.05  # share of the run that the running average of the weights reaches back
-MEASURED = 12  # steps timed for --minutes, after a few that warm the machine up; both filled up to whole beats
-UNTIMED = 4
 RATES = {"adamw": 1.0, "adam": 1.0, "sgd": 10.0}  # times AdamW's learning rate
 DECAYS = {"adamw": 0.01, "adam": 0.0, "sgd": 5e-4}  # Adam would scale its decay with the gradient
 
@@ -105,12 +96,14 @@ class TrainingSettings:
         class_weights: Sequence[float] = (),
         group: Group = ALONE,
         steps: int | None = None,
+        looks: int = VALIDATIONS,
     ) -> Plan:
         """The plan of a run over so many training windows.
 
         Args:
             class_weights: that balance the classes, for the case that this is asked for.
-            steps: how many the minutes given allow for; None where minutes were not given.
+            steps: how many the minutes given allow for, with so many `looks` at the validation windows; None where
+                minutes were not given.
         """
         batch = self.chosen_batch(runtime)
         a_pass = max(1, math.ceil(windows / batch))
@@ -121,7 +114,7 @@ class TrainingSettings:
             batch_size=batch,
             learning_rate=RATES[self.optimizer] * usual_rate(width, batch) if self.lr == "auto" else self.lr,
             loss=self.loss,
-            validate_every=max(1, min(steps, math.ceil(steps / VALIDATIONS))),
+            validate_every=max(1, min(steps, math.ceil(steps / looks))),
             warmup=max(1, min(200, steps // 10)),
             average=1 - 1 / max(10.0, AVERAGED * steps),
             weight_decay=DECAYS[self.optimizer],
@@ -147,35 +140,3 @@ def usual_rate(width: int, batch_size: int) -> float:
     (0.001, 0.001)
     """
     return round(1e-3 * math.sqrt(16 / width) * math.sqrt(batch_size / 8), 7)
-
-
-def steps_within(
-    minutes: float,
-    network: UNet,
-    plan: Plan,
-    *,
-    batches: Callable[[Plan], Iterable[Batch]],
-    exam: Exam,
-    entrance: Entrance,
-    group: Group = ALONE,
-) -> int:
-    """Steps that end in so many minutes, by the time a few take on a copy of the network that is thrown away.
-
-    The validations, and what this measuring takes, count against the minutes.
-
-    Args:
-        batches: makes those of a plan.
-    """
-    begin = time.perf_counter()
-    untimed, measured = (-(-count // beat(entrance.runtime)) * beat(entrance.runtime) for count in (UNTIMED, MEASURED))
-    tried = replace(plan, steps=untimed + measured, validate_every=untimed + measured, patience=None)
-    training = begun(deepcopy(network), tried, entrance.runtime)
-    marks = [
-        (record.number, time.perf_counter())
-        for record in fit(training, tried, batches(tried), exam, entrance, group=group)
-    ]
-    *looks, (_, checked) = marks  # the validation comes last
-    first, last = next(mark for mark in looks if mark[0] == untimed), looks[-1]
-    a_step, a_validation = (last[1] - first[1]) / measured, checked - last[1]
-    left = 0.95 * minutes * 60 - (checked - begin) - VALIDATIONS * a_validation
-    return group.of_first(max(VALIDATIONS, int(left / a_step)))

@@ -250,6 +250,17 @@ def test_a_model_can_start_from_another(chips: Path, tmp_path: Path) -> None:
         quick(chips, tmp_path / "third", init=tmp_path / "nowhere")
 
 
+def test_minutes_are_kept_to_with_all_that_is_around_the_steps(chips: Path, tmp_path: Path) -> None:
+    result = quick(chips, tmp_path / "run", steps="auto", minutes=0.4)
+    assert 0.6 * 24 < result.seconds < 1.15 * 24
+    assert result.steps > 20
+
+
+def test_minutes_too_few_for_a_step_are_refused_with_the_least_it_takes(chips: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"--minutes 0.001 is too short .* take 0.\d+; give more, or --steps"):
+        quick(chips, tmp_path / "run", steps="auto", minutes=0.001)
+
+
 def test_another_model_of_other_bands_and_classes_is_a_start_and_says_what_is_new(
     chips: Path, straight: TrainResult, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,6 +1,7 @@
 """The loop: reproducible, resumable, and it stops rather than keep what is no number."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,12 +21,13 @@ from geounet.nn.entrance import Entrance
 from geounet.nn.exam import Exam
 from geounet.nn.group import ALONE
 from geounet.nn.loop import Checked, Step, fit
+from geounet.nn.pace import Pace, measured
 from geounet.nn.plan import Plan
 from geounet.nn.samples import Batch, Samples, batches
 from geounet.nn.score import scored
-from geounet.nn.settings import TrainingSettings, steps_within, usual_rate
+from geounet.nn.settings import TrainingSettings, usual_rate
 from geounet.nn.training import Training, begun
-from geounet.nn.unet import initialised
+from geounet.nn.unet import UNet, initialised
 from tests.nn.chips_folder import town, write_chips
 from tests.nn.greed import greedy
 
@@ -46,7 +48,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ChipSet:
 
 def records(
     data: ChipSet, training: Training, plan: Plan = PLAN, runtime: Runtime = FLOAT32
-) -> Iterator[Step | Checked]:
+) -> Generator[Step | Checked, None, None]:
     augmentation = Augmentation("standard", data.card.colours, data.card.dtype, data.mean, data.std)
     made = batches(Samples(data.folders, augmentation, seed=0), plan.numbers(training.step, ALONE), workers=0)
     return fit(training, plan, made, exam(data), Entrance(runtime, data.mean, data.std))
@@ -57,7 +59,7 @@ def flips(data: ChipSet) -> Augmentation:
 
 
 def exam(data: ChipSet) -> Exam:
-    return Exam(lambda: data.windows("val").batches(4), classes=2)
+    return Exam(lambda: data.windows("val").batches(4), 2, count=-(-len(data.windows("val")) // 4))
 
 
 def begin(runtime: Runtime = FLOAT32, plan: Plan = PLAN) -> Training:
@@ -143,7 +145,7 @@ def test_without_validation_windows_the_last_average_is_kept_unscored(data: Chip
     training = begin()
     augmentation = Augmentation("none", data.card.colours, data.card.dtype, data.mean, data.std)
     made = batches(Samples(data.folders, augmentation, 0), PLAN.numbers(0, ALONE), workers=0)
-    nothing = Exam(lambda: (), classes=2)
+    nothing = Exam(lambda: (), 2, count=0)
     found = [
         record
         for record in fit(training, PLAN, made, nothing, Entrance(FLOAT32, data.mean, data.std))
@@ -157,7 +159,7 @@ def test_validation_windows_without_any_building_are_no_perfect_score(data: Chip
     empty = Batch(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.zeros(4, 32, 32, dtype=torch.uint8))
     training = begin()
     made = batches(Samples(data.folders, flips(data), 0), PLAN.numbers(0, ALONE), workers=0)
-    found = fit(training, PLAN, made, Exam(lambda: [empty], classes=2), Entrance(FLOAT32, data.mean, data.std))
+    found = fit(training, PLAN, made, Exam(lambda: [empty], 2, count=1), Entrance(FLOAT32, data.mean, data.std))
     checked = [record for record in found if isinstance(record, Checked)]
     assert [record.score for record in checked] == [None] * 3
     assert [record.iou[1] in (None, 0.0) for record in checked] == [True] * 3
@@ -215,24 +217,45 @@ def test_ignored_and_void_pixels_are_not_scored_and_contact_is_building() -> Non
     assert scored(truth, np.ones((1, 4), np.uint8), 3).pixels == 1
 
 
-def test_minutes_become_a_number_of_steps_that_leaves_the_network_alone(data: ChipSet) -> None:
+def pace_of(data: ChipSet, network: UNet, *, within: float) -> Pace:
+    samples = Samples(data.folders, flips(data), 0)
+    return measured(
+        network,
+        PLAN,
+        batches=lambda tried: batches(samples, tried.numbers(0, ALONE), workers=0),
+        exam=exam(data),
+        entrance=Entrance(FLOAT32, data.mean, data.std),
+        within=within,
+    )
+
+
+@pytest.mark.parametrize("within", [0, 60], ids=["a few", "all"])
+def test_measuring_the_pace_leaves_the_network_alone(data: ChipSet, within: float) -> None:
     network = initialised(SHAPE, seed=0)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    samples = Samples(data.folders, Augmentation("none", RGB, "uint8", data.mean, data.std), 0)
-    counts = [
-        steps_within(
-            minutes,
-            network,
-            PLAN,
-            batches=lambda tried: batches(samples, tried.numbers(0, ALONE), workers=0),
-            exam=exam(data),
-            entrance=Entrance(FLOAT32, data.mean, data.std),
-        )
-        for minutes in (0.001, 5)
-    ]
-    assert counts[0] == 20
-    assert counts[1] > 100
+    pace = pace_of(data, network, within=within)
+    assert all(seconds > 0 for seconds in (pace.start, pace.step, pace.batch))
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_validations_take_a_quarter_of_short_trainings_and_are_twenty_in_long_ones() -> None:
+    pace = Pace(start=1, step=0.1, batch=0.5, batches=10)
+    assert pace.fitting(7) == (10, 1)
+    assert pace.fitting(41) == (300, 2)
+    assert pace.fitting(3601) == (35_000, 20)
+    for seconds in (7, 41, 100, 3601):
+        steps, looks = pace.fitting(seconds)
+        assert pace.start + steps * pace.step + looks * pace.validation == pytest.approx(seconds, abs=0.11)
+
+
+def test_a_training_out_of_time_validates_and_stops(data: ChipSet) -> None:
+    training = begin()
+    made = batches(Samples(data.folders, flips(data), 0), PLAN.numbers(0, ALONE), workers=0)
+    found = list(
+        fit(training, PLAN, made, exam(data), Entrance(FLOAT32, data.mean, data.std), until=time.perf_counter())
+    )
+    assert [type(record) for record in found] == [Step, Checked]
+    assert training.history[-1]["step"] == 1
 
 
 def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,18 +263,10 @@ def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Runtime, "on_gpu", True)
 
 
-def test_minutes_become_a_number_of_steps_on_a_gpu_too(data: ChipSet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pace_is_measured_on_a_gpu_too(data: ChipSet, monkeypatch: pytest.MonkeyPatch) -> None:
     on_gpu(monkeypatch)
-    samples = Samples(data.folders, Augmentation("none", RGB, "uint8", data.mean, data.std), 0)
-    steps = steps_within(
-        5,
-        initialised(SHAPE, seed=0),
-        PLAN,
-        batches=lambda tried: batches(samples, tried.numbers(0, ALONE), workers=0),
-        exam=exam(data),
-        entrance=Entrance(FLOAT32, data.mean, data.std),
-    )
-    assert steps > 100
+    pace = pace_of(data, initialised(SHAPE, seed=0), within=0)
+    assert pace.step > 0
 
 
 def test_on_a_gpu_the_loss_is_looked_at_every_ten_steps_and_before_a_validation(
