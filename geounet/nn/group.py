@@ -90,6 +90,8 @@ def joined() -> Iterator[Group]:
         return
     distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
     group = Group(distributed.get_rank(), distributed.get_world_size(), distributed.get_node_local_rank())
+    if group.local < torch.cuda.device_count():  # else every process takes memory of the first GPU as well
+        torch.cuda.set_device(group.local)
     try:
         yield group
     except BaseException as error:

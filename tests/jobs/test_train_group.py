@@ -11,6 +11,8 @@ import pytest
 
 from geounet.jobs.train import train
 from geounet.legend import CONTACT
+from geounet.track import Track, untracked
+from tests.jobs.test_train import KilledError, killing
 from tests.nn.chips_folder import town, write_chips
 
 QUICK = ["--steps", "6", "--batch-size", "4", "--width", "2", "--depth", "1", "--device", "cpu", "--precision", "fp32"]
@@ -47,10 +49,19 @@ def pair(chips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-def alone(chips: Path, run: Path, *, accumulate: int = 1) -> None:
+def alone(chips: Path, run: Path, *, accumulate: int = 1, track: Track = untracked) -> None:
     """The same training in this one process."""
     train(
-        chips, out=run, steps=6, batch_size=4, width=2, depth=1, device="cpu", precision="fp32", accumulate=accumulate
+        chips,
+        out=run,
+        steps=6,
+        batch_size=4,
+        width=2,
+        depth=1,
+        device="cpu",
+        precision="fp32",
+        accumulate=accumulate,
+        track=track,
     )
 
 
@@ -69,6 +80,15 @@ def test_two_processes_give_the_curve_of_one_that_takes_the_same_halves_in_turn(
     first, second = (json.loads((run / "metrics.json").read_text()) for run in (tmp_path / "run", pair))
     assert first["job"] == second["job"]
     assert first["validation_pixels"] == second["validation_pixels"]
+
+
+def test_two_processes_go_on_with_what_one_began(chips: Path, pair: Path, tmp_path: Path) -> None:
+    with pytest.raises(KilledError, match="here"):
+        alone(chips, tmp_path / "run", accumulate=2, track=killing(7))
+    done = started(["train", chips, "--out", tmp_path / "run", *QUICK, "--resume"], processes=2)
+    assert done.returncode == 0, done.stderr
+    for one, two in zip(curve(tmp_path / "run"), curve(pair), strict=True):
+        assert one == pytest.approx(two, abs=1e-4)
 
 
 def test_whole_batches_give_another_curve_than_halves(chips: Path, pair: Path, tmp_path: Path) -> None:
