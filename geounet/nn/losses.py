@@ -77,14 +77,18 @@ def focal(logits_BKHW: Tensor, targets_BHW: Tensor, weights_BHW: Tensor) -> Tens
 def boundary(logits_BKHW: Tensor, targets_BHW: Tensor, weights_BHW: Tensor) -> Tensor:
     """Cross entropy in which pixels weigh more the nearer they lie to where one class meets another.
 
-    A pixel d from such an edge weighs 1 + 10 exp(-d² / 2·5²). Source: Ronneberger et al. (2015), "U-Net", eq. 2, with
-    the distance to the nearest edge alone, in a king's moves: labels in a raster know no second-nearest cell.
+    A pixel d from such an edge weighs 10 exp(-d² / 2·5²) more than its class does.
+
+    Source: Ronneberger et al. (2015), "U-Net", eq. 2, with the distance to the nearest edge alone, in a king's moves:
+    labels in a raster know no second-nearest cell.
     """
-    return _mean(_surprise(logits_BKHW, targets_BHW), weights_BHW * edge_weights(targets_BHW, weights_BHW > 0))
+    known_BHW = weights_BHW > 0
+    weights_BHW = torch.where(known_BHW, weights_BHW + edge_weights(targets_BHW, known_BHW), 0)
+    return _mean(_surprise(logits_BKHW, targets_BHW), weights_BHW)
 
 
 def edge_weights(targets_BHW: Tensor, known_BHW: Tensor) -> Tensor:
-    """Weight of each pixel by its distance from the nearest edge between two known classes, (B, H, W) float32."""
+    """What each pixel weighs more by its distance from where known classes meet, (B, H, W) float32."""
     near_B1HW = _edges(targets_BHW, known_BHW)[:, None].float()
     weights_B1HW = EDGE_WEIGHT * near_B1HW
     for distance in range(1, 3 * EDGE_REACH + 1):  # beyond three deviations next to nothing is left
@@ -92,7 +96,7 @@ def edge_weights(targets_BHW: Tensor, known_BHW: Tensor) -> Tensor:
         weight = EDGE_WEIGHT * math.exp(-(distance**2) / (2 * EDGE_REACH**2))
         weights_B1HW = weights_B1HW + weight * (wider_B1HW - near_B1HW)
         near_B1HW = wider_B1HW
-    return 1 + weights_B1HW[:, 0]
+    return weights_B1HW[:, 0]
 
 
 def _edges(targets_BHW: Tensor, known_BHW: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from geounet.nn.unet import UNet
 
 MEASURED = 16  # steps at most, filled up to whole beats; the first beat warms the machine up and is not timed
 LOOKING = 0.25  # most of the time that validations take
+FEWEST_BETWEEN = 5  # steps from one validation to the next
 VALIDATIONS = 20  # in a run that has the time for them
 
 
@@ -47,7 +48,8 @@ class Pace:
         """
         left = seconds - self.start
         looks = max(1, min(VALIDATIONS, int(LOOKING * left / self.validation) if self.batches else VALIDATIONS))
-        return max(1, int((left - looks * self.validation) / self.step)), looks
+        steps = max(1, int((left - looks * self.validation) / self.step))
+        return steps, min(looks, max(1, steps // FEWEST_BETWEEN))
 
 
 def measured(

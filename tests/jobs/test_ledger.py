@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from geounet.errors import SettingsError
 from geounet.jobs.train import train
 from geounet.jobs.train_run import TrainResult
 from geounet.track import Track, untracked
+from tests.command import geounet
 from tests.jobs.test_train import KilledError, killing
 from tests.nn.chips_folder import town, write_chips
 
@@ -113,3 +115,20 @@ def test_a_server_that_does_not_answer_is_refused_before_the_training(
         quick(tmp_path, uri="http://localhost:1")
     assert unconnected
     assert not (tmp_path / "run").exists()
+
+
+def test_the_store_in_the_environment_is_the_command_lines_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_chips(tmp_path / "chips", town(64, 256, seed=2), size=32)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "store").as_uri())
+    small = ["--steps", "1", "--width", "2", "--depth", "1", "--batch-size", "1", "--device", "cpu"]
+    assert geounet(capsys, "train", tmp_path / "chips", "--track", "mlflow", *small).status == 0
+    assert len(pages((tmp_path / "store").as_uri())[1]) == 1
+
+
+def test_without_mlflow_the_extra_to_install_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "geounet.jobs.ledger_mlflow", raising=False)
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(SettingsError, match=r"--track mlflow needs MLflow \(.*\); install geounet\[tracking\]"):
+        quick(tmp_path)

@@ -98,22 +98,22 @@ def test_contact_is_the_last_output_where_the_model_has_it_and_ignored_elsewhere
     assert weights_BHW.tolist() == [[[1, 1, 0, 0]]]
 
 
-def test_pixels_weigh_by_their_distance_from_the_edge_of_their_class() -> None:
+def test_pixels_weigh_more_by_their_distance_from_the_edge_of_their_class() -> None:
     labels_BHW = torch.zeros(1, 64, 64, dtype=torch.uint8)
     labels_BHW[:, :, 40:] = 1
     targets_BHW, weights_BHW = learned(labels_BHW, 1, contact=False)
     row_W = edge_weights(targets_BHW, weights_BHW > 0)[0, 30]
-    expected = [1 + EDGE_WEIGHT * math.exp(-(max(0, 39 - col) ** 2) / 50) for col in range(40)]
+    expected = [EDGE_WEIGHT * math.exp(-(max(0, 39 - col) ** 2) / 50) for col in range(40)]
     assert row_W[25:40].tolist() == pytest.approx(expected[25:], rel=1e-5)
     assert row_W[40:].tolist() == pytest.approx(row_W[16:40].flip(0).tolist())
-    assert row_W[:20].tolist() == [1] * 20
+    assert row_W[:20].tolist() == [0] * 20
 
 
 def test_the_edge_of_what_is_ignored_is_no_edge() -> None:
     labels_BHW = torch.ones(1, 32, 32, dtype=torch.uint8)
     labels_BHW[:, :, 16:] = IGNORE
     targets_BHW, weights_BHW = learned(labels_BHW, 1, contact=False)
-    assert (edge_weights(targets_BHW, weights_BHW > 0) == 1).all()
+    assert (edge_weights(targets_BHW, weights_BHW > 0) == 0).all()
 
 
 def test_a_class_that_weighs_more_costs_more_where_it_is_missed() -> None:
