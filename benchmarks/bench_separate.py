@@ -20,12 +20,14 @@ from geounet.jobs.vectorize import vectorize
 from geounet.objects import Matching, matched
 
 SAMPLES = Path(__file__).parents[1] / "sample_tiles"
-GSD, BATCH, STEPS = 0.3, 4, 1800
+# small windows: a step is a quarter of the work of one of 256 px, and there are more of them with a shared wall
+GSD, SIZE, BATCH, STEPS = 0.3, 128, 4, 3000
 
 
 def mapped(folder: Path) -> Path:
     """probability.tif of the test town, by a model that saw the training town."""
-    chips = tile([SAMPLES / "town_train.tif"], labels=[SAMPLES / "town_train.gpkg"], out=folder / "chips", gsd=GSD)
+    town, labels = SAMPLES / "town_train.tif", SAMPLES / "town_train.gpkg"
+    chips = tile([town], labels=[labels], out=folder / "chips", gsd=GSD, size=SIZE, stride=SIZE)
     begin = time.process_time()
     run = train(chips.out, out=folder / "run", steps=STEPS, batch_size=BATCH, width=16)
     print(f"trained in {time.process_time() - begin:.0f} s of processor time, validation IoU {run.iou or 0:.3f}")
@@ -44,7 +46,8 @@ def told(what: str, found: Matching) -> None:
 
 def meeting(found: Geometries, truth: Geometries) -> Geometries:
     """The polygons found that meet any of the true ones."""
-    return found[np.unique(shapely.STRtree(found).query(truth, predicate="intersects")[1])]
+    met: Geometries = found[np.unique(shapely.STRtree(found).query(truth, predicate="intersects")[1])]
+    return met
 
 
 def main() -> None:

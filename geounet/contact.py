@@ -31,8 +31,9 @@ def contact_zones(polygons: Geometries, width: float) -> Geometries:
     covered = shapely.relate_pattern(below, above, "T********")
     below[covered] = shapely.difference(below[covered], above[covered])
     near = shapely.intersection(shapely.buffer(below, width / 2), shapely.buffer(above, width / 2))
-    # a closing, as of pixels: it fills what is narrower than the width
-    closed = shapely.buffer(shapely.buffer(shapely.union(below, above), width / 2), -width / 2)
-    zones = shapely.intersection(near, closed)
+    both = shapely.union(below, above)
+    # a closing, as of pixels: it fills what is narrower than the width, and rounds corners off
+    closed = shapely.buffer(shapely.buffer(both, width / 2), -width / 2)
+    zones = shapely.intersection(near, shapely.union(both, closed))
     found: Geometries = zones[shapely.area(zones) > 0]
     return found

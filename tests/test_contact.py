@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geounet.contact import contact_zones, near_neighbours
@@ -26,6 +26,7 @@ def rows_of_houses(draw: st.DrawFn) -> Geometries:
     return turned
 
 
+@settings(max_examples=50, deadline=None)
 @given(rows_of_houses(), st.sampled_from([0.5, 1.0, 2.0]))
 def test_contact_is_what_lies_within_half_a_width_of_two_houses_in_them_or_between(
     houses: Geometries, width: float

@@ -54,6 +54,7 @@ def demo(
         labels=[samples / "town_train.gpkg"],
         out=out / "chips",
         gsd=GROUND_RESOLUTION,
+        contact="none",  # walls that houses share are thin at 0.6 m, and take longer to learn than the houses
         overwrite=overwrite,
         track=track,
     )

@@ -3,6 +3,7 @@
 As Iglovikov et al. (2018), "TernausNetV2", do: what is left of an area without its contact are seeds, which grow back.
 """
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import label
@@ -15,6 +16,10 @@ Levels = NDArray[np.uint8]
 Labels = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
+_SHARE = 4  # a line that is not sure of itself still divides: it has to lead right through a building
+_CLOSED = 2  # pixels by which contact is thickened; so a wall may have holes of four
+_DISC = (np.hypot(*np.mgrid[-_CLOSED : _CLOSED + 1, -_CLOSED : _CLOSED + 1]) <= _CLOSED).astype(np.uint8)
+
 
 def inside(level: Levels, k: int) -> Mask:
     """Pixels of buildings, contact between them included."""
@@ -23,15 +28,15 @@ def inside(level: Levels, k: int) -> Mask:
 
 
 def in_contact(level: Levels, contact: Levels) -> Mask:
-    """Pixels of which contact has a third or more of the building's probability, which includes it."""
-    touching: Mask = 3 * contact.astype(np.int16) >= level
+    """Pixels of which contact has a quarter or more of the building's probability, which includes it."""
+    touching: Mask = _SHARE * contact.astype(np.int16) >= level
     return touching
 
 
 def flooded(level: Levels, contact: Levels, area: Mask, least: float) -> tuple[Labels, int]:
     """The number 1, 2, ... of the building that each pixel of a 4-connected area belongs to, and how many there are.
 
-    Seeds are the 4-connected parts of the area outside of contact with at least `least` pixels. Every other pixel
+    Seeds are the 4-connected parts of the area away from contact with at least `least` pixels. Every other pixel
     goes to the seed with the cheapest way to it inside the area, where contact is dear: so the seeds meet on its
     ridge, and each building is 4-connected. An area with fewer than two seeds is one building.
 
@@ -39,7 +44,8 @@ def flooded(level: Levels, contact: Levels, area: Mask, least: float) -> tuple[L
         level, contact: (height, width) of the building and of contact, 0..254.
         area: (height, width) bool.
     """
-    parts, count = label(area & ~in_contact(level, contact))
+    touching = (area & in_contact(level, contact)).astype(np.uint8)
+    parts, count = label(area & (cv2.dilate(touching, _DISC) == 0))
     large = np.bincount(parts.ravel(), minlength=count + 1) >= least
     large[0] = False
     found = int(large.sum())
