@@ -10,7 +10,9 @@ from importlib import import_module
 import click
 
 from geounet import __version__
-from geounet.errors import GeoUNetError
+from geounet.errors import GeoUNetError, PeerError
+
+from .options import is_first_process
 
 # command -> its line in `geounet --help`: listing them must not import them
 _COMMANDS = {
@@ -59,8 +61,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with 0 (done), 1 (an error), 2 (wrong usage) or 130 (interrupted)."""
     words = sys.argv[1:] if arguments is None else arguments
     verbose = "--verbose" in words
+    quiet = "--quiet" in words or not is_first_process()
     logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.ERROR if "--quiet" in words else logging.INFO,
+        level=logging.DEBUG if verbose else logging.ERROR if quiet else logging.INFO,
         format="%(levelname)s %(name)s: %(message)s" if verbose else "%(message)s",
         stream=sys.stderr,
     )
@@ -79,6 +82,8 @@ def main(arguments: list[str] | None = None) -> None:
         if threading.active_count() > threads:  # after a second Ctrl-C one may compute on: it would end in an abort
             os._exit(130)
         sys.exit(130)
+    except PeerError:  # the one that failed first has said why
+        sys.exit(1)
     except GeoUNetError as error:
         if verbose:
             logging.getLogger(__name__).debug("where it came from", exc_info=error)

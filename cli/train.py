@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import PATH, common, device, number_or_auto, tiling, whole_or_auto
+from .options import PATH, common, device, is_first_process, number_or_auto, tiling, whole_or_auto
 from .progress import progress
 
 
@@ -21,6 +21,9 @@ from .progress import progress
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the training windows, in place of --steps.")
 @click.option("--minutes", type=float, help="About how long it may take, in place of --steps.")
 @click.option("--batch-size", default="auto", show_default=True, callback=whole_or_auto, help="Windows in a step.")
+@click.option(
+    "--accumulate", type=click.IntRange(1), default=1, show_default=True, help="Parts of a batch computed in turn."
+)
 @click.option("--lr", default="auto", show_default=True, callback=number_or_auto, help="Highest learning rate.")
 @click.option(
     "--width", default="auto", show_default=True, callback=whole_or_auto, help="Channels of the first level: 16 or 64."
@@ -28,16 +31,42 @@ from .progress import progress
 @click.option("--depth", type=click.IntRange(1, 8), default=4, show_default=True, help="Times windows are halved.")
 @click.option("--skips/--no-skips", default=True, help="Join levels down to levels up.")
 @click.option(
-    "--loss", type=click.Choice(["bce+dice", "dice", "bce", "ce", "focal"]), default="bce+dice", show_default=True
+    "--loss",
+    type=click.Choice(["bce+dice", "dice", "bce", "ce", "focal", "boundary"]),
+    default="bce+dice",
+    show_default=True,
 )
 @click.option(
-    "--augment", type=click.Choice(["standard", "flips", "none", "strong"]), default="standard", show_default=True
+    "--class-weights",
+    type=click.Choice(["none", "auto"]),
+    default="none",
+    show_default=True,
+    help="auto: pixels of rare classes weigh more.",
+)
+@click.option("--optimizer", type=click.Choice(["adamw", "adam", "sgd"]), default="adamw", show_default=True)
+@click.option(
+    "--augment",
+    metavar="standard|flips|none|strong|FILE",
+    default="standard",
+    show_default=True,
+    help="FILE: a pipeline of albumentations, as A.save writes it (JSON, YAML).",
 )
 @click.option("--workers", default="auto", show_default=True, help="Processes that prepare windows; 0: a thread.")
 @click.option("--patience", type=click.IntRange(1), help="Stop after so many validations without a better score.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
 @click.option("--init", type=PATH, help="Model to start from.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is drawn by lot.")
+@click.option(
+    "--track",
+    "tracker",
+    type=click.Choice(["none", "mlflow"]),
+    default="none",
+    show_default=True,
+    help="Enter parameters, curves, pictures and model there as well.",
+)
+@click.option(
+    "--track-uri", "tracker_uri", envvar="MLFLOW_TRACKING_URI", help="Store or server of MLflow.  [default: RUN/mlruns]"
+)
 @click.option("--overwrite", is_flag=True, help="Replace another run in the folder.")
 @device
 @tiling
@@ -62,6 +91,8 @@ def command(
     from geounet.jobs.tile import Tiling
     from geounet.jobs.train import train
 
+    quiet = quiet or not is_first_process()
+    as_json = as_json and is_first_process()
     tiled = Tiling(**{name: settings.pop(name) for name in Tiling.names()})
     with progress(quiet=quiet or as_json) as track:
         result = train(

@@ -40,6 +40,10 @@ class TrainingError(GeoUNetError):
     """Training that cannot start or go on."""
 
 
+class PeerError(TrainingError):
+    """Another of the processes that train together failed first, and says why; this one has nothing to add."""
+
+
 class OutputError(GeoUNetError):
     """An output that cannot be written where it was asked for."""
 

@@ -126,6 +126,15 @@ def labels_of_all_kinds(desk: Path) -> None:
                     image.write(values)
 
 
+def test_the_examples_of_the_page_on_training_run(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(desk)
+    (code,) = blocks("python", "docs/training.md")
+    exec(compile(code, "docs/training.md", "exec"), {})  # noqa: S102
+    for command in (line for block in blocks("sh", "docs/training.md") for line in block.splitlines()):
+        run(f"{command} --overwrite", desk, monkeypatch)
+        assert (desk / shlex.split(command)[-1] / "MODEL.md").stat().st_size > 0
+
+
 def test_the_python_example_of_the_readme_runs(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(desk)
     (code,) = blocks("python")

@@ -22,6 +22,7 @@ KEPT_TO = {
     "albumentations": "geounet.nn",
     "safetensors": "geounet.nn",
     "matplotlib": "geounet.report",
+    "mlflow": "geounet.jobs.ledger_mlflow",
     "click": "geounet_cli",
     "rich": "geounet_cli",
 }

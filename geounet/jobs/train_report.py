@@ -11,6 +11,7 @@ from geounet.nn.chip_set import Windows
 from geounet.nn.chip_store import VOID
 from geounet.nn.score import scored, scored_truth
 from geounet.report.samples import Sample, samples_picture
+from geounet.rule import LEVELS
 
 SHOWN = 6
 
@@ -43,8 +44,13 @@ def judged(segmenter: Segmenter, windows: Windows) -> Judgement:
     return Judgement(total, scores)
 
 
+def _answered(answer: Block, classes: int) -> tuple[Array, Array]:
+    """Class, and probability 0..1 of the likeliest foreground class, (h, w) each."""
+    return answer.values[0], answer.values[1:classes].max(axis=0) / LEVELS
+
+
 def pictured(segmenter: Segmenter, windows: Windows, judgement: Judgement) -> bytes:
-    """A PNG of image, truth and prediction: the best, the median and the worst windows, or the first without scores."""
+    """A PNG of image, truth, probability and errors: of the best, median and worst windows, else of the first."""
     classes = len(segmenter.card.legend.classes)
     ranked = sorted(judgement.scores, key=lambda index: -judgement.scores[index])
     middle = max(0, len(ranked) // 2 - 1)
@@ -57,7 +63,9 @@ def pictured(segmenter: Segmenter, windows: Windows, judgement: Judgement) -> by
         titles = dict.fromkeys(range(min(SHOWN, len(windows))), "training window")
     picked = windows.picked(list(titles))
     samples = [
-        Sample(title, pixels, labels != VOID, scored_truth(labels, classes), answer.values[0], labels == CONTACT)
+        Sample(
+            title, pixels, labels != VOID, scored_truth(labels, classes), *_answered(answer, classes), labels == CONTACT
+        )
         for title, (pixels, labels), answer in zip(
             titles.values(), picked, segmenter.predict(pieces(picked)), strict=True
         )

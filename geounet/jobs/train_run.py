@@ -17,7 +17,9 @@ METRICS = "metrics.json"  # written last: a run that has it is finished
 HISTORY = "history.csv"
 CURVES = "curves.png"
 SAMPLES = "samples.png"
-ALL = (METRICS, CHECKPOINT, MODEL, HISTORY, CURVES, SAMPLES)  # the proof of the others first
+PAGE = "MODEL.md"
+LEDGER = "mlflow.txt"  # the page of this training in a ledger; the ledger itself stays
+ALL = (METRICS, CHECKPOINT, MODEL, HISTORY, CURVES, SAMPLES, PAGE, LEDGER)  # the proof of the others first
 
 
 @dataclass(frozen=True, slots=True)

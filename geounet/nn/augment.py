@@ -46,7 +46,7 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         if self.name not in AUGMENTS:
-            raise SettingsError(f"augmentation {self.name!r} is unknown; use one of {', '.join(AUGMENTS)}")
+            raise SettingsError(f"augmentation {self.name!r} is unknown; use one of {', '.join(AUGMENTS)}, or a file")
 
     @property
     def moves(self) -> bool:

@@ -12,7 +12,8 @@ from geounet.card import Architecture
 from geounet.errors import TrainingError
 from geounet.files import whole_file
 from geounet.nn.device import Runtime, enough_memory
-from geounet.nn.loop import ROOM, Plan, Training, begun
+from geounet.nn.plan import Plan
+from geounet.nn.training import ROOM, Training, begun
 from geounet.nn.unet import UNet
 
 FORMAT = 1

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from statistics import median
 
 from geounet.block import Array
 from geounet.card import Architecture, ModelCard, network_outputs
@@ -19,6 +20,8 @@ from geounet.nn.unet import alignment, halo
 from geounet.working import SAME
 
 log = logging.getLogger(__name__)
+
+MOST_WEIGHT = 10.0  # of a rare class's pixels; more makes it found everywhere
 
 
 @dataclass(frozen=True)
@@ -86,12 +89,29 @@ class ChipSet:
         return self._pooled([(r,) for r in known])[0] if known else None
 
     @property
+    def class_weights(self) -> tuple[float, ...]:
+        """Weight of a pixel of each class: the classes' median share of the training pixels over its own, 10 at most.
+
+        Source: Eigen & Fergus (2015), "Predicting Depth, Surface Normals and Semantic Labels", 6.3.2, with the share of
+        all training windows instead of those that have the class. A class that no window has weighs 1.
+        """
+        windows = [folder.card.windows[number] for folder, number in self.windows("train").places]
+        shares = [sum(w.valid * w.shares[c.id] for w in windows) for c in self.card.legend.classes]
+        known = [share for share in shares if share > 0]
+        return tuple(min(MOST_WEIGHT, median(known) / share) if share > 0 else 1.0 for share in shares)
+
+    @property
     def fingerprint(self) -> str:
         """Changes when any of the folders is made anew from something else."""
         digest = hashlib.sha256()
         for folder in self.folders:
             digest.update((folder.path / "chips.json").read_bytes())
         return digest.hexdigest()
+
+    def named(self, kind: str) -> list[str]:
+        """Names of the `scenes` or `labels` that the folders were tiled from; none where they do not say."""
+        files = [file for folder in self.folders for file in _listed(_job(folder.card).get(kind))]
+        return list(dict.fromkeys(str(file.get("name")) for file in files))
 
     def model_card(self, architecture: Architecture) -> ModelCard:
         """The card of a model trained on these windows, its training record still empty."""
@@ -147,9 +167,9 @@ class Windows:
     def picked(self, indices: Sequence[int]) -> "Windows":
         return Windows(tuple(self.places[index] for index in indices))
 
-    def batches(self, size: int) -> Iterator[Batch]:
-        """The windows in batches of `size`, the last one smaller."""
-        for start in range(0, len(self.places), size):
+    def batches(self, size: int, *, first: int = 0, every: int = 1) -> Iterator[Batch]:
+        """The windows in batches of `size`, the last one smaller; every so many-th batch, from the `first` on."""
+        for start in range(first * size, len(self.places), every * size):
             yield collated([folder.window(number) for folder, number in self.places[start : start + size]])
 
 
@@ -196,9 +216,11 @@ def _job(card: ChipsCard) -> Mapping[str, object]:
 
 def _scenes(job: Mapping[str, object]) -> dict[str, object]:
     """Names of the scenes by all that tells them from others."""
-    scenes = job.get("scenes")
-    found = [scene for scene in scenes if isinstance(scene, Mapping)] if isinstance(scenes, list) else []
-    return {json.dumps(scene, sort_keys=True): scene.get("name") for scene in found}
+    return {json.dumps(scene, sort_keys=True): scene.get("name") for scene in _listed(job.get("scenes"))}
+
+
+def _listed(files: object) -> list[Mapping[str, object]]:
+    return [file for file in files if isinstance(file, Mapping)] if isinstance(files, list) else []
 
 
 def _same_val_area(one: Mapping[str, object], other: Mapping[str, object]) -> bool:

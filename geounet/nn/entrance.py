@@ -3,8 +3,14 @@
 Tensors are suffixed by shape: B batch, C bands, H rows, W columns.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
+
+from geounet.nn.chip_store import VOID
+from geounet.nn.device import Runtime
+from geounet.nn.samples import Batch
 
 SLAB = 64  # rows whose float32 values stay in the processor's cache from one operation to the next
 
@@ -35,3 +41,22 @@ def slabs(x_BCHW: Tensor) -> list[slice]:
     height = x_BCHW.shape[2]
     step = SLAB if x_BCHW.device.type == "cpu" else height
     return [slice(row, min(row + step, height)) for row in range(0, height, step)]
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """Takes samples to the device and makes them what the network is given."""
+
+    runtime: Runtime
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Input (B, C, H, W) float32, 0 where there is no imagery; labels (B, H, W) uint8 with 255 there."""
+        device = self.runtime.device
+        labels_BHW = batch.labels_BHW.to(device, non_blocking=True)
+        x_BCHW = batch.pixels_BCHW.to(device, non_blocking=True)
+        mean_C11, std_C11 = (torch.tensor(v, device=device)[:, None, None] for v in (self.mean, self.std))
+        void_BHW = labels_BHW == VOID
+        x_BCHW = normalised(x_BCHW, ~void_BHW[:, None], mean_C11, std_C11)
+        return x_BCHW.contiguous(memory_format=torch.channels_last), labels_BHW.masked_fill(void_BHW, 255)

@@ -5,7 +5,8 @@ A network of one output answers with the logit of class 1, one of more outputs w
 the model has a contact class, one more for that.
 """
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -17,20 +18,30 @@ from geounet.legend import CONTACT, IGNORE
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 SMOOTHING = 1.0  # pixels; keeps the Dice of a batch without a class defined
 FOCUS = 2.0  # gamma of Lin et al., the value they recommend
+EDGE_WEIGHT, EDGE_REACH = 10.0, 5  # w0 and sigma in pixels of Ronneberger et al. (2015)
 CONTACT_WEIGHT = 40.0  # of a pixel: where 2 or 3 in 1000 are contact, all of it weighs a tenth of the rest
 
 
-def learned(labels_BHW: Tensor, outputs: int, *, contact: bool) -> tuple[Tensor, Tensor]:
+def learned(
+    labels_BHW: Tensor, outputs: int, *, contact: bool, class_weights: Sequence[float] = ()
+) -> tuple[Tensor, Tensor]:
     """Number of the output each pixel should answer with (int64, 0 where ignored), and its weight (float32).
 
     Contact is the last output of a model that has it, and weighs more than other pixels because it is rare; to any
     other model contact pixels are ignored. What is ignored weighs nothing.
+
+    Args:
+        class_weights: of a pixel of each class of the legend; 1 each where there are none.
     """
     ignored_BHW, touching_BHW = labels_BHW == IGNORE, labels_BHW == CONTACT
     weights_BHW = torch.where(ignored_BHW, 0.0, 1.0)
     weights_BHW = torch.where(touching_BHW, CONTACT_WEIGHT if contact else 0.0, weights_BHW)
     targets_BHW = torch.where(touching_BHW, outputs - 1, labels_BHW.long())
-    return torch.where(weights_BHW > 0, targets_BHW, 0), weights_BHW
+    targets_BHW = torch.where(weights_BHW > 0, targets_BHW, 0)
+    if class_weights:
+        of_class_K = torch.tensor([*class_weights, *[1.0] * contact], device=labels_BHW.device)
+        weights_BHW = weights_BHW * of_class_K[targets_BHW]
+    return targets_BHW, weights_BHW
 
 
 def _mean(values_BHW: Tensor, weights_BHW: Tensor) -> Tensor:
@@ -61,6 +72,45 @@ def focal(logits_BKHW: Tensor, targets_BHW: Tensor, weights_BHW: Tensor) -> Tens
     surprise_BHW = _surprise(logits_BKHW, targets_BHW)
     # -expm1(-s) is 1 - p without the loss of digits near p = 1
     return _mean((-torch.expm1(-surprise_BHW)) ** FOCUS * surprise_BHW, weights_BHW)
+
+
+def boundary(logits_BKHW: Tensor, targets_BHW: Tensor, weights_BHW: Tensor) -> Tensor:
+    """Cross entropy in which pixels weigh more the nearer they lie to where one class meets another.
+
+    A pixel d from such an edge weighs 10 exp(-d² / 2·5²) more than its class does.
+
+    Source: Ronneberger et al. (2015), "U-Net", eq. 2, with the distance to the nearest edge alone, in a king's moves:
+    labels in a raster know no second-nearest cell.
+    """
+    known_BHW = weights_BHW > 0
+    weights_BHW = torch.where(known_BHW, weights_BHW + edge_weights(targets_BHW, known_BHW), 0)
+    return _mean(_surprise(logits_BKHW, targets_BHW), weights_BHW)
+
+
+def edge_weights(targets_BHW: Tensor, known_BHW: Tensor) -> Tensor:
+    """What each pixel weighs more by its distance from where known classes meet, (B, H, W) float32."""
+    near_B1HW = _edges(targets_BHW, known_BHW)[:, None].float()
+    weights_B1HW = EDGE_WEIGHT * near_B1HW
+    for distance in range(1, 3 * EDGE_REACH + 1):  # beyond three deviations next to nothing is left
+        wider_B1HW = functional.max_pool2d(near_B1HW, 3, stride=1, padding=1)
+        weight = EDGE_WEIGHT * math.exp(-(distance**2) / (2 * EDGE_REACH**2))
+        weights_B1HW = weights_B1HW + weight * (wider_B1HW - near_B1HW)
+        near_B1HW = wider_B1HW
+    return weights_B1HW[:, 0]
+
+
+def _edges(targets_BHW: Tensor, known_BHW: Tensor) -> Tensor:
+    """Whether a pixel has a neighbour of another class below, above, left or right, (B, H, W) bool."""
+    edges_BHW = torch.zeros_like(known_BHW)
+    for axis in (1, 2):
+        length = targets_BHW.shape[axis] - 1
+        (a, b), (known_a, known_b), (edge_a, edge_b) = (
+            (t.narrow(axis, 0, length), t.narrow(axis, 1, length)) for t in (targets_BHW, known_BHW, edges_BHW)
+        )
+        meet = (a != b) & known_a & known_b
+        edge_a |= meet
+        edge_b |= meet
+    return edges_BHW
 
 
 def dice(logits_BKHW: Tensor, targets_BHW: Tensor, weights_BHW: Tensor) -> Tensor:
@@ -99,6 +149,7 @@ LOSSES: Mapping[str, Loss] = {
     "bce": cross_entropy,
     "ce": cross_entropy,
     "focal": focal,
+    "boundary": boundary,
 }
 
 

@@ -125,24 +125,3 @@ def _check_finite(file: Path, weights: dict[str, Tensor]) -> None:
     for name, tensor in weights.items():
         if not torch.isfinite(tensor).all():
             raise ModelError(f"{file}: weights {name!r} hold NaN or infinity; the model is of no use, train it again")
-
-
-def adapted(path: Path, network: UNet) -> UNet:
-    """`network` with the weights of another model, to go on training from; a head for other classes stays as it is.
-
-    Raises:
-        ModelError: no model at `path`, or one of other bands, width, depth or skips.
-    """
-    source, card = load_model(path)
-    a, b = card.architecture, network.architecture
-    for name in ("bands", "width", "depth", "skips"):
-        if getattr(a, name) != getattr(b, name):
-            raise ModelError(
-                f"{path} has {name} {getattr(a, name)} where {getattr(b, name)} is asked for; "
-                f"start from a model of the same shape"
-            )
-    weights = source.state_dict()
-    if a.outputs != b.outputs:
-        weights |= {name: value for name, value in network.state_dict().items() if name.startswith("head.")}
-    network.load_state_dict(weights)
-    return network

@@ -18,7 +18,10 @@ from geounet.grid import Window
 from geounet.nn.augment import Augmentation
 from geounet.nn.chip_store import VOID, ChipFolder
 from geounet.nn.device import Runtime
+from geounet.nn.pipeline import Pipeline
 
+Variation = Augmentation | Pipeline
+RARE = 0.2  # share of windows with a class below which it is rare
 TRIES = 8  # places looked at before the drawn window itself is taken
 
 
@@ -33,6 +36,9 @@ class Batch:
 class Samples(Dataset[tuple[Array, Array]]):
     """Endless training samples, numbered from 0: every pass over the windows is a new seeded order of them.
 
+    Of several foreground classes the rare ones come more often: a pass has as many samples as there are windows, but
+    windows with a class that few have stand in it several times, and others only in some passes.
+
     Sample n depends on the seed and n alone, so that training can go on at any number, in any process. Each is a
     crop around a window of the training split, moved by up to half a size in each direction.
 
@@ -40,7 +46,7 @@ class Samples(Dataset[tuple[Array, Array]]):
         ChipsError: no window of the training split has a label.
     """
 
-    def __init__(self, folders: Sequence[ChipFolder], augmentation: Augmentation, seed: int) -> None:
+    def __init__(self, folders: Sequence[ChipFolder], augmentation: Variation, seed: int) -> None:
         self.folders = tuple(folders)
         self.augmentation = augmentation
         self.seed = seed
@@ -71,8 +77,23 @@ class Samples(Dataset[tuple[Array, Array]]):
         """Order of the windows in a pass; the last one asked for is kept."""
         if number not in self._passes:
             self._passes.clear()
-            self._passes[number] = np.random.default_rng((self.seed, number)).permutation(self.pass_length)
+            rng = np.random.default_rng((self.seed, number))
+            self._passes[number] = rng.permutation(self._drawn(rng))
         return self._passes[number]
+
+    def _drawn(self, rng: np.random.Generator) -> Array:
+        """Indices of the windows of a pass in their order; each as often as its weight says, rounded by lot."""
+        if self._weights is None:
+            return np.arange(self.pass_length)
+        shares = np.cumsum(self._weights) / np.sum(self._weights)
+        drawn: Array = np.searchsorted(shares, (rng.random() + np.arange(self.pass_length)) / self.pass_length, "right")
+        return drawn
+
+    @cached_property
+    def _weights(self) -> Array | None:
+        """How often each window is wanted; None where all are alike, there being one foreground class."""
+        windows = [self.folders[f].card.windows[number] for f, number in self._windows]
+        return repeats(np.array([window.shares for window in windows]) > 0) if len(windows[0].shares) > 2 else None
 
     def __getitem__(self, number: int) -> tuple[Array, Array]:
         """Sample `number`: pixels (bands, size, size); labels (size, size) uint8, VOID where there is no imagery."""
@@ -98,19 +119,31 @@ class Samples(Dataset[tuple[Array, Array]]):
         return folder.crop(chip.scene, Window(chip.row + centred, chip.col + centred, side, side))
 
 
-def batches(samples: Samples, first: int, count: int, size: int, *, workers: int) -> Iterator[Batch]:
-    """`count` batches of `size` samples from sample `first` on, prepared ahead of their use.
+def repeats(there: Array) -> Array:
+    """How often each window is wanted, by its rarest class: (windows, classes) bool -> (windows,), from 1 on.
+
+    Source: repeat factor sampling of Gupta et al. (2019), "LVIS", with what is rare in windows instead of photographs.
+
+    >>> repeats(np.array([[1, 1, 0]] * 19 + [[1, 0, 1]], dtype=bool))[-2:].tolist()
+    [1.0, 2.0]
+    """
+    share = np.maximum(there.mean(axis=0), 1 / len(there))
+    factors = np.maximum(1.0, np.sqrt(RARE / share))
+    wanted: Array = np.where(there, factors, 1.0).max(axis=1)
+    return wanted
+
+
+def batches(samples: Samples, numbers: Sequence[range], *, workers: int) -> Iterator[Batch]:
+    """A batch of the samples of each range of numbers, prepared ahead of their use.
 
     Args:
         workers: processes that prepare them; with 0 one thread beside the training does, which is enough for a
             processor that also trains.
     """
-    starts = range(first, first + count * size, size)
     if workers:
-        numbers = [list(range(start, start + size)) for start in starts]
         yield from DataLoader(
             samples,
-            batch_sampler=numbers,
+            batch_sampler=[list(share) for share in numbers],
             num_workers=workers,
             collate_fn=collated,
             multiprocessing_context="spawn",
@@ -119,16 +152,16 @@ def batches(samples: Samples, first: int, count: int, size: int, *, workers: int
         )
         return
     with ThreadPoolExecutor(1, thread_name_prefix="samples") as thread:
-        made = (thread.submit(_made, samples, range(start, start + size)) for start in starts)
+        made = (thread.submit(_made, samples, share) for share in numbers)
         ahead = list(islice(made, 2))
         while ahead:
             yield ahead.pop(0).result()
             ahead.extend(islice(made, 1))
 
 
-def usual_workers(runtime: Runtime) -> int:
+def usual_workers(runtime: Runtime, devices: int = 1) -> int:
     """Processes that keep a device busy: up to 8 beside a GPU; none on a processor, which is busy training."""
-    return min(8, max(1, (os.cpu_count() or 1) - 1)) if runtime.on_gpu else 0
+    return min(8, max(1, (os.cpu_count() or 1) // devices - 1)) if runtime.on_gpu else 0
 
 
 def _made(samples: Samples, numbers: Iterable[int]) -> Batch:

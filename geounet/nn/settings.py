@@ -1,28 +1,26 @@
 """What a user asks of a training, and the plan that makes of it, with every `auto` resolved."""
 
 import math
-import time
-from collections.abc import Callable, Iterable
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from geounet.errors import SettingsError
 from geounet.nn.device import Runtime
-from geounet.nn.loop import Entrance, Exam, Plan, beat, begun, fit
+from geounet.nn.group import ALONE, Group
 from geounet.nn.losses import loss_named
-from geounet.nn.samples import Batch
-from geounet.nn.unet import UNet
+from geounet.nn.pace import VALIDATIONS
+from geounet.nn.plan import Plan
+from geounet.nn.training import OPTIMIZERS
 
 Auto = Literal["auto"]
 
 FEWEST_STEPS = 2000
 MOST_STEPS = 20_000
 PASSES = 40  # over the training windows, between the two
-VALIDATIONS = 20  # in a run
 AVERAGED = 0.05  # share of the run that the running average of the weights reaches back
-MEASURED = 12  # steps timed for --minutes, after a few that warm the machine up; both filled up to whole beats
-UNTIMED = 4
+RATES = {"adamw": 1.0, "adam": 1.0, "sgd": 10.0}  # times AdamW's learning rate
+DECAYS = {"adamw": 0.01, "adam": 0.0, "sgd": 5e-4}  # Adam would scale its decay with the gradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +35,20 @@ class TrainingSettings:
     epochs: int | None = None
     minutes: float | None = None
     batch_size: int | Auto = "auto"
+    accumulate: int = 1
     lr: float | Auto = "auto"
     width: int | Auto = "auto"
     depth: int = 4
     skips: bool = True
     loss: str = "bce+dice"
+    class_weights: str = "none"
+    optimizer: str = "adamw"
     augment: str = "standard"
     patience: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "epochs", "minutes", "batch_size", "lr", "width", "patience"):
+        for name in ("steps", "epochs", "minutes", "batch_size", "accumulate", "lr", "width", "patience"):
             value = getattr(self, name)
             if not isinstance(value, str) and value is not None and not (value > 0 and math.isfinite(value)):
                 raise SettingsError(f"{name} {value} must be above 0")
@@ -59,6 +60,9 @@ class TrainingSettings:
         if self.seed < 0:
             raise SettingsError(f"seed {self.seed} must be 0 or more")
         loss_named(self.loss)
+        for name, known in (("class_weights", ("auto", "none")), ("optimizer", tuple(OPTIMIZERS))):
+            if getattr(self, name) not in known:
+                raise SettingsError(f"{name} {getattr(self, name)!r} is unknown; use one of {', '.join(known)}")
 
     def chosen_width(self, runtime: Runtime) -> int:
         """Channels of the first level: 64 on a GPU, 16 on a processor."""
@@ -68,11 +72,38 @@ class TrainingSettings:
         """Windows in a step: 32 on a GPU, 8 on a processor."""
         return (32 if runtime.on_gpu else 8) if self.batch_size == "auto" else self.batch_size
 
-    def plan(self, windows: int, width: int, runtime: Runtime, *, contact: bool, steps: int | None = None) -> Plan:
+    def shares(self, runtime: Runtime, group: Group) -> int:
+        """Parts of a batch: so many of each process as are accumulated.
+
+        Raises:
+            SettingsError: a batch that cannot be divided so.
+        """
+        batch, shares = self.chosen_batch(runtime), self.accumulate * group.size
+        if batch % shares:
+            raise SettingsError(
+                f"a batch of {batch} windows cannot be shared by {group.size} processes with --accumulate "
+                f"{self.accumulate}; use a --batch-size that is a multiple of {shares}"
+            )
+        return shares
+
+    def plan(
+        self,
+        windows: int,
+        width: int,
+        runtime: Runtime,
+        *,
+        contact: bool,
+        class_weights: Sequence[float] = (),
+        group: Group = ALONE,
+        steps: int | None = None,
+        looks: int = VALIDATIONS,
+    ) -> Plan:
         """The plan of a run over so many training windows.
 
         Args:
-            steps: how many the minutes given allow for; None where minutes were not given.
+            class_weights: that balance the classes, for the case that this is asked for.
+            steps: how many the minutes given allow for, with so many `looks` at the validation windows; None where
+                minutes were not given.
         """
         batch = self.chosen_batch(runtime)
         a_pass = max(1, math.ceil(windows / batch))
@@ -81,13 +112,17 @@ class TrainingSettings:
         return Plan(
             steps=steps,
             batch_size=batch,
-            learning_rate=usual_rate(width, batch) if self.lr == "auto" else self.lr,
+            learning_rate=RATES[self.optimizer] * usual_rate(width, batch) if self.lr == "auto" else self.lr,
             loss=self.loss,
-            validate_every=max(1, min(steps, math.ceil(steps / VALIDATIONS))),
+            validate_every=max(1, min(steps, math.ceil(steps / looks))),
             warmup=max(1, min(200, steps // 10)),
             average=1 - 1 / max(10.0, AVERAGED * steps),
+            weight_decay=DECAYS[self.optimizer],
             patience=self.patience,
             contact=contact,
+            class_weights=tuple(class_weights) if self.class_weights == "auto" else (),
+            optimizer=self.optimizer,
+            shares=self.shares(runtime, group),
         )
 
     def _steps(self, a_pass: int) -> int:
@@ -105,33 +140,3 @@ def usual_rate(width: int, batch_size: int) -> float:
     (0.001, 0.001)
     """
     return round(1e-3 * math.sqrt(16 / width) * math.sqrt(batch_size / 8), 7)
-
-
-def steps_within(
-    minutes: float,
-    network: UNet,
-    plan: Plan,
-    *,
-    batches: Callable[[int], Iterable[Batch]],
-    exam: Exam,
-    entrance: Entrance,
-) -> int:
-    """Steps that end in so many minutes, by the time a few take on a copy of the network that is thrown away.
-
-    The validations, and what this measuring takes, count against the minutes.
-
-    Args:
-        batches: makes as many batches as it is asked for.
-    """
-    begin = time.perf_counter()
-    untimed, measured = (-(-count // beat(entrance.runtime)) * beat(entrance.runtime) for count in (UNTIMED, MEASURED))
-    tried = replace(plan, steps=untimed + measured, validate_every=untimed + measured, patience=None)
-    training = begun(deepcopy(network), tried, entrance.runtime)
-    marks = [
-        (record.number, time.perf_counter()) for record in fit(training, tried, batches(tried.steps), exam, entrance)
-    ]
-    *looks, (_, checked) = marks  # the validation comes last
-    first, last = next(mark for mark in looks if mark[0] == untimed), looks[-1]
-    a_step, a_validation = (last[1] - first[1]) / measured, checked - last[1]
-    left = 0.95 * minutes * 60 - (checked - begin) - VALIDATIONS * a_validation
-    return max(VALIDATIONS, int(left / a_step))

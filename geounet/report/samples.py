@@ -1,4 +1,4 @@
-"""samples.png: image, truth and prediction of a few windows, with the errors in colour."""
+"""samples.png: image, truth, probability and errors in colour of a few windows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +15,15 @@ RIGHT, MISSED, MADE_UP = (0, 114, 178), (230, 159, 0), (204, 121, 167)  # after 
 UNSCORED = (170, 170, 170)
 TOUCHING = (86, 180, 233)
 SHADE = 0.7  # of colour over the image
-ROW, FOOT = 3.25, 0.55  # inches: of a row and its three pictures, and below for the key
+ROW, FOOT = 3.25, 0.55  # inches: of a row and its four pictures, and below for the key
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
     """A window: pixels (bands, h, w), valid (h, w) bool, truth and answer (h, w) uint8 class ids, 255 = not scored.
 
-    `contact` (h, w) bool: where the labels have contact between near neighbours.
+    `chance` (h, w) 0..1: probability of the likeliest foreground class. `contact` (h, w) bool: where the labels have
+    contact between near neighbours.
     """
 
     title: str
@@ -30,6 +31,7 @@ class Sample:
     valid: Array
     truth: Array
     answer: Array
+    chance: Array
     contact: Array
 
 
@@ -87,20 +89,21 @@ def _answer_view(image: Array, sample: Sample) -> Array:
 
 
 def samples_picture(samples: Sequence[Sample], legend: Legend, colours: Sequence[str]) -> bytes:
-    """A PNG with a row for each sample: image, truth, and the prediction by right, missed and made up."""
+    """A PNG with a row for each sample: image, truth, probability, and the answer by right, missed and made up."""
     count = max(1, len(samples))
     height = FOOT + ROW * count
-    figure = Figure(figsize=(3 * ROW, height), dpi=100)
+    figure = Figure(figsize=(4 * ROW, height), dpi=100)
     # by hand: letting matplotlib find the layout takes longer than drawing it
     edges = {"left": 0.01, "right": 0.99, "bottom": FOOT / height, "top": 1 - 0.3 / height}
-    rows = figure.subplots(count, 3, squeeze=False, gridspec_kw=edges | {"wspace": 0.03, "hspace": 0.1})
+    rows = figure.subplots(count, 4, squeeze=False, gridspec_kw=edges | {"wspace": 0.03, "hspace": 0.1})
     for axes in rows.flat:
         axes.set_axis_off()
     for row, sample in zip(rows, samples, strict=False):
         image = stretched(sample.pixels, sample.valid, colours)
-        views = (image, _truth_view(image, sample, legend), _answer_view(image, sample))
-        for axes, view, title in zip(row, views, (sample.title, "truth", "prediction"), strict=True):
-            axes.imshow(view, interpolation="nearest")
+        views = (image, _truth_view(image, sample, legend), sample.chance, _answer_view(image, sample))
+        for axes, view, title in zip(row, views, (sample.title, "truth", "probability", "errors"), strict=True):
+            # one way of light for all that is not in colour: black is 0, white is 1
+            axes.imshow(view, interpolation="nearest", cmap="gray", vmin=0, vmax=1)
             axes.set_title(title, fontsize=10, loc="left")
     keys = [(row.rgb, row.name) for row in legend.foreground]
     if any(sample.contact.any() for sample in samples):

@@ -19,9 +19,10 @@ from geounet.jobs.train_run import TrainResult
 from geounet.legend import CONTACT
 from geounet.nn.segmenter import load_segmenter
 from geounet.track import Track
+from tests.command import files_below
 from tests.nn.chips_folder import town, voided, write_chips
 
-OUTPUTS = {"model.safetensors", "last.ckpt", "history.csv", "curves.png", "samples.png", "metrics.json"}
+OUTPUTS = {"model.safetensors", "last.ckpt", "history.csv", "curves.png", "samples.png", "metrics.json", "MODEL.md"}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -59,6 +60,9 @@ def test_a_training_writes_its_run_beside_the_windows(chips: Path) -> None:
     assert metrics["iou"] == result.iou == result.class_iou["building"]
     assert result.iou is not None
     assert result.iou > 0.5
+    assert metrics["pixel"]["building"]["iou"] == result.iou
+    assert set(metrics["pixel"]["building"]) == {"iou", "f1", "precision", "recall", "accuracy", "iou_two_channel"}
+    assert f"| building | {result.iou:.3f} |" in (result.run / "MODEL.md").read_text()
     rows = list(csv.DictReader((result.run / "history.csv").read_text().splitlines()))
     assert [int(row["step"]) for row in rows] == list(range(3, 61, 3))
     assert max(float(row["iou"]) for row in rows) == pytest.approx(result.iou)
@@ -244,6 +248,52 @@ def test_a_model_can_start_from_another(chips: Path, tmp_path: Path) -> None:
         quick(chips, tmp_path / "third", width=8, init=first.run)
     with pytest.raises(ModelError, match="is not there"):
         quick(chips, tmp_path / "third", init=tmp_path / "nowhere")
+
+
+def test_minutes_are_kept_to_with_all_that_is_around_the_steps(chips: Path, tmp_path: Path) -> None:
+    result = quick(chips, tmp_path / "run", steps="auto", minutes=0.4)
+    assert 0.6 * 24 < result.seconds < 1.15 * 24
+    assert result.steps > 20
+
+
+def test_minutes_too_few_for_a_step_are_refused_with_the_least_it_takes(chips: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"--minutes 0.001 is too short .* take 0.\d+; give more, or --steps"):
+        quick(chips, tmp_path / "run", steps="auto", minutes=0.001)
+
+
+def test_another_model_of_other_bands_and_classes_is_a_start_and_says_what_is_new(
+    chips: Path, straight: TrainResult, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_chips(tmp_path / "four", town(64, 128, bands=4, classes=2), colours=("red", "green", "blue", "nir"))
+    with caplog.at_level("INFO", logger="geounet"):
+        quick(tmp_path / "four", tmp_path / "run", init=straight.run, width="auto")
+    told = "learned anew: band 4 (nir), class background, class building, class road"
+    assert [message for message in caplog.messages if told in message]
+
+
+def test_a_run_is_left_as_it_is_when_what_the_new_one_starts_from_cannot_be_read(
+    chips: Path, straight: TrainResult, tmp_path: Path
+) -> None:
+    shutil.copytree(straight.run, tmp_path / "run")
+    (tmp_path / "other.safetensors").write_bytes(straight.model.read_bytes()[:-9])
+    before = files_below(tmp_path / "run")
+    with pytest.raises(ModelError, match="is no safetensors file"):
+        quick(chips, tmp_path / "run", init=tmp_path / "other.safetensors", overwrite=True)
+    assert files_below(tmp_path / "run") == before
+
+
+def test_a_pipeline_from_a_file_trains_and_another_one_makes_another_training(chips: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    transform: dict[str, object] = {"__class_fullname__": "D4", "p": 1.0}
+    path.write_text(json.dumps({"transform": transform}))
+    result = quick(chips, tmp_path / "run", augment=str(path))
+    assert str(load_segmenter(result.run, device="cpu").card.training["augment"]).startswith("mine.json ")
+    path.write_text(json.dumps({"transform": {"__class_fullname__": "HorizontalFlip", "p": 1.0}}))
+    with pytest.raises(OutputError, match=r"finished training \(augment was mine.json \w+ and is mine.json \w+"):
+        quick(chips, tmp_path / "run", augment=str(path))
+    with pytest.raises(SettingsError, match=r"nowhere.json cannot be read"):
+        quick(chips, tmp_path / "other", augment="nowhere.json")
+    assert not (tmp_path / "other").exists()
 
 
 def test_windows_that_cannot_be_halved_so_often_are_refused(chips: Path, tmp_path: Path) -> None:

@@ -25,6 +25,18 @@ def test_statistics_are_pooled_by_the_number_of_training_windows(tmp_path: Path)
     assert data.std == pytest.approx(tuple(both.std(axis=1)))
 
 
+def test_pixels_of_a_class_weigh_the_median_share_over_its_own_and_ten_times_at_most(tmp_path: Path) -> None:
+    scene = town(64, 128, classes=3, seed=1)
+    scene.labels[:] = 0
+    scene.labels[:, :32] = 1
+    scene.labels[0, :40] = 2
+    write_chips(tmp_path, scene, splits=("train",))
+    one, two, three = 32 * 63, 40, 64 * 128 - 32 * 63 - 40
+    expected = (one / three, 1.0, 10.0, 1.0)
+    assert ChipSet.open([tmp_path]).class_weights == pytest.approx(expected)
+    assert one / two > 10
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

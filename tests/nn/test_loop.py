@@ -1,8 +1,8 @@
 """The loop: reproducible, resumable, and it stops rather than keep what is no number."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Generator
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,17 @@ from geounet.nn.checkpoint import load_checkpoint, save_checkpoint
 from geounet.nn.chip_set import ChipSet
 from geounet.nn.chip_store import VOID
 from geounet.nn.device import Runtime
-from geounet.nn.loop import Checked, Entrance, Exam, Plan, Step, Training, begun, fit
+from geounet.nn.entrance import Entrance
+from geounet.nn.exam import Exam
+from geounet.nn.group import ALONE
+from geounet.nn.loop import Checked, Step, fit
+from geounet.nn.pace import Pace, measured
+from geounet.nn.plan import Plan
 from geounet.nn.samples import Batch, Samples, batches
 from geounet.nn.score import scored
-from geounet.nn.settings import TrainingSettings, steps_within, usual_rate
-from geounet.nn.unet import initialised
+from geounet.nn.settings import TrainingSettings, usual_rate
+from geounet.nn.training import Training, begun
+from geounet.nn.unet import UNet, initialised
 from tests.nn.chips_folder import town, write_chips
 from tests.nn.greed import greedy
 
@@ -42,20 +48,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ChipSet:
 
 def records(
     data: ChipSet, training: Training, plan: Plan = PLAN, runtime: Runtime = FLOAT32
-) -> Iterator[Step | Checked]:
+) -> Generator[Step | Checked, None, None]:
     augmentation = Augmentation("standard", data.card.colours, data.card.dtype, data.mean, data.std)
-    made = batches(
-        Samples(data.folders, augmentation, seed=0),
-        training.step * plan.batch_size,
-        plan.steps - training.step,
-        plan.batch_size,
-        workers=0,
-    )
+    made = batches(Samples(data.folders, augmentation, seed=0), plan.numbers(training.step, ALONE), workers=0)
     return fit(training, plan, made, exam(data), Entrance(runtime, data.mean, data.std))
 
 
+def flips(data: ChipSet) -> Augmentation:
+    return Augmentation("flips", data.card.colours, data.card.dtype, data.mean, data.std)
+
+
 def exam(data: ChipSet) -> Exam:
-    return Exam(lambda: data.windows("val").batches(4), classes=2)
+    return Exam(lambda: data.windows("val").batches(4), 2, count=-(-len(data.windows("val")) // 4))
 
 
 def begin(runtime: Runtime = FLOAT32, plan: Plan = PLAN) -> Training:
@@ -106,6 +110,14 @@ def test_training_on_a_made_up_town_learns_it(data: ChipSet) -> None:
     assert checked[-1].score > 0.7
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+def test_every_optimizer_learns_the_town_at_its_own_rate(data: ChipSet, optimizer: str) -> None:
+    settings = TrainingSettings(steps=80, batch_size=4, optimizer=optimizer, loss="boundary")
+    plan = settings.plan(12, 4, FLOAT32, contact=False)
+    checked = [record for record in records(data, begin(plan=plan), plan) if isinstance(record, Checked)]
+    assert checked[-1].loss < 0.9 * checked[0].loss
+
+
 def test_steps_and_validations_come_when_they_are_due(data: ChipSet) -> None:
     plan = replace(PLAN, steps=10)
     found = list(records(data, begin(plan=plan), plan))
@@ -132,8 +144,8 @@ def test_batches_all_ignored_leave_the_training_sound(data: ChipSet) -> None:
 def test_without_validation_windows_the_last_average_is_kept_unscored(data: ChipSet) -> None:
     training = begin()
     augmentation = Augmentation("none", data.card.colours, data.card.dtype, data.mean, data.std)
-    made = batches(Samples(data.folders, augmentation, 0), 0, PLAN.steps, 4, workers=0)
-    nothing = Exam(lambda: (), classes=2)
+    made = batches(Samples(data.folders, augmentation, 0), PLAN.numbers(0, ALONE), workers=0)
+    nothing = Exam(lambda: (), 2, count=0)
     found = [
         record
         for record in fit(training, PLAN, made, nothing, Entrance(FLOAT32, data.mean, data.std))
@@ -141,6 +153,16 @@ def test_without_validation_windows_the_last_average_is_kept_unscored(data: Chip
     ]
     assert [(record.score, record.validation_loss, record.best) for record in found] == [(None, None, True)] * 3
     assert training.best_step == PLAN.steps
+
+
+def test_validation_windows_without_any_building_are_no_perfect_score(data: ChipSet) -> None:
+    empty = Batch(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.zeros(4, 32, 32, dtype=torch.uint8))
+    training = begin()
+    made = batches(Samples(data.folders, flips(data), 0), PLAN.numbers(0, ALONE), workers=0)
+    found = fit(training, PLAN, made, Exam(lambda: [empty], 2, count=1), Entrance(FLOAT32, data.mean, data.std))
+    checked = [record for record in found if isinstance(record, Checked)]
+    assert [record.score for record in checked] == [None] * 3
+    assert [record.iou[1] in (None, 0.0) for record in checked] == [True] * 3
 
 
 def test_patience_stops_a_training_that_gets_no_better(data: ChipSet) -> None:
@@ -195,24 +217,45 @@ def test_ignored_and_void_pixels_are_not_scored_and_contact_is_building() -> Non
     assert scored(truth, np.ones((1, 4), np.uint8), 3).pixels == 1
 
 
-def test_minutes_become_a_number_of_steps_that_leaves_the_network_alone(data: ChipSet) -> None:
+def pace_of(data: ChipSet, network: UNet, *, within: float) -> Pace:
+    samples = Samples(data.folders, flips(data), 0)
+    return measured(
+        network,
+        PLAN,
+        batches=lambda tried: batches(samples, tried.numbers(0, ALONE), workers=0),
+        exam=exam(data),
+        entrance=Entrance(FLOAT32, data.mean, data.std),
+        within=within,
+    )
+
+
+@pytest.mark.parametrize("within", [0, 60], ids=["a few", "all"])
+def test_measuring_the_pace_leaves_the_network_alone(data: ChipSet, within: float) -> None:
     network = initialised(SHAPE, seed=0)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    samples = Samples(data.folders, Augmentation("none", RGB, "uint8", data.mean, data.std), 0)
-    counts = [
-        steps_within(
-            minutes,
-            network,
-            PLAN,
-            batches=lambda count: islice(batches(samples, 0, count, 4, workers=0), count),
-            exam=exam(data),
-            entrance=Entrance(FLOAT32, data.mean, data.std),
-        )
-        for minutes in (0.001, 5)
-    ]
-    assert counts[0] == 20
-    assert counts[1] > 100
+    pace = pace_of(data, network, within=within)
+    assert all(seconds > 0 for seconds in (pace.start, pace.step, pace.batch))
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_validations_take_a_quarter_of_short_trainings_and_are_twenty_in_long_ones() -> None:
+    pace = Pace(start=1, step=0.1, batch=0.5, batches=10)
+    assert pace.fitting(7) == (10, 1)
+    assert pace.fitting(41) == (300, 2)
+    assert pace.fitting(3601) == (35_000, 20)
+    for seconds in (7, 41, 100, 3601):
+        steps, looks = pace.fitting(seconds)
+        assert pace.start + steps * pace.step + looks * pace.validation == pytest.approx(seconds, abs=0.11)
+
+
+def test_a_training_out_of_time_validates_and_stops(data: ChipSet) -> None:
+    training = begin()
+    made = batches(Samples(data.folders, flips(data), 0), PLAN.numbers(0, ALONE), workers=0)
+    found = list(
+        fit(training, PLAN, made, exam(data), Entrance(FLOAT32, data.mean, data.std), until=time.perf_counter())
+    )
+    assert [type(record) for record in found] == [Step, Checked]
+    assert training.history[-1]["step"] == 1
 
 
 def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,18 +263,10 @@ def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Runtime, "on_gpu", True)
 
 
-def test_minutes_become_a_number_of_steps_on_a_gpu_too(data: ChipSet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pace_is_measured_on_a_gpu_too(data: ChipSet, monkeypatch: pytest.MonkeyPatch) -> None:
     on_gpu(monkeypatch)
-    samples = Samples(data.folders, Augmentation("none", RGB, "uint8", data.mean, data.std), 0)
-    steps = steps_within(
-        5,
-        initialised(SHAPE, seed=0),
-        PLAN,
-        batches=lambda count: batches(samples, 0, count, 4, workers=0),
-        exam=exam(data),
-        entrance=Entrance(FLOAT32, data.mean, data.std),
-    )
-    assert steps > 100
+    pace = pace_of(data, initialised(SHAPE, seed=0), within=0)
+    assert pace.step > 0
 
 
 def test_on_a_gpu_the_loss_is_looked_at_every_ten_steps_and_before_a_validation(
@@ -277,8 +312,10 @@ def test_automatic_settings_follow_the_device_and_the_data() -> None:
         ({"width": "wide"}, "width 'wide' must be a number or auto"),
         ({"seed": -1}, "seed -1 must be 0 or more"),
         ({"loss": "hinge"}, "loss 'hinge' is unknown"),
+        ({"optimizer": "lion"}, "optimizer 'lion' is unknown; use one of adamw, adam, sgd"),
+        ({"class_weights": "some"}, "class_weights 'some' is unknown; use one of auto, none"),
     ],
-    ids=["steps", "lr", "both", "width", "seed", "loss"],
+    ids=["steps", "lr", "both", "width", "seed", "loss", "optimizer", "weights"],
 )
 def test_settings_out_of_their_range_are_refused(settings: dict[str, int | float | str], words: str) -> None:
     with pytest.raises(SettingsError, match=words):

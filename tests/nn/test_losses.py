@@ -10,7 +10,7 @@ from torch import Tensor
 
 from geounet.errors import SettingsError
 from geounet.legend import CONTACT, IGNORE
-from geounet.nn.losses import CONTACT_WEIGHT, LOSSES, learned, loss_named
+from geounet.nn.losses import CONTACT_WEIGHT, EDGE_WEIGHT, LOSSES, edge_weights, learned, loss_named
 
 names = pytest.mark.parametrize("name", list(LOSSES))
 heads = pytest.mark.parametrize("outputs", [1, 3], ids=["binary", "three"])
@@ -96,6 +96,32 @@ def test_contact_is_the_last_output_where_the_model_has_it_and_ignored_elsewhere
     targets_BHW, weights_BHW = learned(labels_BHW, 1, contact=False)
     assert targets_BHW.tolist() == [[[0, 1, 0, 0]]]
     assert weights_BHW.tolist() == [[[1, 1, 0, 0]]]
+
+
+def test_pixels_weigh_more_by_their_distance_from_the_edge_of_their_class() -> None:
+    labels_BHW = torch.zeros(1, 64, 64, dtype=torch.uint8)
+    labels_BHW[:, :, 40:] = 1
+    targets_BHW, weights_BHW = learned(labels_BHW, 1, contact=False)
+    row_W = edge_weights(targets_BHW, weights_BHW > 0)[0, 30]
+    expected = [EDGE_WEIGHT * math.exp(-(max(0, 39 - col) ** 2) / 50) for col in range(40)]
+    assert row_W[25:40].tolist() == pytest.approx(expected[25:], rel=1e-5)
+    assert row_W[40:].tolist() == pytest.approx(row_W[16:40].flip(0).tolist())
+    assert row_W[:20].tolist() == [0] * 20
+
+
+def test_the_edge_of_what_is_ignored_is_no_edge() -> None:
+    labels_BHW = torch.ones(1, 32, 32, dtype=torch.uint8)
+    labels_BHW[:, :, 16:] = IGNORE
+    targets_BHW, weights_BHW = learned(labels_BHW, 1, contact=False)
+    assert (edge_weights(targets_BHW, weights_BHW > 0) == 0).all()
+
+
+def test_a_class_that_weighs_more_costs_more_where_it_is_missed() -> None:
+    labels_BHW = torch.tensor([[[0, 1, 2, IGNORE]]], dtype=torch.uint8)
+    _, weights_BHW = learned(labels_BHW, 3, contact=False, class_weights=(0.5, 1.0, 4.0))
+    assert weights_BHW.tolist() == [[[0.5, 1, 4, 0]]]
+    labels_BHW[labels_BHW == 2] = CONTACT
+    assert learned(labels_BHW, 3, contact=True, class_weights=(0.5, 1.0))[1].tolist() == [[[0.5, 1, CONTACT_WEIGHT, 0]]]
 
 
 def test_an_unknown_loss_is_refused() -> None:

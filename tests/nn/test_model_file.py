@@ -10,7 +10,7 @@ from torch import Tensor
 
 from geounet.card import Architecture, ModelCard
 from geounet.errors import ModelError, OutputError
-from geounet.nn.model_file import KEY, adapted, load_model, model_hash, save_model
+from geounet.nn.model_file import KEY, load_model, model_hash, save_model
 from geounet.nn.unet import initialised
 from tests.nn.cards import card_of
 
@@ -134,15 +134,3 @@ def test_a_card_with_a_halo_its_network_does_not_have_is_refused(tmp_path: Path)
     save_file(weights_of(card), path, metadata={KEY: text})
     with pytest.raises(ModelError, match=r"claims halo 2 and alignment 2; its network needs \(8, 2\)"):
         load_model(path)
-
-
-def test_a_network_starts_from_another_model_but_for_a_head_of_other_classes(tmp_path: Path) -> None:
-    card = card_of(SHAPE)
-    weights = weights_of(card, seed=1)
-    save_model(tmp_path / "model.safetensors", weights, card)
-    network = adapted(tmp_path, initialised(Architecture(bands=3, outputs=4, width=2, depth=1), seed=2))
-    state = network.state_dict()
-    assert torch.equal(state["bridge.convolutions.0.weight"], weights["bridge.convolutions.0.weight"])
-    assert state["head.weight"].shape[0] == 4
-    with pytest.raises(ModelError, match="has width 2 where 3 is asked for"):
-        adapted(tmp_path, initialised(Architecture(bands=3, outputs=1, width=3, depth=1), seed=2))

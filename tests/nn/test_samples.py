@@ -91,6 +91,19 @@ def test_every_pass_draws_every_labelled_training_window_once_in_another_order(f
     assert passes[0] != passes[1]
 
 
+def test_windows_with_a_rare_class_are_drawn_more_often_and_the_same_by_seed(tmp_path: Path) -> None:
+    scene = town(64, 640, classes=2, seed=1)
+    scene.labels[scene.labels == 2] = 1
+    scene.labels[:8, :8] = 2
+    write_chips(tmp_path, scene, size=32, splits=("train",))
+    samples, again = samples_in(tmp_path, "none"), samples_in(tmp_path, "none")
+    length = samples.pass_length
+    assert length == 40
+    rare = [bool((samples[number][1] == 2).any()) for number in range(20 * length)]
+    assert sum(rare) / 20 == pytest.approx(2.7, abs=0.2)
+    assert rare == [bool((again[number][1] == 2).any()) for number in range(20 * length)]
+
+
 def test_crops_hold_labels_even_where_windows_are_few(tmp_path: Path) -> None:
     scene = voided(town(64, 64, seed=3), slice(0, 64), slice(0, 20))
     write_chips(tmp_path, scene, size=32, splits=("train",))
@@ -145,7 +158,7 @@ def test_light_keeps_the_order_of_brightness_in_each_band() -> None:
 @pytest.mark.parametrize("workers", [0, 1], ids=["thread", "process"])
 def test_batches_are_the_samples_in_order_whoever_prepares_them(folder: Path, workers: int) -> None:
     samples = samples_in(folder, "standard")
-    made = list(batches(samples, 8, 3, 4, workers=workers))
+    made = list(batches(samples, [range(start, start + 4) for start in (8, 12, 16)], workers=workers))
     assert len(made) == 3
     for index, number in enumerate(range(8, 20)):
         pixels, labels = samples[number]

@@ -42,7 +42,9 @@ def sample(seed: int, bands: int = 3) -> Sample:
     valid[:5] = False
     contact = labels != np.roll(labels, 1, axis=0)
     truth = np.where(valid, labels, 255).astype("uint8")
-    return Sample("best: IoU 0.81", rng.integers(0, 4000, (bands, 32, 32)), valid, truth, answer, contact)
+    return Sample(
+        "best: IoU 0.81", rng.integers(0, 4000, (bands, 32, 32)), valid, truth, answer, rng.random((32, 32)), contact
+    )
 
 
 @pytest.mark.parametrize("scored", [True, False])

@@ -1,0 +1,209 @@
+"""A training before its first step: its windows opened, its network and its plan made."""
+
+import logging
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from geounet.card import Architecture
+from geounet.errors import SettingsError
+from geounet.jobs.ledger import Ledger, ledger_named
+from geounet.jobs.train_run import Run
+from geounet.nn.augment import AUGMENTS, Augmentation
+from geounet.nn.checkpoint import load_checkpoint
+from geounet.nn.chip_set import ChipSet
+from geounet.nn.device import Runtime
+from geounet.nn.entrance import Entrance
+from geounet.nn.exam import Exam
+from geounet.nn.group import Group
+from geounet.nn.init import adapted
+from geounet.nn.model_file import NAME as MODEL
+from geounet.nn.model_file import load_model, model_hash, model_path
+from geounet.nn.pace import VALIDATIONS, measured
+from geounet.nn.pipeline import Pipeline
+from geounet.nn.plan import Plan
+from geounet.nn.samples import Samples, Variation, batches, usual_workers
+from geounet.nn.settings import TrainingSettings
+from geounet.nn.training import Training, begun
+from geounet.nn.unet import UNet, alignment, initialised
+
+log = logging.getLogger(__name__)
+
+MEASURING = 0.08  # share of the minutes given after which a few steps are measured well enough
+DRAWING = 4.0  # seconds that the pictures of a finished training take, and reading its model
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all stages of one training need."""
+
+    run: Run
+    data: ChipSet
+    settings: TrainingSettings
+    runtime: Runtime
+    workers: int
+    entrance: Entrance
+    init: Path | None
+    group: Group
+    ledger: Ledger
+    augmentation: Variation
+
+    @property
+    def samples(self) -> Samples:
+        """The training samples, augmented."""
+        return Samples(self.data.folders, self.augmentation, self.settings.seed)
+
+    def exam(self, plan: Plan) -> Exam:
+        """This process's batches of the windows that a validation looks at."""
+        windows = self.data.windows("val").thinned(plan.scored_windows)
+        return Exam(
+            lambda: windows.batches(plan.batch_size, first=self.group.rank, every=self.group.size),
+            len(self.data.card.legend.classes),
+            math.ceil(len(windows) / plan.batch_size / self.group.size),
+        )
+
+
+def opened(
+    chips: Sequence[Path],
+    out: Path,
+    settings: TrainingSettings,
+    *,
+    runtime: Runtime,
+    workers: int | Literal["auto"],
+    init: Path | None,
+    group: Group,
+    tracker: str,
+    tracker_uri: str | None,
+) -> Job:
+    """The training windows opened, and the run that is theirs."""
+    if init is not None and model_path(init).resolve() == (out / MODEL).resolve():
+        raise SettingsError(f"{init} is the model that the training would replace; choose another --out")
+    data = ChipSet.open(chips)
+    _check_window(settings, data)
+    augmentation = _augmentation(settings.augment, data)
+    asked = asdict(settings)
+    del asked["accumulate"]  # who computes a batch's shares changes nothing
+    identity = {
+        **asked,
+        "shares": settings.shares(runtime, group),
+        "augment": augmentation.name,
+        "chips": data.fingerprint,
+        "init": model_hash(init) if init else None,
+        "device": runtime.device.type,
+        "precision": runtime.precision,
+    }
+    threads = usual_workers(runtime, group.size) if workers == "auto" else workers
+    entrance = Entrance(runtime, data.mean, data.std)
+    ledger = ledger_named(tracker if group.is_first else "none", tracker_uri, out)
+    return Job(Run(out, identity), data, settings, runtime, threads, entrance, init, group, ledger, augmentation)
+
+
+def shaped_like(settings: TrainingSettings, init: Path) -> TrainingSettings:
+    """The settings with the shape of the model to start from."""
+    shape = load_model(init)[1].architecture
+    if settings.width not in ("auto", shape.width):
+        raise SettingsError(f"width {settings.width} contradicts --init, whose width is {shape.width}; leave it out")
+    return replace(settings, width=shape.width, depth=shape.depth, skips=shape.skips)
+
+
+def _check_window(settings: TrainingSettings, data: ChipSet) -> None:
+    grid = alignment(Architecture(depth=settings.depth))
+    if data.card.size % grid:
+        raise SettingsError(
+            f"windows of {data.card.size} px cannot be halved {settings.depth} times; "
+            f"tile with a --size that is a multiple of {grid}, or train with a smaller --depth"
+        )
+
+
+def _augmentation(name: str, data: ChipSet) -> Variation:
+    """The augmentation of that name, or the pipeline in a file of that name."""
+    card = data.card
+    if name in AUGMENTS or not (Path(name).suffix or Path(name).exists()):
+        return Augmentation(name, card.colours, card.dtype, data.mean, data.std)
+    return Pipeline.read(Path(name), dtype=card.dtype, mean=data.mean, std=data.std, size=card.size)
+
+
+def new_network(job: Job) -> UNet:
+    """The network at its start: drawn by the seed, or that of another model."""
+    settings, data = job.settings, job.data
+    width = settings.chosen_width(job.runtime)
+    shape = Architecture(data.card.bands, data.outputs, width, settings.depth, settings.skips)
+    network = initialised(shape, settings.seed)
+    if job.init is not None:
+        new = adapted(job.init, network, data.model_card(shape))
+        log.info("starting from %s; learned anew: %s", job.init, ", ".join(new) or "nothing")
+    return network
+
+
+def resumed(job: Job) -> tuple[Training, Plan, float]:
+    """The training as its last checkpoint left it, to be brought to its end whenever that is."""
+    training, plan = load_checkpoint(job.run.checkpoint, job.runtime, job.run.check_same)
+    log.info("going on after step %d of %d", training.step, plan.steps)
+    return training, plan, math.inf
+
+
+def started(job: Job, samples: Samples, network: UNet, begin: float) -> tuple[Training, Plan, float]:
+    """A new training, its plan, and when it has to stop by `time.perf_counter`.
+
+    With minutes given, the plan is made after measuring what a step takes.
+
+    Args:
+        begin: when the minutes began.
+    """
+    plan, until = _plan(job, samples, network), math.inf
+    if job.settings.minutes is not None:
+        plan, until = _timed(job, samples, network, plan, begin + 60 * job.settings.minutes)
+    if not len(job.data.windows("val")):
+        log.warning("no validation window has a label; the last weights are kept, unscored")
+    log.info(
+        "%d steps of %d windows, validation every %d, learning rate %.2g",
+        plan.steps,
+        plan.batch_size,
+        plan.validate_every,
+        plan.learning_rate,
+    )
+    return begun(network, plan, job.runtime), plan, until
+
+
+def _timed(job: Job, samples: Samples, network: UNet, plan: Plan, end: float) -> tuple[Plan, float]:
+    """The plan that ends at `end`, judged, drawn and written; and when its last validation has to begin.
+
+    Raises:
+        SettingsError: there is not the time for one step.
+    """
+    pace = measured(
+        network,
+        plan,
+        batches=lambda tried: batches(samples, tried.numbers(0, job.group), workers=job.workers),
+        exam=job.exam(plan),
+        entrance=job.entrance,
+        within=MEASURING * (end - time.perf_counter()),
+        group=job.group,
+    )
+    judging = DRAWING + pace.batch * len(job.data.windows("val")) / plan.batch_size
+    left = job.group.of_first(end - judging - time.perf_counter())
+    if left < pace.least:
+        minutes = job.settings.minutes or 0
+        raise SettingsError(
+            f"--minutes {minutes:g} is too short for this network on this machine, where a step, a validation and "
+            f"what is around them take {minutes + (pace.least - left) / 60:.2g}; give more, or --steps"
+        )
+    steps, looks = pace.fitting(left)
+    until = end - judging - pace.validation
+    return _plan(job, samples, network, steps=steps, looks=looks), until
+
+
+def _plan(job: Job, samples: Samples, network: UNet, *, steps: int | None = None, looks: int = VALIDATIONS) -> Plan:
+    return job.settings.plan(
+        samples.pass_length,
+        network.architecture.width,
+        job.runtime,
+        contact=job.data.card.contact_width is not None,
+        class_weights=job.data.class_weights,
+        group=job.group,
+        steps=steps,
+        looks=looks,
+    )

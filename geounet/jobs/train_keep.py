@@ -1,0 +1,118 @@
+"""What a training writes: model, history and checkpoint at each validation; pictures and scores at its end."""
+
+import csv
+import io
+import json
+import logging
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from geounet.card import ModelCard
+from geounet.chips import SPLITS
+from geounet.files import whole_file
+from geounet.jobs.train_job import Job
+from geounet.jobs.train_report import Judgement, judged, pictured
+from geounet.jobs.train_run import CURVES, HISTORY, METRICS, PAGE, SAMPLES, TrainResult
+from geounet.nn.checkpoint import save_checkpoint
+from geounet.nn.loop import Checked
+from geounet.nn.model_file import NAME as MODEL
+from geounet.nn.model_file import save_model
+from geounet.nn.plan import Plan
+from geounet.nn.segmenter import load_segmenter
+from geounet.nn.training import Training
+from geounet.report.curves import curves_picture
+from geounet.report.model_page import FIGURES, Facts, model_page
+
+log = logging.getLogger(__name__)
+
+
+def keep(job: Job, training: Training, plan: Plan, record: Checked) -> None:
+    """Write what a validation brought; the checkpoint last, so that going on from it writes the rest again."""
+    if record.best:
+        card = _recorded(job.data.model_card(training.average.architecture), job, plan, record)
+        save_model(job.run.model, training.average.state_dict(), card)
+    _write(job.run.folder / HISTORY, _table(training.history))
+    job.ledger.note(record.number, training.history[-1])
+    save_checkpoint(job.run.checkpoint, training, plan, json.dumps(job.run.identity))
+    score = "not scored" if record.score is None else f"IoU {record.score:.3f}"
+    log.info("step %d: loss %.4f, %s", record.number, record.loss, score)
+
+
+def _recorded(card: ModelCard, job: Job, plan: Plan, record: Checked) -> ModelCard:
+    """The card with the record of its training; no times and no paths, so that the same run gives the same bytes."""
+    windows = {split: len(job.data.windows(split)) for split in ("train", "val")}
+    made = {"step": record.number, "iou": record.score, "windows": windows}
+    return card.with_training(**asdict(plan), **made, seed=job.settings.seed, augment=job.augmentation.name)
+
+
+def _table(history: Iterable[dict[str, float | int | None]]) -> bytes:
+    rows = list(history)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _write(path: Path, content: bytes) -> None:
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def concluded(job: Job, training: Training, plan: Plan, begin: float) -> TrainResult:
+    """Score the kept model on all validation windows, draw, describe, and write metrics.json last."""
+    device, precision = str(job.runtime.device), job.runtime.precision
+    segmenter = load_segmenter(job.run.model, device, precision, batch_size=plan.batch_size // plan.shares)
+    judgement = judged(segmenter, job.data.windows("val"))
+    shown = job.data.windows("val") if judgement.scores else job.data.windows("train").thinned(6)
+    folder = job.run.folder
+    _write(folder / CURVES, curves_picture(training.history, best_step=training.best_step))
+    _write(folder / SAMPLES, pictured(segmenter, shown, judgement))
+    facts = _facts(job, training, judgement)
+    _write(folder / PAGE, model_page(segmenter.card, facts).encode())
+    confusion = judgement.confusion
+    class_iou = dict(zip(job.data.card.legend.names, confusion.iou, strict=True))
+    seconds = round(time.perf_counter() - begin, 1)
+    result = TrainResult(folder, job.run.model, training.step, training.best_step, confusion.score, class_iou, seconds)
+    figures = {name: {key: getattr(counts, key) for key in FIGURES} for name, counts in facts.classes.items()}
+    content = {
+        "iou": result.iou,
+        "class_iou": class_iou,
+        "pixel": figures,
+        "validation_pixels": confusion.pixels,
+        "validation_windows": len(job.data.windows("val")),
+        "training_windows": len(job.data.windows("train")),
+        "steps": result.steps,
+        "best_step": result.best_step,
+        "seconds": seconds,
+        "device": device,
+        "precision": precision,
+        "plan": asdict(plan),
+        "job": job.run.identity,
+    }
+    for name, values in figures.items():
+        job.ledger.note(training.step, {f"{_key(name)}_{key}": value for key, value in values.items()})
+    _write(folder / METRICS, (json.dumps(content, indent=2) + "\n").encode())
+    job.ledger.keep([folder / name for name in (MODEL, PAGE, HISTORY, CURVES, SAMPLES, METRICS)])
+    return result
+
+
+def _key(name: str) -> str:
+    """A class's name in a ledger, which knows letters, digits and few signs beside them."""
+    return re.sub(r"[^\w .-]", "_", name, flags=re.ASCII)
+
+
+def _facts(job: Job, training: Training, judgement: Judgement) -> Facts:
+    legend = job.data.card.legend
+    confusion = judgement.confusion
+    return Facts(
+        scenes=job.data.named("scenes"),
+        labels=job.data.named("labels"),
+        windows={split: len(job.data.windows(split)) for split in SPLITS},
+        size=job.data.card.size,
+        classes={c.name: confusion.of_class(c.id) for c in legend.foreground} if confusion.pixels else {},
+        steps=(training.step, training.best_step),
+    )
