@@ -18,7 +18,7 @@ from geounet.nn.group import Group
 from geounet.nn.losses import learned, loss_named
 from geounet.nn.plan import Plan
 from geounet.nn.samples import Batch
-from geounet.nn.score import scored
+from geounet.nn.score import scored, scored_contact
 from geounet.nn.training import ROOM
 from geounet.nn.unet import UNet
 from geounet.rule import cut_level
@@ -39,10 +39,21 @@ class Exam:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Pooled counts and mean loss over the validation windows of all processes; no loss where there are none."""
+    """Pooled counts and mean loss over the validation windows of all processes; no loss where there are none.
+
+    Args:
+        contact: counts of pixels in contact or not; empty for a model without it.
+    """
 
     confusion: Confusion
+    contact: Confusion
     loss: float | None
+
+    @property
+    def merit(self) -> float | None:
+        """By which the best weights are chosen: the classes' mean IoU, and as much contact's where the truth has it."""
+        scores = [score for score in (self.confusion.score, self.contact.score) if score is not None]
+        return sum(scores) / len(scores) if scores else None
 
 
 @enough_memory(TrainingError, ROOM)
@@ -50,7 +61,7 @@ class Validation:
 def validated(network: UNet, plan: Plan, exam: Exam, entrance: Entrance, group: Group) -> Validation:
     """Answers of the network, in eval mode, scored by the rule that makes the maps."""
     loss, sums = loss_named(plan.loss), torch.zeros(2, dtype=torch.float64)
-    confusion = Confusion.empty(exam.classes)
+    confusion, contact = Confusion.empty(exam.classes), Confusion.empty(2)
     for batch in exam.batches():
         x_BCHW, labels_BHW = entrance(batch)
         with entrance.runtime.mixed():
@@ -59,9 +70,14 @@ def validated(network: UNet, plan: Plan, exam: Exam, entrance: Entrance, group: 
             labels_BHW, logits_BKHW.shape[1], contact=plan.contact, class_weights=plan.class_weights
         )
         sums += torch.tensor([float(loss(logits_BKHW.float(), targets_BHW, weights_BHW)), 1.0])
-        strips_BFHW = strips(probabilities(logits_BKHW), exam.classes, cut=cut_level(0.5))
-        answer: Array = strips_BFHW[:, 0].cpu().numpy()
-        confusion += scored(batch.labels_BHW.numpy(), answer, exam.classes)
+        answer: Array = strips(probabilities(logits_BKHW), exam.classes, cut=cut_level(0.5)).cpu().numpy()
+        labels = batch.labels_BHW.numpy()
+        confusion += scored(labels, answer[:, 0], exam.classes)
+        if plan.contact:
+            contact += scored_contact(labels, answer)
     total, count = group.add(sums).tolist()
-    counts = group.add(torch.from_numpy(confusion.counts))
-    return Validation(Confusion(counts.numpy()), total / count if count else None)
+    return Validation(_added(confusion, group), _added(contact, group), total / count if count else None)
+
+
+def _added(counts: Confusion, group: Group) -> Confusion:
+    return Confusion(group.add(torch.from_numpy(counts.counts)).numpy())

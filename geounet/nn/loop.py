@@ -110,17 +110,17 @@ def _checked(training: Training, plan: Plan, found: Validation, losses: Sequence
     """Take the validation into the training's history and best score."""
     if not all(torch.isfinite(tensor).all() for tensor in training.average.state_dict().values()):
         _check_finite([math.nan], training)
-    score = found.confusion.score
-    best = score is None or training.best_score is None or score > training.best_score
+    merit = found.merit
+    best = merit is None or training.best_score is None or merit > training.best_score
     training.stale = 0 if best else training.stale + 1
     if best:
-        training.best_score, training.best_step = score, training.step
+        training.best_score, training.best_step = merit, training.step
     record = Checked(
         number=training.step,
         loss=sum(losses) / max(1, len(losses)),
         learning_rate=plan.rate(training.step - 1),
         validation_loss=found.loss,
-        score=score,
+        score=found.confusion.score,
         iou=found.confusion.iou if found.confusion.pixels else (),
         best=best,
     )
@@ -130,6 +130,7 @@ def _checked(training: Training, plan: Plan, found: Validation, losses: Sequence
             "loss": record.loss,
             "validation_loss": record.validation_loss,
             "iou": record.score,
+            **({"contact_iou": found.contact.score} if plan.contact else {}),
             "learning_rate": record.learning_rate,
         }
     )

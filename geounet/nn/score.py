@@ -3,6 +3,7 @@
 import numpy as np
 
 from geounet.block import Array
+from geounet.contact import in_contact
 from geounet.legend import CONTACT, IGNORE
 from geounet.metrics import Confusion
 from geounet.nn.chip_store import VOID
@@ -19,3 +20,15 @@ def scored_truth(labels: Array, classes: int) -> Array:
     contact: int = 1 if classes == 2 else IGNORE
     found: Array = np.where(labels == CONTACT, contact, truth).astype(np.uint8)
     return found
+
+
+def scored_contact(labels: Array, strip: Array) -> Confusion:
+    """Pixels in contact or not, 1 or 0, in truth and by the rule that takes buildings apart.
+
+    Args:
+        labels: (n, height, width).
+        strip: (n, 3, height, width): class, level of the building, level of contact.
+    """
+    found = (strip[:, 0] == 1) & in_contact(strip[:, 1], strip[:, 2])
+    truth = np.where((labels == VOID) | (labels == IGNORE), IGNORE, labels == CONTACT)
+    return Confusion.of(truth.astype(np.uint8), found.astype(np.uint8), 2)

@@ -10,13 +10,13 @@ from scipy.ndimage import label
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
+from geounet.contact import in_contact
 from geounet.legend import NODATA
 
 Levels = NDArray[np.uint8]
 Labels = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
-_SHARE = 4  # a line that is not sure of itself still divides: it has to lead right through a building
 _CLOSED = 2  # pixels by which contact is thickened; so a wall may have holes of four
 _DISC = (np.hypot(*np.mgrid[-_CLOSED : _CLOSED + 1, -_CLOSED : _CLOSED + 1]) <= _CLOSED).astype(np.uint8)
 
@@ -25,12 +25,6 @@ def inside(level: Levels, k: int) -> Mask:
     """Pixels of buildings, contact between them included."""
     found: Mask = (level >= k) & (level != NODATA)
     return found
-
-
-def in_contact(level: Levels, contact: Levels) -> Mask:
-    """Pixels of which contact has a quarter or more of the building's probability, which includes it."""
-    touching: Mask = _SHARE * contact.astype(np.int16) >= level
-    return touching
 
 
 def flooded(level: Levels, contact: Levels, area: Mask, least: float) -> tuple[Labels, int]:
