@@ -3,7 +3,7 @@
 Tensors on a processor travel by gloo, those on a GPU by NCCL. All of a group make the same calls in the same order.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -56,7 +56,7 @@ class Group:
                 distributed.all_reduce(tensor)
         return tensor
 
-    def copy_first(self, tensors: Iterator[Tensor]) -> None:
+    def copy_first(self, tensors: Iterable[Tensor]) -> None:
         """Give all processes the first one's tensors, in place."""
         for tensor in tensors if self.size > 1 else ():
             with _told_of_a_lost_one():
