@@ -60,9 +60,9 @@ class Job:
         """This process's batches of the windows that a validation looks at."""
         windows = self.data.windows("val").thinned(plan.scored_windows)
         return Exam(
-            lambda: windows.batches(plan.batch_size, first=self.group.rank, every=self.group.size),
+            lambda: windows.batches(plan.share, first=self.group.rank, every=self.group.size),
             len(self.data.card.legend.classes),
-            math.ceil(len(windows) / plan.batch_size / self.group.size),
+            math.ceil(len(windows) / plan.share / self.group.size),
         )
 
 
@@ -183,7 +183,7 @@ def _timed(job: Job, samples: Samples, network: UNet, plan: Plan, end: float) ->
         within=MEASURING * (end - time.perf_counter()),
         group=job.group,
     )
-    judging = DRAWING + pace.batch * len(job.data.windows("val")) / plan.batch_size
+    judging = DRAWING + pace.batch * len(job.data.windows("val")) / plan.share
     left = job.group.of_first(end - judging - time.perf_counter())
     if left < pace.least:
         minutes = job.settings.minutes or 0

@@ -14,7 +14,7 @@ from geounet.card import ModelCard
 from geounet.chips import SPLITS
 from geounet.files import whole_file
 from geounet.jobs.train_job import Job
-from geounet.jobs.train_report import Judgement, judged, pictured
+from geounet.jobs.train_report import SHOWN, Judgement, judged, pictured
 from geounet.jobs.train_run import CURVES, HISTORY, METRICS, PAGE, SAMPLES, TrainResult
 from geounet.nn.checkpoint import save_checkpoint
 from geounet.nn.loop import Checked
@@ -64,40 +64,48 @@ def _write(path: Path, content: bytes) -> None:
 
 def concluded(job: Job, training: Training, plan: Plan, begin: float) -> TrainResult:
     """Score the kept model on all validation windows, draw, describe, and write metrics.json last."""
-    device, precision = str(job.runtime.device), job.runtime.precision
-    segmenter = load_segmenter(job.run.model, device, precision, batch_size=plan.batch_size // plan.shares)
-    judgement = judged(segmenter, job.data.windows("val"))
-    shown = job.data.windows("val") if judgement.scores else job.data.windows("train").thinned(6)
-    folder = job.run.folder
+    folder, windows = job.run.folder, job.data.windows("val")
+    segmenter = load_segmenter(job.run.model, str(job.runtime.device), job.runtime.precision, batch_size=plan.share)
+    judgement = judged(segmenter, windows)
+    shown = windows if judgement.scores else job.data.windows("train").thinned(SHOWN)
+    facts = _facts(job, training, judgement)
     _write(folder / CURVES, curves_picture(training.history, best_step=training.best_step))
     _write(folder / SAMPLES, pictured(segmenter, shown, judgement))
-    facts = _facts(job, training, judgement)
     _write(folder / PAGE, model_page(segmenter.card, facts).encode())
-    confusion = judgement.confusion
-    class_iou = dict(zip(job.data.card.legend.names, confusion.iou, strict=True))
-    seconds = round(time.perf_counter() - begin, 1)
-    result = TrainResult(folder, job.run.model, training.step, training.best_step, confusion.score, class_iou, seconds)
+    result = TrainResult(
+        run=folder,
+        model=job.run.model,
+        steps=training.step,
+        best_step=training.best_step,
+        iou=judgement.confusion.score,
+        class_iou=dict(zip(job.data.card.legend.names, judgement.confusion.iou, strict=True)),
+        seconds=round(time.perf_counter() - begin, 1),
+    )
     figures = {name: {key: getattr(counts, key) for key in FIGURES} for name, counts in facts.classes.items()}
-    content = {
+    for name, values in figures.items():
+        job.ledger.note(training.step, {f"{_key(name)}_{key}": value for key, value in values.items()})
+    content = _metrics(job, plan, result, judgement) | {"pixel": figures}
+    _write(folder / METRICS, (json.dumps(content, indent=2) + "\n").encode())
+    job.ledger.keep([folder / name for name in (MODEL, PAGE, HISTORY, CURVES, SAMPLES, METRICS)])
+    return result
+
+
+def _metrics(job: Job, plan: Plan, result: TrainResult, judgement: Judgement) -> dict[str, object]:
+    """What metrics.json holds, but for the scores of each class."""
+    return {
         "iou": result.iou,
-        "class_iou": class_iou,
-        "pixel": figures,
-        "validation_pixels": confusion.pixels,
+        "class_iou": result.class_iou,
+        "validation_pixels": judgement.confusion.pixels,
         "validation_windows": len(job.data.windows("val")),
         "training_windows": len(job.data.windows("train")),
         "steps": result.steps,
         "best_step": result.best_step,
-        "seconds": seconds,
-        "device": device,
-        "precision": precision,
+        "seconds": result.seconds,
+        "device": str(job.runtime.device),
+        "precision": job.runtime.precision,
         "plan": asdict(plan),
         "job": job.run.identity,
     }
-    for name, values in figures.items():
-        job.ledger.note(training.step, {f"{_key(name)}_{key}": value for key, value in values.items()})
-    _write(folder / METRICS, (json.dumps(content, indent=2) + "\n").encode())
-    job.ledger.keep([folder / name for name in (MODEL, PAGE, HISTORY, CURVES, SAMPLES, METRICS)])
-    return result
 
 
 def _key(name: str) -> str:

@@ -3,8 +3,9 @@
 Tensors on a processor travel by gloo, those on a GPU by NCCL. All of a group make the same calls in the same order.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -16,6 +17,7 @@ from geounet.errors import PeerError, SettingsError, TrainingError
 
 T = TypeVar("T")
 PATIENCE = timedelta(hours=4)  # the others wait while the first one tiles, and while it judges and draws
+TO_SPEAK = 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Group:
                 distributed.all_reduce(tensor)
         return tensor
 
-    def copy_first(self, tensors: Iterator[Tensor]) -> None:
+    def copy_first(self, tensors: Iterable[Tensor]) -> None:
         """Give all processes the first one's tensors, in place."""
         for tensor in tensors if self.size > 1 else ():
             with _told_of_a_lost_one():
@@ -96,6 +98,8 @@ def joined() -> Iterator[Group]:
         yield group
     except BaseException as error:
         if not _is_first_to_fail():
+            with suppress(KeyboardInterrupt):  # torchrun ends all as soon as one is gone: the first one speaks before
+                time.sleep(TO_SPEAK)
             raise PeerError("another process of the group failed, and says why") from error
         raise
     distributed.destroy_process_group()

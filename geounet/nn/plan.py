@@ -41,6 +41,11 @@ class Plan:
         """Most windows that a validation looks at, so that all of them take a small share of the run."""
         return max(256, self.validate_every * self.batch_size // 4)
 
+    @property
+    def share(self) -> int:
+        """Windows that are computed together."""
+        return self.batch_size // self.shares
+
     def rate(self, step: int) -> float:
         """Learning rate of step 0, 1, ..."""
         if step < self.warmup:
@@ -55,7 +60,6 @@ class Plan:
         >>> plan.numbers(1, Group(0, 1)), plan.numbers(1, Group(1, 2))
         ([range(8, 12), range(12, 16)], [range(12, 16)])
         """
-        share = self.batch_size // self.shares
         own = self.batch_size // group.size
         begins = range(first * self.batch_size + group.rank * own, self.steps * self.batch_size, self.batch_size)
-        return [range(at, at + share) for begin in begins for at in range(begin, begin + own, share)]
+        return [range(at, at + self.share) for begin in begins for at in range(begin, begin + own, self.share)]

@@ -19,6 +19,7 @@ FEWEST_STEPS = 2000
 MOST_STEPS = 20_000
 PASSES = 40  # over the training windows, between the two
 AVERAGED = 0.05  # share of the run that the running average of the weights reaches back
+MOST_RATE = 1e30  # what optimizers make of it must be a float32
 RATES = {"adamw": 1.0, "adam": 1.0, "sgd": 10.0}  # times AdamW's learning rate
 DECAYS = {"adamw": 0.01, "adam": 0.0, "sgd": 5e-4}  # Adam would scale its decay with the gradient
 
@@ -54,6 +55,8 @@ class TrainingSettings:
                 raise SettingsError(f"{name} {value} must be above 0")
             if isinstance(value, str) and value != "auto":
                 raise SettingsError(f"{name} {value!r} must be a number or auto")
+        if self.lr != "auto" and self.lr > MOST_RATE:
+            raise SettingsError(f"lr {self.lr:g} must be at most {MOST_RATE:g}")
         lengths = [n for n in ("steps", "epochs", "minutes") if getattr(self, n) not in (None, "auto")]
         if len(lengths) > 1:
             raise SettingsError(f"{' and '.join(lengths)} both say how long to train; give one of them")

@@ -112,6 +112,13 @@ def test_a_batch_that_the_processes_cannot_share_is_refused_in_one_line(chips: P
     ]
 
 
+def test_a_loss_that_is_no_number_in_one_process_stops_all_with_one_line(chips: Path, tmp_path: Path) -> None:
+    done = started(["train", chips, "--out", tmp_path / "run", *QUICK, "--lr", "1e30"], processes=2)
+    assert done.returncode != 0
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert "the loss is no longer a number after step" in line
+
+
 FAILING = """
 import os, sys
 from geounet_cli.main import main

@@ -308,6 +308,7 @@ def test_automatic_settings_follow_the_device_and_the_data() -> None:
     [
         ({"steps": 0}, "steps 0 must be above 0"),
         ({"lr": float("nan")}, "lr nan must be above 0"),
+        ({"lr": 1e38}, r"lr 1e\+38 must be at most 1e\+30"),
         ({"steps": 5, "epochs": 2}, "steps and epochs both say how long to train"),
         ({"width": "wide"}, "width 'wide' must be a number or auto"),
         ({"seed": -1}, "seed -1 must be 0 or more"),
@@ -315,7 +316,7 @@ def test_automatic_settings_follow_the_device_and_the_data() -> None:
         ({"optimizer": "lion"}, "optimizer 'lion' is unknown; use one of adamw, adam, sgd"),
         ({"class_weights": "some"}, "class_weights 'some' is unknown; use one of auto, none"),
     ],
-    ids=["steps", "lr", "both", "width", "seed", "loss", "optimizer", "weights"],
+    ids=["steps", "lr", "high lr", "both", "width", "seed", "loss", "optimizer", "weights"],
 )
 def test_settings_out_of_their_range_are_refused(settings: dict[str, int | float | str], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
