@@ -123,6 +123,10 @@ class ChipFolder:
             labels[target.rows, target.cols] = part_labels
         return pixels, labels
 
+    def has_contact(self, number: int) -> bool:
+        """Whether buildings touch in a window."""
+        return bool((self._labels[number] == CONTACT).any())
+
     def check_labels(self) -> None:
         """Look through all labels once.
 

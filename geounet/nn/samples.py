@@ -22,6 +22,7 @@ from geounet.nn.pipeline import Pipeline
 
 Variation = Augmentation | Pipeline
 RARE = 0.2  # share of windows with a class below which it is rare
+MOST = 10.0  # times that a window with contact is wanted more than another; with more, the same few would be learned
 TRIES = 8  # places looked at before the drawn window itself is taken
 
 
@@ -36,8 +37,8 @@ class Batch:
 class Samples(Dataset[tuple[Array, Array]]):
     """Endless training samples, numbered from 0: every pass over the windows is a new seeded order of them.
 
-    Of several foreground classes the rare ones come more often: a pass has as many samples as there are windows, but
-    windows with a class that few have stand in it several times, and others only in some passes.
+    Of several foreground classes the rare ones come more often, and so does contact: a pass has as many samples as
+    there are windows, but windows with what few have stand in it several times, and others only in some passes.
 
     Sample n depends on the seed and n alone, so that training can go on at any number, in any process. Each is a
     crop around a window of the training split, moved by up to half a size in each direction.
@@ -91,9 +92,13 @@ class Samples(Dataset[tuple[Array, Array]]):
 
     @cached_property
     def _weights(self) -> Array | None:
-        """How often each window is wanted; None where all are alike, there being one foreground class."""
-        windows = [self.folders[f].card.windows[number] for f, number in self._windows]
-        return repeats(np.array([window.shares for window in windows]) > 0) if len(windows[0].shares) > 2 else None
+        """How often each window is wanted; None where all are alike."""
+        shares = np.array([self.folders[f].card.windows[number].shares for f, number in self._windows])
+        if shares.shape[1] > 2:
+            return repeats(shares > 0)
+        if self.folders[0].card.contact_width is None:
+            return None
+        return as_often(np.array([self.folders[f].has_contact(number) for f, number in self._windows]))
 
     def __getitem__(self, number: int) -> tuple[Array, Array]:
         """Sample `number`: pixels (bands, size, size); labels (size, size) uint8, VOID where there is no imagery."""
@@ -130,6 +135,18 @@ def repeats(there: Array) -> Array:
     share = np.maximum(there.mean(axis=0), 1 / len(there))
     factors = np.maximum(1.0, np.sqrt(RARE / share))
     wanted: Array = np.where(there, factors, 1.0).max(axis=1)
+    return wanted
+
+
+def as_often(there: Array) -> Array:
+    """How often each window is wanted, so that half of them have what few have: (windows,) bool -> (windows,), from 1.
+
+    >>> as_often(np.array([True, False, False, False])).tolist()
+    [3.0, 1.0, 1.0, 1.0]
+    """
+    having = np.count_nonzero(there)
+    factor = float(np.clip((len(there) - having) / max(1, having), 1.0, MOST))
+    wanted: Array = np.where(there, factor, 1.0)
     return wanted
 
 
