@@ -88,6 +88,9 @@ class Frame:
 
         [[east, east], [north, north]] in metres, as on the ellipsoid; in a CRS that lies nowhere on Earth along its
         own axes, and without one in pixels. Angles and lengths are right there whatever the CRS does to them.
+
+        Raises:
+            SceneError: a place that the CRS does not reach.
         """
         import numpy as np
 
@@ -102,6 +105,8 @@ class Frame:
         steps = np.array([[-0.5, 0.5, 0.0, 0.0], [0.0, 0.0, -0.5, 0.5]])  # half a pixel to either side
         xs, ys = (t @ (cols[:, None] + steps[0], rows[:, None] + steps[1]))[:2]
         lon, lat = np.radians(in_degrees(crs, xs, ys))
+        if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
+            raise SceneError(f"some of the scene lies outside its CRS {crs.name}; check its georeference")
         east, north = _metres_per_radian(crs, lat.mean(axis=1))
         across = (np.diff(lon)[:, ::2] + np.pi) % (2 * np.pi) - np.pi
         return np.stack([across * east[:, None], np.diff(lat)[:, ::2] * north[:, None]], axis=1)

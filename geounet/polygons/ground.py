@@ -12,7 +12,8 @@ from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
 
-_CELL = 1024  # pixels; within one the ground's scale changes by less than 1e-4 for pixels below a metre
+_CELL = 1024  # pixels of the side of a cell, at most
+_EXTENT = 1000.0  # metres of it, at most: within one the ground's scale changes by less than 1e-3 up to 80 N
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,11 +58,13 @@ def ground_of(polygons: Geometries, cluster: Integers, frame: Frame) -> Ground:
     """
     corner = np.full((int(cluster.max(initial=-1)) + 1, 2), np.inf)
     np.minimum.at(corner, cluster, shapely.bounds(polygons)[:, :2])
-    cells, cell = np.unique(np.floor(corner / _CELL), axis=0, return_inverse=True)
-    axes = frame.ground_axes(*((cells.T + 0.5) * _CELL))
+    side = max(1, min(_CELL, int(_EXTENT / (frame.ground_resolution or 1.0))))
+    cells, cell = np.unique(np.floor(corner / side), axis=0, return_inverse=True)
+    # what lies beside the raster may lie beside the map, too
+    axes = frame.ground_axes(*np.minimum((cells + 0.5) * side, (frame.width, frame.height)).T)
     resolution = np.sqrt(np.abs(np.linalg.det(axes)))
     cell = cell.ravel()[cluster]
-    return Ground((axes / resolution[:, None, None])[cell], cells[cell] * _CELL, resolution[cell])
+    return Ground((axes / resolution[:, None, None])[cell], cells[cell] * side, resolution[cell])
 
 
 def _product(matrices: NDArray[np.float64], which: Integers, points: Coordinates) -> Coordinates:
