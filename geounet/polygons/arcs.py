@@ -31,6 +31,10 @@ class Arcs:
     def __len__(self) -> int:
         return len(self.closed)
 
+    def redrawn(self, points: Coordinates, length: Integers) -> "Arcs":
+        """The same arcs with other points, `length` each."""
+        return Arcs(points, np.append(0, np.cumsum(length)), self.closed)
+
     @cached_property
     def length(self) -> Integers:
         """(arcs,) numbers of points."""

@@ -2,12 +2,18 @@
 
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Floats, as_complex, units
+from geounet.polygons.arcs import Arcs, Floats, as_complex, corners, units
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
 from geounet.polygons.walls import Directions, Sides, chords, fitted_lines, meets, refined, walls_of
 
 _FARTHEST = 2.0  # times the tolerance: a corner that would move farther stays
+
+
+def simplified_arcs(arcs: Arcs, tolerance: Floats) -> Arcs:
+    """The arcs with as few points as a tolerance allows; closed ones may be left with less than three."""
+    kept = corners(arcs, tolerance)
+    return arcs.redrawn(fitted(arcs, kept, tolerance), np.bincount(arcs.of[kept], minlength=len(arcs)))
 
 
 def fitted(arcs: Arcs, kept: Flags, tolerance: Floats) -> Coordinates:

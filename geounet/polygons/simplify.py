@@ -70,8 +70,8 @@ def tidied(traced: Footprints, frame: Frame, tidying: Tidying) -> Footprints:
     tolerance = np.broadcast_to(
         _AUTO if tidying.simplify is None else tidying.simplify / ground.resolution, len(traced)
     )
-    outlines, flags = _regular(drawn) if tidying.regularize else _none(len(traced))
-    plain = flags & Flag.REGULARIZED == 0
+    outlines, flags = _regular(drawn, tolerance) if tidying.regularize else _none(len(traced))
+    plain = shapely.is_missing(outlines)
     if plain.any():
         outlines[plain] = simplified(drawn.of_polygons(plain), tolerance[plain])
     kept = shapely.area(outlines) * ground.resolution**2 >= tidying.min_area
@@ -89,13 +89,13 @@ def _small_holes(partition: Partition, largest: NDArray[np.float64]) -> Flags:
     return np.asarray(partition.is_hole & partition.is_free & small)
 
 
-def _regular(drawn: Partition) -> tuple[Geometries, NDArray[np.uint8]]:
-    """(n,) regular outlines, and a flag for each: not all have one."""
+def _regular(drawn: Partition, tolerance: NDArray[np.float64]) -> tuple[Geometries, NDArray[np.uint8]]:
+    """(n,) regular outlines, and a flag for each; None for clusters that have none."""
     outlines, flags = _none(len(drawn.cluster))
     tried = drawn.cluster_size <= MOST_NEIGHBOURS
-    found = regularized(drawn.of_polygons(tried))
+    found = regularized(drawn.of_polygons(tried), tolerance[tried])
     outlines[tried] = found.polygons
-    flags[tried] = np.where(found.missing, Flag.REFUSED, Flag.REGULARIZED)
+    flags[tried] = np.where(found.refused, Flag.REFUSED, Flag.REGULARIZED)
     flags[~tried] = Flag.LARGE
     return outlines, flags
 

@@ -228,6 +228,22 @@ def test_row_houses_share_straight_walls_and_one_front() -> None:
         np.testing.assert_allclose(np.abs(corners(ring)), [90] * 4, atol=1e-6)
 
 
+def test_a_house_without_right_angles_takes_none_from_the_others_in_its_row() -> None:
+    row = [shapely.segmentize(shapely.box(20 * i, 0, 20 * i + 20, 16), 1) for i in range(5)]
+    y = np.linspace(0, 16, 120)[1:-1]
+    wild = np.stack([112 + 5 * np.cos(1.2 * y), y], axis=1)
+    shared = [(100.0, float(y)) for y in range(16, -1, -1)]
+    row.append(shapely.orient_polygons(Polygon([*shared, *wild])))
+    ones = np.ones(len(row))
+    houses = Footprints(np.array(row, object), ones.astype("u1"), ones.astype("f4"), 0 * ones.astype("u1"))
+    found = tidied(houses, NOWHERE, NO_LOSS)
+    assert found.flags.tolist() == [Flag.REGULARIZED] * 5 + [Flag.REFUSED]
+    assert shapely.coverage_is_valid(found.geometry)
+    for ring in rings(found.geometry[:4]):
+        np.testing.assert_allclose(np.abs(corners(ring)), [90] * 4, atol=1e-6)
+    assert iou(found.geometry[5], row[5]) > 0.9
+
+
 def test_the_order_of_neighbours_changes_no_byte() -> None:
     raw = footprints(drawn([placed(COURTYARD, 20)]), tidying=Tidying(0, 0, 0)).geometry
     pieces = cut(raw, 3)
