@@ -107,8 +107,9 @@ def terraces(seed: int) -> Levels:
         level[terrace] = 1
         contact[terrace & (np.abs((along + 8) % 16 - 8) < 1.2)] = 1
     level = ndimage.gaussian_filter(level, 1) + draw.normal(0, 0.03, level.shape)
-    levels = np.rint(254 * np.clip([level, ndimage.gaussian_filter(contact, 0.8)], 0, 1)).astype(np.uint8)
-    return np.minimum(levels, levels[0])
+    shares = np.clip([level, np.minimum(level, ndimage.gaussian_filter(contact, 0.8))], 0, 1)
+    levels: Levels = np.rint(254 * shares).astype(np.uint8)
+    return levels
 
 
 @pytest.mark.parametrize("seed", range(3))
