@@ -1,6 +1,7 @@
 """vectorize: a finished raster becomes polygons, a layer for each class."""
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -127,7 +128,7 @@ def _tidyings(
 
 def _is_building(cls: LegendClass, *, is_only: bool) -> bool:
     """Whether a class is named as one of buildings, or is the only one of a raster that names none."""
-    return cls.name.casefold() in _BUILDINGS or (is_only and cls.name == f"class_{cls.id}")
+    return cls.name.casefold() in _BUILDINGS or (is_only and re.fullmatch(r"class_\d+", cls.name) is not None)
 
 
 def _of_probabilities(

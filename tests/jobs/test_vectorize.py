@@ -225,6 +225,15 @@ def test_classes_without_names_are_numbered(raster: Make) -> None:
     assert vectorize(raster(ids)).polygons == {"class_3": 1, "class_7": 1}
 
 
+@pytest.mark.parametrize("inside", [1, 255])
+def test_a_raster_of_one_class_without_a_name_is_taken_for_buildings(raster: Make, inside: int) -> None:
+    mask = np.zeros((40, 40), np.uint8)
+    mask[2:12, 2:22] = inside
+    found = pyogrio.read_dataframe(vectorize(raster(mask)).out, layer=f"class_{inside}")
+    assert found["flags"].tolist() == ["regularized"]
+    assert found["vertices"].tolist() == [4]
+
+
 def test_a_mask_of_0_and_255_is_one_class(raster: Make) -> None:
     mask = np.zeros((40, 40), np.uint8)
     mask[2:12, 2:12] = 255
