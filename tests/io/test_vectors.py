@@ -129,6 +129,13 @@ def test_formats_of_the_whole_earth_need_a_crs(ending: str, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("ending", ENDINGS[3:])
+def test_formats_of_the_whole_earth_need_a_crs_that_lies_on_it(ending: str, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"its CRS 'a building site' lies nowhere on it; write a \.gpkg"):
+        write(tmp_path / f"a{ending}", squares(2), crs='LOCAL_CS["a building site",UNIT["metre",1]]')
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["a.shp", "a", "a.GPKG.zip"])
 def test_an_unknown_ending_is_one_line_that_names_the_known_ones(name: str, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"ends in \.gpkg \.parquet \.fgb \.geojson \.pmtiles$"):
