@@ -73,7 +73,7 @@ class Sheet:
 
     @property
     def identity(self) -> list[dict[str, object]]:
-        """What tells this sheet from another: name, place, date, and size and time of the file on disk."""
+        """What tells this sheet from another: name, place, bands, date, and size and time of the file on disk."""
         dataset = self._handles.of(self.path)
         others = [file for file in dataset.files if file != self.path]  # of a VRT, its sources
         about = {
@@ -81,6 +81,7 @@ class Sheet:
             "shape": list(dataset.shape),
             "transform": list(dataset.transform)[:6],
             "crs": self.frame.crs,
+            "bands": list(self.bands.numbers),
             "date": _date(dataset),
         }
         return [identity(self.path) | about]

@@ -10,6 +10,7 @@ import pyogrio
 import pytest
 import rasterio
 from matplotlib.image import imread
+from rasterio.enums import ColorInterp
 
 from geounet.card import Architecture
 from geounet.jobs.infer import infer
@@ -44,6 +45,18 @@ def test_layers_are_named_by_paths_from_the_project(place: Path) -> None:
         "./classes.tif",
         "../scene <1> & 'more'.tif",
     ]
+
+
+def test_each_sheet_is_shown_by_its_own_bands(tmp_path: Path, model: Path) -> None:
+    pixels, colours = noise(60, 140), (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+    sheets = [
+        write_scene(tmp_path / "a.tif", pixels[:, :, :70], colours=colours),
+        write_scene(tmp_path / "b.tif", pixels[::-1, :, 70:], UTM.cropped(0, 70), colours=colours[::-1]),
+    ]
+    infer(sheets, model=model, out=tmp_path / "map", device="cpu", precision="fp32")
+    shown = project(tmp_path / "map").iterfind(".//rasterrenderer[@type='multibandcolor']")
+    bands = [tuple(renderer.get(f"{colour}Band") for colour in ("red", "green", "blue")) for renderer in shown]
+    assert bands == [("1", "2", "3"), ("3", "2", "1")]
 
 
 def test_the_same_map_has_the_same_project(place: Path, model: Path) -> None:
