@@ -1,6 +1,7 @@
 """Footprints in files: the same bytes on every run, measured, and whole or not there, in every format."""
 
 import json
+import re
 import resource
 import sqlite3
 import sys
@@ -166,6 +167,12 @@ def test_geojson_is_as_rfc_7946_has_it(tmp_path: Path) -> None:
     numbers = np.array(outer)
     assert np.array_equal(numbers, numbers.round(7))
     assert 14.99 < numbers[:, 0].min() < numbers[:, 0].max() < 15.01
+
+
+def test_no_coordinate_of_geojson_is_written_with_more_than_7_digits(tmp_path: Path) -> None:
+    write(tmp_path / "a.geojson", squares(500))
+    text = (tmp_path / "a.geojson").read_text(encoding="utf-8")
+    assert max(len(digits) for digits in re.findall(r"\.(\d+)", text)) == 7
 
 
 def test_geojson_goes_on_beyond_the_antimeridian(tmp_path: Path) -> None:
