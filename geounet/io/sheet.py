@@ -2,6 +2,7 @@
 
 import logging
 import re
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -193,7 +194,12 @@ def _date(dataset: rasterio.DatasetReader) -> str | None:
     if found is None:
         return None
     year, month, day, time = found.groups()
-    return f"{year}-{month}-{day}" + (f"T{time}" if time else "")
+    date = f"{year}-{month}-{day}" + (f"T{time}" if time else "")
+    try:
+        datetime.fromisoformat(date)
+    except ValueError:  # of a clock that was never set
+        return None
+    return date
 
 
 def frame_of(dataset: rasterio.DatasetReader) -> Frame:

@@ -94,6 +94,7 @@ def test_many_footprints_are_shaded_in_the_preview(
         pytest.param("2019:05:04 10:11:12", "2019-05-04T10:11:12", id="TIFF's way"),
         pytest.param("2019-05-04", "2019-05-04", id="a day"),
         pytest.param("lately", "unknown", id="no date"),
+        pytest.param("0000:00:00 00:00:00", "unknown", id="a clock never set"),
     ],
 )
 def test_the_date_of_the_scene_goes_into_the_footprints(given: str, written: str, tmp_path: Path, model: Path) -> None:
