@@ -60,7 +60,7 @@ def vectorize(
     A GeoPackage has a styled layer for each class; of other formats, see `geounet.io.vectors`.
 
     Args:
-        raster: class ids (uint8), or probabilities, one band a class (uint8 with a scale, or floats of 0..1).
+        raster: class ids (whole numbers), or probabilities, one band a class (uint8 with a scale, or floats of 0..1).
         out: RASTER.gpkg beside the raster where None.
         probability: for a raster of classes, that of their probabilities, a band for each class from 1 on, on the same
             grid; without it confidences are unknown.

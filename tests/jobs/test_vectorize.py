@@ -255,6 +255,17 @@ def test_class_ids_may_be_whole_numbers_of_any_type(raster: Make, dtype: type[np
     assert vectorize(raster(ids, nodata=9999)).polygons == {"class_3": 1, "class_200": 1}
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16], ids=lambda dtype: str(np.dtype(dtype)))
+@pytest.mark.parametrize("nodata", [255, None], ids=["declared", "not declared"])
+def test_255_means_the_same_in_class_ids_of_any_type(raster: Make, dtype: type[np.generic], nodata: int | None) -> None:
+    ids = np.zeros((40, 40), dtype)
+    ids[2:12, 2:12], ids[30:] = 1, 255
+    assert vectorize(raster(ids, name="ids.tif", nodata=nodata)).polygons == {"class_1": 1}
+    ids[2:12, 2:12] = 255
+    found = {"class_1": 0} if nodata else {"class_255": 2}
+    assert vectorize(raster(ids, name="mask.tif", nodata=nodata)).polygons == found
+
+
 def test_classes_without_names_have_the_colours_of_the_colour_table(raster: Make) -> None:
     ids = np.zeros((40, 40), np.uint8)
     ids[2:12, 2:12], ids[20:35, 5:30] = 3, 7
