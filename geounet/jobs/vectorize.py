@@ -102,7 +102,7 @@ def vectorize(
             found = (flagged(some) for some in found)
         provenance = dict(strips.tags) | {
             "RASTER": raster.name,
-            "THRESHOLD": f"{threshold:g}",
+            "THRESHOLD": f"{threshold:g}" if strips.is_probability else "none",  # of ids nothing is decided here
             "MIN_AREA": f"{min_area:g}",
             "FILL_HOLES": f"{fill_holes:g}",
             "SIMPLIFY": str(simplify),

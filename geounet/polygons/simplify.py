@@ -21,6 +21,8 @@ from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 
 _AUTO = 0.75  # of a pixel: the staircase of a straight wall deviates from it by less
+_LEAST = 0.1  # pixels; what crosses even with a tolerance below keeps all its vertices
+_LAST_DIGITS = 1e-9  # of an area that is measured in map coordinates
 _SPECK = 0.5  # of the least area: nothing that is done to a smaller polygon makes it large enough
 
 
@@ -67,9 +69,10 @@ def tidied(traced: Footprints, frame: Frame, tidying: Tidying) -> Footprints:
     partition = partition.of_rings(~filled & ~specks[partition.ring_polygon])
     traced, ground = traced[~specks], ground[~specks]
     outlines, flags = _redrawn(partition, ground, tidying)
-    kept = shapely.area(outlines) * ground.resolution**2 >= tidying.min_area
-    placed = ground[kept].on_map(outlines[kept], frame)
-    found = traced.with_flags(traced.flags | flags)[kept].with_geometry(placed)
+    placed = ground.on_map(outlines, frame)
+    pixels = shapely.area(placed) / abs(frame.transform.determinant)
+    kept = pixels * ground.resolution**2 >= tidying.min_area * (1 - _LAST_DIGITS)
+    found = traced.with_flags(traced.flags | flags)[kept].with_geometry(placed[kept])
     return found.with_geometry(_valid(found.geometry))
 
 
@@ -123,7 +126,7 @@ def simplified(partition: Partition, tolerance: NDArray[np.float64]) -> Geometri
     """The polygons with as few vertices as `tolerance` allows, all valid, and neighbours as they were.
 
     Corners lie where the lines fitted to the outline between them meet; of a cluster in which lines come to cross so,
-    at vertices of the outline. If they cross even then, it keeps all its vertices; a lone polygon is simplified by
+    at vertices of the outline. If they cross even then, half the tolerance has to do; a lone polygon is simplified by
     GEOS's way of watching all rings at once, which takes twenty times as long.
 
     Args:
@@ -139,11 +142,15 @@ def simplified(partition: Partition, tolerance: NDArray[np.float64]) -> Geometri
     if broken.any():
         outcome[broken] = partition.polygons(arcs.points[kept], counts, broken)
         broken = _crossing(partition, outcome, broken)
-    broken |= partition.any_ring(flat) & (partition.cluster_size == 1)
-    if broken.any():
-        old = partition.polygons(arcs.points, arcs.length, broken)
-        watched = shapely.simplify(old, tolerance[broken], preserve_topology=True)
-        outcome[broken] = np.where(partition.cluster_size[broken] == 1, watched, old)
+    lone = partition.cluster_size == 1
+    watched = lone & (broken | partition.any_ring(flat))
+    if watched.any():
+        old = partition.polygons(arcs.points, arcs.length, watched)
+        outcome[watched] = shapely.simplify(old, tolerance[watched], preserve_topology=True)
+    again = broken & ~lone & (tolerance > 0)
+    if again.any():
+        less = np.where(tolerance < _LEAST, 0, tolerance / 2)
+        outcome[again] = simplified(partition.of_polygons(again), less[again])
     return outcome
 
 
