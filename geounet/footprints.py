@@ -10,17 +10,15 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
-from geounet.frame import crs_of, in_degrees
+from geounet.frame import crs_of, in_degrees, metres_per_radian, metres_per_unit
 
 if TYPE_CHECKING:
-    from pyproj import Geod
+    from pyproj import CRS
 
 Geometries = NDArray[np.object_]
 
-_NEAR, _POLAR = 300.0, 80.0  # metres, and degrees of latitude: as far as short sides are measured the quick way
-
-
 DOUBT = 0.6  # mean probability below which a footprint is flagged
+_NEAR, _POLAR = 300.0, 80.0  # metres, and degrees of latitude: as far as short sides are measured the quick way
 
 
 class Flag(IntFlag):
@@ -129,7 +127,7 @@ def ground_size(geometry: Geometries, crs: str | None) -> tuple[NDArray[np.float
     """
     whole = None if crs is None else crs_of(crs)
     if whole is None or whole.geodetic_crs is None:
-        unit = whole.axis_info[0].unit_conversion_factor if whole is not None and whole.axis_info else 1.0
+        unit = 1.0 if whole is None else metres_per_unit(whole)
         return np.asarray(shapely.area(geometry) * unit**2), np.asarray(shapely.length(geometry) * unit)
     geod = whole.get_geod()
     assert geod is not None
@@ -138,7 +136,7 @@ def ground_size(geometry: Geometries, crs: str | None) -> tuple[NDArray[np.float
     _, points, (ring_starts, polygon_starts) = shapely.to_ragged_array(geometry)
     lon, lat = in_degrees(whole, *points.T)
     first_ring, first = polygon_starts[:-1], ring_starts[polygon_starts[:-1]]
-    sides = _sides(lon, lat, geod)
+    sides = _sides(lon, lat, whole)
     sides[ring_starts[1:-1] - 1] = 0  # from ring to ring
     # Every footprint is measured at its own meridian: none is cut at the antimeridian, and numbers stay small.
     owner = np.repeat(np.arange(len(geometry)), np.diff(ring_starts[polygon_starts]))
@@ -151,17 +149,17 @@ def ground_size(geometry: Geometries, crs: str | None) -> tuple[NDArray[np.float
     return area, np.add.reduceat(sides, first)
 
 
-def _sides(lon: NDArray[np.float64], lat: NDArray[np.float64], geod: "Geod") -> NDArray[np.float64]:
+def _sides(lon: NDArray[np.float64], lat: NDArray[np.float64], crs: "CRS") -> NDArray[np.float64]:
     """Metres from each point to the next, (n,); the last is 0.
 
     Short ones by the radii of curvature half-way: quicker than a geodesic, and off by some s² tan² lat / (24 R²) of it.
     """
     east, north = (np.diff(lon) + 180) % 360 - 180, np.diff(lat)
-    middle = np.radians(lat[:-1] + north / 2)
-    bulge = 1 - geod.es * np.sin(middle) ** 2
-    along, across = geod.a * (1 - geod.es) / bulge**1.5, geod.a * np.cos(middle) / np.sqrt(bulge)
+    across, along = metres_per_radian(crs, np.radians(lat[:-1] + north / 2))
     metres = np.hypot(np.radians(east) * across, np.radians(north) * along)
     far = (metres > _NEAR) | (np.abs(lat[:-1]) > _POLAR)
+    geod = crs.get_geod()
+    assert geod is not None
     metres[far] = geod.inv(lon[:-1][far], lat[:-1][far], lon[1:][far], lat[1:][far])[2]
     return np.append(metres, 0)
 

@@ -88,6 +88,9 @@ class Frame:
 
         [[east, east], [north, north]] in metres, as on the ellipsoid; in a CRS that lies nowhere on Earth along its
         own axes, and without one in pixels. Angles and lengths are right there whatever the CRS does to them.
+
+        Raises:
+            SceneError: a place that the CRS does not reach.
         """
         import numpy as np
 
@@ -97,12 +100,13 @@ class Frame:
         if crs is None:
             return np.broadcast_to(np.diag([1.0, -1.0]), (len(cols), 2, 2))
         if crs.geodetic_crs is None:
-            unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
-            return np.broadcast_to(linear * unit, (len(cols), 2, 2))
+            return np.broadcast_to(linear * metres_per_unit(crs), (len(cols), 2, 2))
         steps = np.array([[-0.5, 0.5, 0.0, 0.0], [0.0, 0.0, -0.5, 0.5]])  # half a pixel to either side
         xs, ys = (t @ (cols[:, None] + steps[0], rows[:, None] + steps[1]))[:2]
         lon, lat = np.radians(in_degrees(crs, xs, ys))
-        east, north = _metres_per_radian(crs, lat.mean(axis=1))
+        if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
+            raise SceneError(f"some of the scene lies outside its CRS {crs.name}; check its georeference")
+        east, north = metres_per_radian(crs, lat.mean(axis=1))
         across = (np.diff(lon)[:, ::2] + np.pi) % (2 * np.pi) - np.pi
         return np.stack([across * east[:, None], np.diff(lat)[:, ::2] * north[:, None]], axis=1)
 
@@ -181,7 +185,7 @@ def _nearest(position: float) -> int:
 def _pixel_metres(height: int, width: int, transform: Affine, crs_text: str) -> tuple[float, float]:
     crs = crs_of(crs_text)
     if crs.geodetic_crs is None:
-        unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+        unit = metres_per_unit(crs)
         return math.hypot(transform.a, transform.d) * unit, math.hypot(transform.b, transform.e) * unit
     row, col = height / 2, width / 2
     sides = []
@@ -217,7 +221,12 @@ def in_degrees(crs: "CRS", xs: "ArrayLike", ys: "ArrayLike") -> "tuple[Floats, F
     return np.asarray(lon) * degrees, np.asarray(lat) * degrees
 
 
-def _metres_per_radian(crs: "CRS", lat: "Floats") -> "tuple[Floats, Floats]":
+def metres_per_unit(crs: "CRS") -> float:
+    """Of the coordinates of a CRS that lies nowhere on Earth."""
+    return crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+
+
+def metres_per_radian(crs: "CRS", lat: "Floats") -> "tuple[Floats, Floats]":
     """Of longitude and of latitude, on the CRS's ellipsoid (Snyder 1987, equations 4-19 and 4-20)."""
     import numpy as np
 

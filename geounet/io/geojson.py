@@ -31,10 +31,15 @@ def write_geojson(path: Path, about: About, footprints: Iterable[Footprints]) ->
 def _features(about: About, footprints: Footprints, crs: str) -> Iterable[str]:
     columns = [column.tolist() for column in about.columns(footprints)]
     columns[1] = [None if value != value else value for value in columns[1]]  # noqa: PLR0124 (not a number)
-    outlines = shapely.to_geojson(_on_wgs84(footprints.geometry, crs))
-    for outline, *values in zip(outlines, *columns, strict=True):
-        properties = json.dumps(dict(zip(FIELDS, values, strict=True)), ensure_ascii=False)
-        yield f'{{"type": "Feature", "properties": {properties}, "geometry": {outline}}}'
+    for outline, *values in zip(_on_wgs84(footprints.geometry, crs), *columns, strict=True):
+        # GEOS's own GeoJSON has numbers of more digits than they need
+        rings = [shapely.get_coordinates(ring).tolist() for ring in shapely.get_rings(outline)]
+        feature = {
+            "type": "Feature",
+            "properties": dict(zip(FIELDS, values, strict=True)),
+            "geometry": {"type": "Polygon", "coordinates": rings},
+        }
+        yield json.dumps(feature, ensure_ascii=False, separators=(",", ":"))
 
 
 def _on_wgs84(geometry: Geometries, crs: str) -> Geometries:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,7 @@ class Sheet:
 
     @property
     def identity(self) -> list[dict[str, object]]:
-        """What tells this sheet from another: name, place, date, and size and time of the file on disk."""
+        """What tells this sheet from another: name, place, bands, date, and size and time of the file on disk."""
         dataset = self._handles.of(self.path)
         others = [file for file in dataset.files if file != self.path]  # of a VRT, its sources
         about = {
@@ -81,6 +82,7 @@ class Sheet:
             "shape": list(dataset.shape),
             "transform": list(dataset.transform)[:6],
             "crs": self.frame.crs,
+            "bands": list(self.bands.numbers),
             "date": _date(dataset),
         }
         return [identity(self.path) | about]
@@ -192,7 +194,12 @@ def _date(dataset: rasterio.DatasetReader) -> str | None:
     if found is None:
         return None
     year, month, day, time = found.groups()
-    return f"{year}-{month}-{day}" + (f"T{time}" if time else "")
+    date = f"{year}-{month}-{day}" + (f"T{time}" if time else "")
+    try:
+        datetime.fromisoformat(date)
+    except ValueError:  # of a clock that was never set
+        return None
+    return date
 
 
 def frame_of(dataset: rasterio.DatasetReader) -> Frame:

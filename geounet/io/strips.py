@@ -117,7 +117,7 @@ class Strips:
 
 @contextmanager
 def open_strips(path: str | Path) -> Iterator[Strips]:
-    """A raster of class ids (uint8) or probabilities (uint8 with a scale, or floats of 0..1) open for reading.
+    """A raster of class ids (whole numbers) or probabilities (uint8 with a scale, or floats of 0..1) open for reading.
 
     Not to be shared between threads.
 
@@ -170,13 +170,13 @@ def _quantised(
 
 
 def _as_ids(values: NDArray[np.generic], missing: NDArray[np.bool_] | None, where: str) -> NDArray[np.uint8]:
-    """Class ids in a byte each; what they are where they are missing is not looked at.
+    """Class ids in a byte each, as they are; what they are where they are missing is not looked at.
 
     Raises:
         SceneError: values that are no class ids.
     """
     ids = values if missing is None else np.where(missing, BACKGROUND, values)
-    if ids.size and not (ids.min() >= BACKGROUND and ids.max() < NODATA):
+    if ids.size and not (ids.min() >= BACKGROUND and ids.max() <= NODATA):
         raise SceneError(f"{where}: values {ids.min()} to {ids.max()} are no class ids; give 0 to 254")
     return ids.astype(np.uint8)
 

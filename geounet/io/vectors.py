@@ -9,6 +9,7 @@ from pathlib import Path
 from geounet.errors import OutputError
 from geounet.files import advice, refuse_existing, whole_file
 from geounet.footprints import Footprints
+from geounet.frame import crs_of
 from geounet.io.attributes import About
 from geounet.io.gdal import reason
 from geounet.io.geojson import write_geojson
@@ -73,8 +74,8 @@ def write_footprints(
         OutputError: `path` exists, or it cannot be written. Nothing half-written is left behind.
     """
     check_writable(path, overwrite=overwrite)
-    if crs is None and path.suffix.lower() in _ON_EARTH:
-        raise OutputError(f"{path} needs coordinates on the Earth, and there is no CRS; assign one, or write a .gpkg")
+    if path.suffix.lower() in _ON_EARTH:
+        _check_on_earth(path, crs)
     about = About(classes, crs, dict(provenance))
     counts = Counter({cls.name: 0 for cls in classes})
 
@@ -87,6 +88,14 @@ def write_footprints(
         _FORMATS[path.suffix.lower()](unfinished, about, counted())
         check_writable(path, overwrite=overwrite)  # it may have been opened, or made, meanwhile
     return dict(counts)
+
+
+def _check_on_earth(path: Path, crs: str | None) -> None:
+    if crs is None:
+        raise OutputError(f"{path} needs coordinates on the Earth, and there is no CRS; assign one, or write a .gpkg")
+    if crs_of(crs).geodetic_crs is None:
+        name = crs_of(crs).name
+        raise OutputError(f"{path} needs coordinates on the Earth; its CRS {name!r} lies nowhere on it; write a .gpkg")
 
 
 @contextmanager

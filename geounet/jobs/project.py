@@ -56,8 +56,10 @@ def _sheets(
 ) -> Iterator[ProjectLayer]:
     places, low, high = shown_bands(*thumbnail, scene.bands.colours)
     ends = [stretch] * 3 if stretch else list(zip(low.tolist(), high.tolist(), strict=True))
-    shown = [Shown(scene.bands.numbers[place], *end) for place, end in zip(places, ends, strict=True)]
     for path, sheet in zip(scene.paths, scene.identity, strict=True):
+        numbers = sheet["bands"]
+        assert isinstance(numbers, list)
+        shown = [Shown(numbers[place], *end) for place, end in zip(places, ends, strict=True)]
         pipe = scene_pipe(shown if len(set(places)) == 3 else shown[:1])
         crs = str(sheet["crs"]) if sheet["crs"] else None
         yield ProjectLayer(Path(path).stem, "raster", source_of(path, folder), pipe, crs)

@@ -1,6 +1,7 @@
 """vectorize: a finished raster becomes polygons, a layer for each class."""
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -59,7 +60,7 @@ def vectorize(
     A GeoPackage has a styled layer for each class; of other formats, see `geounet.io.vectors`.
 
     Args:
-        raster: class ids (uint8), or probabilities, one band a class (uint8 with a scale, or floats of 0..1).
+        raster: class ids (whole numbers), or probabilities, one band a class (uint8 with a scale, or floats of 0..1).
         out: RASTER.gpkg beside the raster where None.
         probability: for a raster of classes, that of their probabilities, a band for each class from 1 on, on the same
             grid; without it confidences are unknown.
@@ -101,7 +102,7 @@ def vectorize(
             found = (flagged(some) for some in found)
         provenance = dict(strips.tags) | {
             "RASTER": raster.name,
-            "THRESHOLD": f"{threshold:g}",
+            "THRESHOLD": f"{threshold:g}" if strips.is_probability else "none",  # of ids nothing is decided here
             "MIN_AREA": f"{min_area:g}",
             "FILL_HOLES": f"{fill_holes:g}",
             "SIMPLIFY": str(simplify),
@@ -127,7 +128,7 @@ def _tidyings(
 
 def _is_building(cls: LegendClass, *, is_only: bool) -> bool:
     """Whether a class is named as one of buildings, or is the only one of a raster that names none."""
-    return cls.name.casefold() in _BUILDINGS or (is_only and cls.name == f"class_{cls.id}")
+    return cls.name.casefold() in _BUILDINGS or (is_only and re.fullmatch(r"class_\d+", cls.name) is not None)
 
 
 def _of_probabilities(

@@ -31,6 +31,10 @@ class Arcs:
     def __len__(self) -> int:
         return len(self.closed)
 
+    def redrawn(self, points: Coordinates, length: Integers) -> "Arcs":
+        """The same arcs with other points, `length` each."""
+        return Arcs(points, np.append(0, np.cumsum(length)), self.closed)
+
     @cached_property
     def length(self) -> Integers:
         """(arcs,) numbers of points."""
@@ -66,6 +70,12 @@ def lengths(arcs: Arcs) -> Floats:
 def totals(group: Integers, values: Floats | Integers | Flags, count: int) -> Floats:
     """(count,) sums of each group's values, added in their order: others beside them change no digit."""
     sums: Floats = np.bincount(group, values, count).astype(np.float64, copy=False)
+    return sums
+
+
+def complex_totals(group: Integers, values: Complex, count: int) -> Complex:
+    """(count,) sums of each group's values, as `totals`."""
+    sums: Complex = totals(group, values.real, count) + 1j * totals(group, values.imag, count)
     return sums
 
 
@@ -109,8 +119,7 @@ def _first_stretches(arcs: Arcs) -> _Stretches:
     """Open arcs whole, closed ones in two halves."""
     opened, closed = np.flatnonzero(~arcs.closed), np.flatnonzero(arcs.closed)
     place = as_complex(arcs.points)
-    middle = [totals(arcs.of, part, len(arcs)) / arcs.length for part in (place.real, place.imag)]
-    one = _farthest(arcs, place, middle[0] + 1j * middle[1])
+    one = _farthest(arcs, place, complex_totals(arcs.of, place, len(arcs)) / arcs.length)
     other = _farthest(arcs, place, place[one])
     low, high = (np.minimum(one, other) - arcs.start[:-1])[closed], (np.maximum(one, other) - arcs.start[:-1])[closed]
     return (
@@ -156,12 +165,16 @@ def _halves(arcs: Arcs, stretches: _Stretches, tolerance: Floats) -> _Stretches:
 def _squared_distance(points: Complex, begin: Complex, end: Complex, of: Integers) -> Floats:
     """Square of each point's distance from its segment."""
     way = end - begin
-    length = np.abs(way)
-    back = np.divide(way.conj(), length, out=np.ones_like(way), where=length > 0)
-    local = (points - begin[of]) * back[of]
-    beyond = np.maximum(np.maximum(-local.real, local.real - length[of]), 0)
+    local = (points - begin[of]) * units(way).conj()[of]
+    beyond = np.maximum(np.maximum(-local.real, local.real - np.abs(way)[of]), 0)
     squared: Floats = local.imag**2 + beyond**2
     return squared
+
+
+def units(vectors: Complex) -> Complex:
+    """Vectors of length 1 in the same directions; 1 for those of no length."""
+    length = np.abs(vectors)
+    return np.divide(vectors, length, out=np.ones_like(vectors), where=length > 0)
 
 
 def as_complex(vectors: Coordinates) -> Complex:

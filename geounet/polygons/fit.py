@@ -2,13 +2,18 @@
 
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Floats, as_complex
+from geounet.polygons.arcs import Arcs, Floats, as_complex, corners, units
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
-from geounet.polygons.walls import Directions, Sides, chords, fitted_lines, refined, walls_of
+from geounet.polygons.walls import Directions, Sides, chords, fitted_lines, meets, refined, walls_of
 
-_MEET = 0.2  # sine of the angle from which two lines meet in one corner
 _FARTHEST = 2.0  # times the tolerance: a corner that would move farther stays
+
+
+def simplified_arcs(arcs: Arcs, tolerance: Floats) -> Arcs:
+    """The arcs with as few points as a tolerance allows; closed ones may be left with less than three."""
+    kept = corners(arcs, tolerance)
+    return arcs.redrawn(fitted(arcs, kept, tolerance), np.bincount(arcs.of[kept], minlength=len(arcs)))
 
 
 def fitted(arcs: Arcs, kept: Flags, tolerance: Floats) -> Coordinates:
@@ -22,14 +27,10 @@ def fitted(arcs: Arcs, kept: Flags, tolerance: Floats) -> Coordinates:
         tolerance: (arcs,) that the points were chosen with.
     """
     walls, sides = walls_of(arcs, kept), Sides.of(arcs)
-    chord = chords(arcs, walls)
-    length = np.abs(chord)
-    along = np.divide(chord, length, out=np.ones_like(chord), where=length > 0)
+    along = units(chords(arcs, walls))
     along = refined(along, sides, walls, Directions(np.arange(len(walls)), along))
-    lines = fitted_lines(arcs, sides, walls, along)
-    before, points = walls.before, arcs.points[walls.first]
-    cross = (along[before].conj() * along).imag
-    meets = (np.abs(cross) > _MEET) & ~arcs.ends[walls.first]
-    corner = (lines.offset[before] * along - lines.offset * along[before]) / np.where(meets, cross, 1)
-    meets &= np.abs(corner - as_complex(points)) <= _FARTHEST * tolerance[walls.arc]
-    return np.where(meets[:, None], np.stack([corner.real, corner.imag], axis=1), points)
+    crossing, corner = meets(fitted_lines(arcs, sides, walls, along), walls)
+    points = arcs.points[walls.first]
+    near = np.abs(corner - as_complex(points)) <= _FARTHEST * tolerance[walls.arc]
+    moved = crossing & near & ~arcs.ends[walls.first]
+    return np.where(moved[:, None], np.stack([corner.real, corner.imag], axis=1), points)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from affine import Affine
 from numpy.typing import NDArray
 
 from geounet.footprints import Geometries
@@ -13,7 +12,8 @@ from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
 
-_CELL = 1024  # pixels; within one the ground's scale changes by less than 1e-4 for pixels below a metre
+_CELL = 1024  # pixels of the side of a cell, at most
+_EXTENT = 1000.0  # metres of it, at most: within one the ground's scale changes by less than 1e-3 up to 80 N
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,16 +36,14 @@ class Ground:
         """Places of points of polygons on the ground."""
         return _product(self.axes, polygon, pixels - self.origin[polygon])
 
-    def on_map(self, polygons: Geometries, transform: Affine) -> Geometries:
-        """All polygons in map coordinates, with exteriors counter-clockwise there.
-
-        Args:
-            transform: from pixel to map coordinates.
-        """
+    def on_map(self, polygons: Geometries, frame: Frame) -> Geometries:
+        """All polygons in map coordinates, none beyond the raster's edge, with exteriors counter-clockwise there."""
         points, polygon = shapely.get_coordinates(polygons, return_index=True)
         back = np.linalg.inv(self.axes).astype(np.float64, copy=False)
         x, y = (_product(back, polygon, points) + self.origin[polygon]).T
-        a, b, c, d, e, f = transform[:6]
+        # walls that end at the edge may meet beyond it
+        x, y = np.clip(x, 0, frame.width), np.clip(y, 0, frame.height)
+        a, b, c, d, e, f = frame.transform[:6]
         there = np.stack([a * x + b * y + c, d * x + e * y + f], axis=1)
         moved: Geometries = shapely.orient_polygons(shapely.set_coordinates(polygons.copy(), there))
         return moved
@@ -64,11 +62,13 @@ def ground_of(polygons: Geometries, cluster: Integers, frame: Frame) -> Ground:
     """
     corner = np.full((int(cluster.max(initial=-1)) + 1, 2), np.inf)
     np.minimum.at(corner, cluster, shapely.bounds(polygons)[:, :2])
-    cells, cell = np.unique(np.floor(corner / _CELL), axis=0, return_inverse=True)
-    axes = frame.ground_axes(*((cells.T + 0.5) * _CELL))
+    side = max(1, min(_CELL, int(_EXTENT / (frame.ground_resolution or 1.0))))
+    cells, cell = np.unique(np.floor(corner / side), axis=0, return_inverse=True)
+    # what lies beside the raster may lie beside the map, too
+    axes = frame.ground_axes(*np.minimum((cells + 0.5) * side, (frame.width, frame.height)).T)
     resolution = np.sqrt(np.abs(np.linalg.det(axes)))
     cell = cell.ravel()[cluster]
-    return Ground((axes / resolution[:, None, None])[cell], cells[cell] * _CELL, resolution[cell])
+    return Ground((axes / resolution[:, None, None])[cell], cells[cell] * side, resolution[cell])
 
 
 def _product(matrices: NDArray[np.float64], which: Integers, points: Coordinates) -> Coordinates:

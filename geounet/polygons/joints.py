@@ -11,11 +11,10 @@ from geounet.polygons.partition import Partition
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
-from geounet.polygons.walls import Directions, Lines, Walls, gap
+from geounet.polygons.walls import Directions, Lines, Walls, gap, meets
 
 _THROUGH = 3.0  # pixels between the walls on two sides of a junction, below which they are one
 _HOLD = 1e-9  # of a wall: how much a junction clings to its old place, which decides where walls are parallel
-_MEET = 0.2  # sine of the angle from which two walls meet in one corner
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,9 +90,7 @@ def _corners(partition: Partition, walls: Walls, lines: Lines, meeting: tuple[In
     arcs = partition.arcs
     before, along, offset = walls.before, lines.along, lines.offset
     raw = as_complex(arcs.points[walls.first])
-    cross = (along[before].conj() * along).imag
-    crossing = np.abs(cross) > _MEET
-    point = (offset[before] * along - offset * along[before]) / np.where(crossing, cross, 1)
+    crossing, point = meets(lines, walls)
     end = np.where(crossing, point, _projected(raw, along[before], offset[before]))
     begin = np.where(crossing, point, _projected(raw, along, offset))
     opened = np.flatnonzero(~arcs.closed)

@@ -84,6 +84,10 @@ class Partition:
         """(n,) whether any polygon of each one's cluster is chosen."""
         return (totals(self.cluster, which, len(self.cluster)) > 0)[self.cluster]
 
+    def around(self, which: Flags) -> Flags:
+        """(arcs,) whether an arc bounds any of the chosen polygons."""
+        return totals(self.use_arc, which[self.ring_polygon[self.use_ring]], len(self.arcs)) > 0
+
     def summed(self, values: Floats) -> Floats:
         """(n,) sums of the arcs' values around each polygon."""
         return totals(self.ring_polygon[self.use_ring], values[self.use_arc], len(self.cluster))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, spans, totals
+from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, complex_totals, spans, totals
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
@@ -38,15 +38,11 @@ class Moments:
         here = as_complex(arcs.points) - first[arcs.of]  # near 0, for the sake of digits
         there = here[arcs.following]
         cross = (here.conj() * there).imag
-
-        def total(values: Complex) -> Complex:
-            sums = [totals(arcs.of, part, len(arcs)) for part in (values.real, values.imag)]
-            return np.asarray(sums[0] + 1j * sums[1])
-
         area = totals(arcs.of, cross, len(arcs)) / 2
         safe = np.where(area == 0, 1, area)
-        centre = total(cross * (here + there)) / (6 * safe)
-        square = total(cross * (here**2 + here * there + there**2)) / (12 * safe) - centre**2
+        centre = complex_totals(arcs.of, cross * (here + there), len(arcs)) / (6 * safe)
+        squares = cross * (here**2 + here * there + there**2)
+        square = complex_totals(arcs.of, squares, len(arcs)) / (12 * safe) - centre**2
         norms = cross * (np.abs(here) ** 2 + (here.conj() * there).real + np.abs(there) ** 2)
         spread = totals(arcs.of, norms, len(arcs)) / (12 * safe) - np.abs(centre) ** 2
         return cls(np.abs(area), centre + first, square, spread)
@@ -96,8 +92,7 @@ def rectangles(arcs: Arcs) -> tuple[Coordinates, Integers]:
 def _mean_direction(arcs: Arcs) -> Complex:
     sides = Sides.of(arcs)
     ways = as_complex(sides.way) ** 4 / np.maximum(sides.length, 1e-300) ** 3
-    sums = [totals(arcs.of, part, len(arcs)) for part in (ways.real, ways.imag)]
-    return np.asarray(np.exp(0.25j * np.arctan2(sums[1], sums[0])))
+    return np.asarray(np.exp(0.25j * np.angle(complex_totals(arcs.of, ways, len(arcs)))))
 
 
 def _points(places: Complex) -> Coordinates:

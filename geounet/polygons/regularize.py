@@ -1,5 +1,6 @@
 """Regularizing: buildings get straight walls and right angles where they have them, and stay as they are elsewhere."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -7,7 +8,8 @@ import numpy as np
 import shapely
 
 from geounet.footprints import Geometries
-from geounet.polygons.arcs import Floats, lengths
+from geounet.polygons.arcs import Arcs, Floats, as_complex, lengths, spans, units
+from geounet.polygons.fit import simplified_arcs
 from geounet.polygons.partition import Partition, coverages_hold
 from geounet.polygons.plain import circles, rectangles, round_ones
 from geounet.polygons.runs import Integers
@@ -19,6 +21,7 @@ MOST_NEIGHBOURS = 1000  # polygons of a cluster
 _LEAST_IOU = 0.85
 _MOST_MOVED = 1.0  # pixels
 _MOST_GROWN = 0.1  # of the area, where the outline moves by no more than that
+_SHARPEST = math.cos(math.radians(30))  # of a corner: sharper ones come of walls that all but fold back
 _CLOSE = 0.3  # pixels between outlines, on the average, of which nothing need be better
 _PLAINER = 0.5  # pixels by which an outline of right angles alone may be farther away than another
 
@@ -28,15 +31,16 @@ class Outlines:
     """New polygons of a partition, in its coordinates.
 
     Args:
-        polygons: (n,), None where there is none near enough to the old outline.
-        distance: (n,) mean distance of the cluster's old outlines from the new ones; infinite where there are none.
+        polygons: (n,), None where there is none.
+        distance: (n,) mean distance of the cluster's old outlines from the new ones, 0 where nobody asks for it;
+            infinite of what is refused: None, or simplified lines that end at the straight walls of neighbours.
     """
 
     polygons: Geometries
     distance: Floats
 
     @property
-    def missing(self) -> Flags:
+    def refused(self) -> Flags:
         return np.isinf(self.distance)
 
     def replaced(self, where: Flags, others: "Outlines") -> "Outlines":
@@ -46,22 +50,26 @@ class Outlines:
         return Outlines(polygons, distance)
 
 
-def regularized(partition: Partition) -> Outlines:
-    """Regular outlines of a partition's polygons; of a cluster all or none.
+def regularized(partition: Partition, tolerance: Floats) -> Outlines:
+    """Regular outlines of a partition's polygons.
 
     Looked for are circles; then right angles alone, with slanting walls among them where these are clearly nearer to
-    the old outline; and at last rectangles, for what is too small to show its walls.
+    the old outline; then, in a cluster that has no such outlines, those of the polygons that have; and at last
+    rectangles, for what is too small to show its walls.
 
     Args:
         partition: in pixels of the ground.
+        tolerance: (n,) of the simplification of what is not regular.
     """
     count = len(partition.cluster)
     found = Outlines(np.full(count, None, object), np.full(count, np.inf))
     is_round = partition.is_simple
     is_round[is_round] = round_ones(partition.of_polygons(is_round).arcs)
     found = _tried(found, partition, is_round, lambda some: _near(some, *circles(some.arcs)))
-    found = _tried(found, partition, found.missing, _straight)
-    small = partition.is_simple & found.missing
+    found = _tried(found, partition, found.refused, _straight)
+    clustered = found.refused & (partition.cluster_size > 1)
+    found = _tried(found, partition, clustered, lambda some: _partly_straight(some, tolerance[clustered]))
+    small = partition.is_simple & found.refused
     return _tried(found, partition, small, lambda some: _near(some, *rectangles(some.arcs)))
 
 
@@ -87,12 +95,49 @@ def _walled(partition: Partition, *, square: bool) -> Outlines:
     return _near(partition, new.points, new.length, new.swept)
 
 
+def _partly_straight(partition: Partition, tolerance: Floats) -> Outlines:
+    """Outlines of clusters with straight walls, except around the polygons that these do not suit."""
+    arcs, made = partition.arcs, straightened(partition, square=False)
+    straight, plain = arcs.redrawn(made.points, made.length), simplified_arcs(arcs, tolerance[partition.arc_polygon])
+    polygons, near = _compared(partition, made.points, made.length, made.swept)
+    near &= ~_spiky(polygons)
+    polygons, still = _compared(partition, *_with_lines(straight, plain, partition.around(~near)))
+    while (near & ~still).any():
+        near &= still
+        polygons, still = _compared(partition, *_with_lines(straight, plain, partition.around(~near)))
+    holds = partition.any_in_cluster(near) & ~partition.any_in_cluster(~still)
+    holds &= coverages_hold(polygons, np.where(holds, partition.cluster, -1))
+    polygons[~holds] = None
+    return Outlines(polygons, np.where(holds & near, 0, np.inf))
+
+
+def _with_lines(straight: Arcs, plain: Arcs, which: Flags) -> tuple[Coordinates, Integers]:
+    """The points of straight arcs, but of some those of plain ones, which end where the straight ones do."""
+    points = plain.points.copy()
+    points[plain.ends] = straight.points[straight.ends]
+    length = np.where(which, plain.length, straight.length)
+    first = np.where(which, len(straight.points) + plain.start[:-1], straight.start[:-1])
+    return np.concatenate([straight.points, points])[spans(first, length)], length
+
+
 def _near(partition: Partition, points: Coordinates, length: Integers, swept: Floats | None = None) -> Outlines:
     """The polygons that arcs with other points make, where all of a cluster's are near enough to the old ones.
 
     Args:
         swept: (arcs,) the area between the old line and the new one, as far as it is known.
     """
+    polygons, near = _compared(partition, points, length, swept)
+    near = ~partition.any_in_cluster(~near | _spiky(polygons))
+    near &= coverages_hold(polygons, np.where(near, partition.cluster, -1))
+    distance = np.zeros(len(near)) if swept is None else partition.cluster_ratio(swept, lengths(partition.arcs))
+    polygons[~near] = None
+    return Outlines(polygons, np.where(near, distance, np.inf))
+
+
+def _compared(
+    partition: Partition, points: Coordinates, length: Integers, swept: Floats | None = None
+) -> tuple[Geometries, Flags]:
+    """The polygons that arcs with other points make, None for a line, and which are valid and near the old ones."""
     arcs, cluster = partition.arcs, partition.cluster
     whole = ~partition.any_ring(partition.ring_sizes(length) < 3)
     polygons = np.full(len(cluster), None, object)
@@ -102,11 +147,23 @@ def _near(partition: Partition, points: Coordinates, length: Integers, swept: Fl
     if swept is not None:  # the outlines' symmetric difference is no larger
         unsure &= partition.polygon_area - partition.summed(swept) < _LEAST_IOU * partition.polygon_area
     near[unsure] = _are_near(partition.polygons(arcs.points, arcs.length, unsure), polygons[unsure])
-    near = ~partition.any_in_cluster(~near)
-    near &= coverages_hold(polygons, np.where(near, cluster, -1))
-    distance = np.zeros(len(cluster)) if swept is None else partition.cluster_ratio(swept, lengths(arcs))
-    polygons[~near] = None
-    return Outlines(polygons, np.where(near, distance, np.inf))
+    return polygons, near
+
+
+def _spiky(polygons: Geometries) -> Flags:
+    """(n,) whether a corner is sharper than 30 degrees."""
+    rings, owner = shapely.get_rings(polygons, return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    place = as_complex(points)
+    side = np.flatnonzero(ring[1:] == ring[:-1])
+    way, ring = units(place[side + 1] - place[side]), ring[side]
+    first = np.flatnonzero(np.diff(ring, prepend=-1))
+    before = np.arange(len(ring)) - 1
+    before[first] = np.append(first, len(ring))[1:] - 1
+    folded = (way * way[before].conj()).real < -_SHARPEST
+    spiky = np.zeros(len(polygons), bool)
+    spiky[owner[ring[folded]]] = True
+    return spiky
 
 
 def _are_near(old: Geometries, new: Geometries) -> Flags:

@@ -3,7 +3,7 @@
 All of it happens to whole polygons, in metres on the ground.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import shapely
@@ -14,13 +14,15 @@ from geounet.footprints import Flag, Footprints, Geometries
 from geounet.frame import Frame
 from geounet.polygons.arcs import Arcs, corners
 from geounet.polygons.fit import fitted
-from geounet.polygons.ground import ground_of
+from geounet.polygons.ground import Ground, ground_of
 from geounet.polygons.partition import Partition, coverages_hold, partition_of
 from geounet.polygons.regularize import MOST_NEIGHBOURS, regularized
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 
 _AUTO = 0.75  # of a pixel: the staircase of a straight wall deviates from it by less
+_LEAST = 0.1  # pixels; what crosses even with a tolerance below keeps all its vertices
+_LAST_DIGITS = 1e-9  # of an area that is measured in map coordinates
 _SPECK = 0.5  # of the least area: nothing that is done to a smaller polygon makes it large enough
 
 
@@ -66,21 +68,12 @@ def tidied(traced: Footprints, frame: Frame, tidying: Tidying) -> Footprints:
     specks = (partition.cluster_size == 1) & (partition.polygon_area < _SPECK * tidying.min_area / ground.resolution**2)
     partition = partition.of_rings(~filled & ~specks[partition.ring_polygon])
     traced, ground = traced[~specks], ground[~specks]
-    drawn = partition.moved(ground.points(partition.arcs.points, partition.arc_polygon[partition.arcs.of]))
-    tolerance = np.broadcast_to(
-        _AUTO if tidying.simplify is None else tidying.simplify / ground.resolution, len(traced)
-    )
-    outlines, flags = _regular(drawn) if tidying.regularize else _none(len(traced))
-    plain = flags & Flag.REGULARIZED == 0
-    if plain.any():
-        outlines[plain] = simplified(drawn.of_polygons(plain), tolerance[plain])
-    kept = shapely.area(outlines) * ground.resolution**2 >= tidying.min_area
-    placed = ground[kept].on_map(outlines[kept], frame.transform)
-    found = replace(traced, flags=traced.flags | flags)[kept].with_geometry(placed)
-    broken = np.flatnonzero(~shapely.is_valid(found.geometry))
-    if len(broken):  # map coordinates too coarse for the pixels: next to none
-        found.geometry[broken] = _mended(found.geometry[broken])
-    return found
+    outlines, flags = _redrawn(partition, ground, tidying)
+    placed = ground.on_map(outlines, frame)
+    pixels = shapely.area(placed) / abs(frame.transform.determinant)
+    kept = pixels * ground.resolution**2 >= tidying.min_area * (1 - _LAST_DIGITS)
+    found = traced.with_flags(traced.flags | flags)[kept].with_geometry(placed[kept])
+    return found.with_geometry(_valid(found.geometry))
 
 
 def _small_holes(partition: Partition, largest: NDArray[np.float64]) -> Flags:
@@ -89,13 +82,25 @@ def _small_holes(partition: Partition, largest: NDArray[np.float64]) -> Flags:
     return np.asarray(partition.is_hole & partition.is_free & small)
 
 
-def _regular(drawn: Partition) -> tuple[Geometries, NDArray[np.uint8]]:
-    """(n,) regular outlines, and a flag for each: not all have one."""
+def _redrawn(partition: Partition, ground: Ground, tidying: Tidying) -> tuple[Geometries, NDArray[np.uint8]]:
+    """(n,) regular or simplified outlines on the ground, and flags that say which."""
+    drawn = partition.moved(ground.points(partition.arcs.points, partition.arc_polygon[partition.arcs.of]))
+    simplify, count = tidying.simplify, len(partition.cluster)
+    tolerance = np.broadcast_to(_AUTO if simplify is None else simplify / ground.resolution, count)
+    outlines, flags = _regular(drawn, tolerance) if tidying.regularize else _none(count)
+    plain = shapely.is_missing(outlines)
+    if plain.any():
+        outlines[plain] = simplified(drawn.of_polygons(plain), tolerance[plain])
+    return outlines, flags
+
+
+def _regular(drawn: Partition, tolerance: NDArray[np.float64]) -> tuple[Geometries, NDArray[np.uint8]]:
+    """(n,) regular outlines, and a flag for each; None for clusters that have none."""
     outlines, flags = _none(len(drawn.cluster))
     tried = drawn.cluster_size <= MOST_NEIGHBOURS
-    found = regularized(drawn.of_polygons(tried))
+    found = regularized(drawn.of_polygons(tried), tolerance[tried])
     outlines[tried] = found.polygons
-    flags[tried] = np.where(found.missing, Flag.REFUSED, Flag.REGULARIZED)
+    flags[tried] = np.where(found.refused, Flag.REFUSED, Flag.REGULARIZED)
     flags[~tried] = Flag.LARGE
     return outlines, flags
 
@@ -104,12 +109,16 @@ def _none(count: int) -> tuple[Geometries, NDArray[np.uint8]]:
     return np.full(count, None, object), np.zeros(count, np.uint8)
 
 
-def _mended(polygons: Geometries) -> Geometries:
-    """The largest valid polygon in each."""
-    pieces, owner = shapely.get_parts(shapely.make_valid(polygons, method="structure"), return_index=True)
+def _valid(polygons: Geometries) -> Geometries:
+    """The polygons; of an invalid one, as coordinates too coarse for the pixels make them, the largest valid part."""
+    broken = ~shapely.is_valid(polygons)
+    if not broken.any():
+        return polygons
+    pieces, owner = shapely.get_parts(shapely.make_valid(polygons[broken], method="structure"), return_index=True)
     order = np.lexsort((shapely.area(pieces), owner))
     last = np.append(owner[order][1:] != owner[order][:-1], True)
-    mended: Geometries = shapely.orient_polygons(pieces[order][last])
+    mended = polygons.copy()
+    mended[broken] = shapely.orient_polygons(pieces[order][last])
     return mended
 
 
@@ -117,7 +126,7 @@ def simplified(partition: Partition, tolerance: NDArray[np.float64]) -> Geometri
     """The polygons with as few vertices as `tolerance` allows, all valid, and neighbours as they were.
 
     Corners lie where the lines fitted to the outline between them meet; of a cluster in which lines come to cross so,
-    at vertices of the outline. If they cross even then, it keeps all its vertices; a lone polygon is simplified by
+    at vertices of the outline. If they cross even then, half the tolerance has to do; a lone polygon is simplified by
     GEOS's way of watching all rings at once, which takes twenty times as long.
 
     Args:
@@ -133,11 +142,15 @@ def simplified(partition: Partition, tolerance: NDArray[np.float64]) -> Geometri
     if broken.any():
         outcome[broken] = partition.polygons(arcs.points[kept], counts, broken)
         broken = _crossing(partition, outcome, broken)
-    broken |= partition.any_ring(flat) & (partition.cluster_size == 1)
-    if broken.any():
-        old = partition.polygons(arcs.points, arcs.length, broken)
-        watched = shapely.simplify(old, tolerance[broken], preserve_topology=True)
-        outcome[broken] = np.where(partition.cluster_size[broken] == 1, watched, old)
+    lone = partition.cluster_size == 1
+    watched = lone & (broken | partition.any_ring(flat))
+    if watched.any():
+        old = partition.polygons(arcs.points, arcs.length, watched)
+        outcome[watched] = shapely.simplify(old, tolerance[watched], preserve_topology=True)
+    again = broken & ~lone & (tolerance > 0)
+    if again.any():
+        less = np.where(tolerance < _LEAST, 0, tolerance / 2)
+        outcome[again] = simplified(partition.of_polygons(again), less[again])
     return outcome
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, totals
+from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, complex_totals, totals, units
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
@@ -12,6 +12,7 @@ from geounet.polygons.vertices import Coordinates
 _BINS = 45  # of 2 degrees, over the quarter turn in which directions of right-angled shapes differ
 _NEAR = np.radians(12.0)  # walls so near the commonest direction say what it is exactly
 _SNAP = 1.5  # pixels by which the ends of a wall may move when it is turned into a common direction
+_MEET = 0.2  # sine of the angle from which two walls meet in one corner
 _ALWAYS = np.sin(np.radians(3.0))  # and however long it is, it is turned by this angle
 
 
@@ -88,9 +89,8 @@ def common_direction(walls: Complex, weight: Floats, body: Integers, bodies: int
     peak = np.exp(2j * np.pi * np.argmax(smooth, axis=1) / _BINS / 4)
     turned = (walls * peak[body].conj()) ** 4
     near = np.abs(np.angle(turned)) < 4 * _NEAR
-    size = np.maximum(np.abs(turned), 1e-300)
-    real, imag = (totals(body, near * weight * part / size, bodies) for part in (turned.real, turned.imag))
-    direction: Complex = peak * np.exp(0.25j * np.arctan2(imag, real))
+    mean = complex_totals(body, near * weight * units(turned), bodies)
+    direction: Complex = peak * np.exp(0.25j * np.angle(mean))
     return direction
 
 
@@ -124,7 +124,7 @@ def directions(chord: Complex, frames: Complex, body: Integers, *, square: bool)
         main = frames[2 * body]
         return Directions(2 * body, main * nearest_axis(chord * main.conj()))
     length = np.abs(chord)
-    own = np.divide(chord, length, out=np.ones_like(chord), where=length > 0)
+    own = units(chord)
     frame = 2 * len(frames) + np.arange(len(chord))
     along = own.copy()
     for second in (1, 0):
@@ -202,6 +202,15 @@ def refined(frames: Complex, sides: Sides, walls: Walls, found: Directions) -> C
     frame = np.where(common, found.frame, len(frames))[walls.of]
     sums = [totals(frame, values, len(frames) + 1)[:-1] for values in (spread, twist)]
     return frames * np.exp(0.5j * np.arctan2(2 * sums[1], np.maximum(sums[0], 1e-300)))
+
+
+def meets(lines: Lines, walls: Walls) -> tuple[Flags, Complex]:
+    """(walls,) whether a wall's line clearly crosses that of the wall before it, and where they cross if so."""
+    before = walls.before
+    cross = (lines.along[before].conj() * lines.along).imag
+    crossing = np.abs(cross) > _MEET
+    point = (lines.offset[before] * lines.along - lines.offset * lines.along[before]) / np.where(crossing, cross, 1)
+    return crossing, point
 
 
 def gap(lines: Lines, one: Integers, other: Integers) -> Floats:

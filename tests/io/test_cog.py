@@ -137,4 +137,5 @@ def test_tags_tell_how_a_raster_was_made_and_neither_when_nor_where(mapped: Call
         "GEOUNET_BANDS": "[1, 2, 3]",
         "GEOUNET_NODATA": "auto",
         "GEOUNET_STRETCH": "none",
+        "GEOUNET_SCENE_DATE": "unknown",
     }

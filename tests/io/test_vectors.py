@@ -1,6 +1,7 @@
 """Footprints in files: the same bytes on every run, measured, and whole or not there, in every format."""
 
 import json
+import re
 import resource
 import sqlite3
 import sys
@@ -129,6 +130,13 @@ def test_formats_of_the_whole_earth_need_a_crs(ending: str, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("ending", ENDINGS[3:])
+def test_formats_of_the_whole_earth_need_a_crs_that_lies_on_it(ending: str, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"its CRS 'a building site' lies nowhere on it; write a \.gpkg"):
+        write(tmp_path / f"a{ending}", squares(2), crs='LOCAL_CS["a building site",UNIT["metre",1]]')
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["a.shp", "a", "a.GPKG.zip"])
 def test_an_unknown_ending_is_one_line_that_names_the_known_ones(name: str, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"ends in \.gpkg \.parquet \.fgb \.geojson \.pmtiles$"):
@@ -159,6 +167,12 @@ def test_geojson_is_as_rfc_7946_has_it(tmp_path: Path) -> None:
     numbers = np.array(outer)
     assert np.array_equal(numbers, numbers.round(7))
     assert 14.99 < numbers[:, 0].min() < numbers[:, 0].max() < 15.01
+
+
+def test_no_coordinate_of_geojson_is_written_with_more_than_7_digits(tmp_path: Path) -> None:
+    write(tmp_path / "a.geojson", squares(500))
+    text = (tmp_path / "a.geojson").read_text(encoding="utf-8")
+    assert max(len(digits) for digits in re.findall(r"\.(\d+)", text)) == 7
 
 
 def test_geojson_goes_on_beyond_the_antimeridian(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pyogrio
 import pytest
 import rasterio
 from matplotlib.image import imread
+from rasterio.enums import ColorInterp
 
 from geounet.card import Architecture
 from geounet.jobs.infer import infer
@@ -44,6 +45,18 @@ def test_layers_are_named_by_paths_from_the_project(place: Path) -> None:
         "./classes.tif",
         "../scene <1> & 'more'.tif",
     ]
+
+
+def test_each_sheet_is_shown_by_its_own_bands(tmp_path: Path, model: Path) -> None:
+    pixels, colours = noise(60, 140), (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+    sheets = [
+        write_scene(tmp_path / "a.tif", pixels[:, :, :70], colours=colours),
+        write_scene(tmp_path / "b.tif", pixels[::-1, :, 70:], UTM.cropped(0, 70), colours=colours[::-1]),
+    ]
+    infer(sheets, model=model, out=tmp_path / "map", device="cpu", precision="fp32")
+    shown = project(tmp_path / "map").iterfind(".//rasterrenderer[@type='multibandcolor']")
+    bands = [tuple(renderer.get(f"{colour}Band") for colour in ("red", "green", "blue")) for renderer in shown]
+    assert bands == [("1", "2", "3"), ("3", "2", "1")]
 
 
 def test_the_same_map_has_the_same_project(place: Path, model: Path) -> None:
@@ -81,6 +94,7 @@ def test_many_footprints_are_shaded_in_the_preview(
         pytest.param("2019:05:04 10:11:12", "2019-05-04T10:11:12", id="TIFF's way"),
         pytest.param("2019-05-04", "2019-05-04", id="a day"),
         pytest.param("lately", "unknown", id="no date"),
+        pytest.param("0000:00:00 00:00:00", "unknown", id="a clock never set"),
     ],
 )
 def test_the_date_of_the_scene_goes_into_the_footprints(given: str, written: str, tmp_path: Path, model: Path) -> None:

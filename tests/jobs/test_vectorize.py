@@ -225,6 +225,15 @@ def test_classes_without_names_are_numbered(raster: Make) -> None:
     assert vectorize(raster(ids)).polygons == {"class_3": 1, "class_7": 1}
 
 
+@pytest.mark.parametrize("inside", [1, 255])
+def test_a_raster_of_one_class_without_a_name_is_taken_for_buildings(raster: Make, inside: int) -> None:
+    mask = np.zeros((40, 40), np.uint8)
+    mask[2:12, 2:22] = inside
+    found = pyogrio.read_dataframe(vectorize(raster(mask)).out, layer=f"class_{inside}")
+    assert found["flags"].tolist() == ["regularized"]
+    assert found["vertices"].tolist() == [4]
+
+
 def test_a_mask_of_0_and_255_is_one_class(raster: Make) -> None:
     mask = np.zeros((40, 40), np.uint8)
     mask[2:12, 2:12] = 255
@@ -244,6 +253,17 @@ def test_class_ids_may_be_whole_numbers_of_any_type(raster: Make, dtype: type[np
     ids = np.zeros((40, 40), dtype)
     ids[2:12, 2:12], ids[20:35, 5:30], ids[39, 39] = 3, 200, 9999
     assert vectorize(raster(ids, nodata=9999)).polygons == {"class_3": 1, "class_200": 1}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16], ids=lambda dtype: str(np.dtype(dtype)))
+@pytest.mark.parametrize("nodata", [255, None], ids=["declared", "not declared"])
+def test_255_means_the_same_in_class_ids_of_any_type(raster: Make, dtype: type[np.generic], nodata: int | None) -> None:
+    ids = np.zeros((40, 40), dtype)
+    ids[2:12, 2:12], ids[30:] = 1, 255
+    assert vectorize(raster(ids, name="ids.tif", nodata=nodata)).polygons == {"class_1": 1}
+    ids[2:12, 2:12] = 255
+    found = {"class_1": 0} if nodata else {"class_255": 2}
+    assert vectorize(raster(ids, name="mask.tif", nodata=nodata)).polygons == found
 
 
 def test_classes_without_names_have_the_colours_of_the_colour_table(raster: Make) -> None:

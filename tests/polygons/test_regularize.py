@@ -139,23 +139,22 @@ def test_a_mask_without_probabilities_is_made_straight_as_well(angle: float) -> 
     assert iou(found, placed(RECTANGLE, angle)) > 0.94
 
 
-def local_frame(code: int) -> tuple[Frame, NDArray[np.float64]]:
-    """A raster at 60 N in a CRS, and the way from its pixels to metres east and north on the ground."""
+def local_frame(code: int) -> Frame:
+    """A raster at 60 N in a CRS, of pixels of 0.4 m on the ground."""
     x, y = Transformer.from_crs(4326, code, always_xy=True).transform(15.0, 60.0)
     per_x, per_y = {
         4326: (1 / (111_412.8 * math.cos(math.radians(60))), 1 / 111_412.2),
         3857: (2.0, 2.0),
         32633: (1.0, 1.0),
     }[code]
-    frame = Frame(200, 200, Affine(0.4 * per_x, 0, x, 0, -0.4 * per_y, y), CRS(code).to_wkt())
-    return frame, np.diag([0.4, -0.4])
+    return Frame(200, 200, Affine(0.4 * per_x, 0, x, 0, -0.4 * per_y, y), CRS(code).to_wkt())
 
 
 @pytest.mark.parametrize("squeeze", [1.0, 2.0], ids=["square pixels", "pixels twice as wide"])
 @pytest.mark.parametrize("code", [32633, 4326, 3857])
 def test_right_angles_at_60_north_are_right_on_the_ground(code: int, squeeze: float) -> None:
     """The same building is drawn into rasters of several CRS, in pixels square on the ground and in others."""
-    frame, _ = local_frame(code)
+    frame = local_frame(code)
     frame = Frame(200, 200, frame.transform @ Affine.scale(squeeze, 1), frame.crs)
     on_ground = rotate(ELL, 25, origin=(0, 0))
     in_pixels = shapely.transform(on_ground, lambda xy: xy * [1 / squeeze, -1] + [80, 90])
@@ -202,6 +201,7 @@ NO_LOSS = Tidying(0, 0, None, regularize=True)
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0, 90), st.booleans())
 @example(seed=2059, angle=0.0, regular=False)  # a piece so small that its simplified outline is a line
+@example(seed=153, angle=0.0, regular=True)  # one that straight walls beside it would leave no width
 def test_neighbours_have_neither_gap_nor_overlap_and_share_their_walls(seed: int, angle: float, regular: bool) -> None:
     raw = footprints(drawn([placed(COURTYARD, angle)], seed=seed), tidying=Tidying(0, 0, 0)).geometry
     pieces = cut(raw, seed)
@@ -227,6 +227,22 @@ def test_row_houses_share_straight_walls_and_one_front() -> None:
     assert shapely.coverage_is_valid(found.geometry)
     for ring in rings(found.geometry):
         np.testing.assert_allclose(np.abs(corners(ring)), [90] * 4, atol=1e-6)
+
+
+def test_a_house_without_right_angles_takes_none_from_the_others_in_its_row() -> None:
+    row = [shapely.segmentize(shapely.box(1 + 20 * i, 40, 21 + 20 * i, 56), 1) for i in range(5)]
+    y = np.linspace(40, 56, 120)[1:-1]
+    wild = np.stack([111 + 5 * np.cos(1.2 * (y - 40)), y], axis=1)
+    shared = [(101.0, float(y)) for y in range(56, 39, -1)]
+    row.append(shapely.orient_polygons(Polygon([*shared, *wild])))
+    ones = np.ones(len(row))
+    houses = Footprints(np.array(row, object), ones.astype("u1"), ones.astype("f4"), 0 * ones.astype("u1"))
+    found = tidied(houses, NOWHERE, NO_LOSS)
+    assert found.flags.tolist() == [Flag.REGULARIZED] * 5 + [Flag.REFUSED]
+    assert shapely.coverage_is_valid(found.geometry)
+    for ring in rings(found.geometry[:4]):
+        np.testing.assert_allclose(np.abs(corners(ring)), [90] * 4, atol=1e-6)
+    assert iou(found.geometry[5], row[5]) > 0.9
 
 
 def test_the_order_of_neighbours_changes_no_byte() -> None:
@@ -269,6 +285,7 @@ def test_whatever_is_drawn_comes_out_valid(seed: int, blur: float) -> None:
     assert (shapely.get_type_id(found.geometry) == shapely.GeometryType.POLYGON).all()
     done = (found.flags & Flag.REGULARIZED) > 0
     assert (done != ((found.flags & Flag.REFUSED) > 0)).all()
+    done &= (found.flags & Flag.EDGE) == 0  # which are cut at the raster's edge afterwards
     one, other = raw.geometry[done], found.geometry[done]
     common = shapely.area(shapely.intersection(one, other))
     near = common / (shapely.area(one) + shapely.area(other) - common) >= 0.85 - 1e-9
@@ -323,3 +340,36 @@ def test_clusters_over_the_cap_are_simplified_alone_and_say_so(monkeypatch: pyte
     assert large.flags[-1] & Flag.REGULARIZED
     plain = tidied(pieces, NOWHERE, Tidying(0, 0, None))
     assert shapely.equals(large.geometry[:-1], plain.geometry[:-1]).all()
+
+
+def sharpest(polygon: Polygon) -> float:
+    """The sharpest corner of a polygon's outlines in degrees."""
+    corners = []
+    for ring in (polygon.exterior, *polygon.interiors):
+        points = np.array(ring.coords)[:-1]
+        there, back = np.roll(points, -1, axis=0) - points, np.roll(points, 1, axis=0) - points
+        cosine = (there * back).sum(1) / np.hypot(*there.T) / np.hypot(*back.T)
+        corners.append(np.degrees(np.arccos(cosine.clip(-1, 1))).min())
+    return float(min(corners))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_regular_outline_folds_back(seed: int) -> None:
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(200, 200)), 4)
+    levels = np.rint(127 + 900 * noise).clip(0, 254).astype(np.uint8)
+    found = footprints(levels, Frame(200, 200, Affine.identity(), None))
+    regular = found.geometry[found.flags & Flag.REGULARIZED > 0]
+    assert len(regular) > 5
+    assert min(sharpest(polygon) for polygon in regular) > 30
+
+
+def test_no_outline_reaches_beyond_the_raster() -> None:
+    houses = [
+        rotate(shapely.box(x - 11, y - 8, x + 11, y + 8), 5 * n)
+        for n, (x, y) in enumerate([(4, 40), (60, 3), (117, 70), (60, 118), (1, 1), (119, 118)])
+    ]
+    found = footprints(drawn(houses))
+    assert len(found) == 6
+    assert (found.flags & Flag.EDGE > 0).all()
+    assert shapely.total_bounds(found.geometry).tolist() == [0, 0, 120, 120]
+    assert shapely.is_valid(found.geometry).all()

@@ -28,6 +28,7 @@ Levels = NDArray[np.uint8]
 K = 127
 SHAPES = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9)
 HEIGHTS = st.lists(st.integers(1, 4), min_size=1, max_size=6)
+AS_TRACED = Tidying(min_area=0, fill_holes=0, simplify=0)
 
 
 @st.composite
@@ -44,7 +45,14 @@ def read_from(values: Levels) -> separate.Read:
     return lambda window: Block(window, values[:, window.rows, window.cols])
 
 
-def footprints(values: Levels, heights: Sequence[int] = (1000,), *, least: float = 0, apart: bool = True) -> Footprints:
+def footprints(
+    values: Levels,
+    heights: Sequence[int] = (1000,),
+    *,
+    least: float = 0,
+    apart: bool = True,
+    tidying: Tidying = AS_TRACED,
+) -> Footprints:
     raster = Window(0, 0, *values.shape[1:])
     edges = np.cumsum([0, *list(heights) * len(values[0])])
     strips = [
@@ -53,9 +61,8 @@ def footprints(values: Levels, heights: Sequence[int] = (1000,), *, least: float
         if (window := Window(int(top), 0, int(bottom - top), raster.width).within(raster)).area
     ]
     pixels = Frame(raster.height, raster.width, Affine.identity(), None)
-    as_traced = Tidying(min_area=0, fill_holes=0, simplify=0)
     separated = separator(read_from(values), raster, k=K, least=least) if apart else None
-    return Footprints.joined(footprints_of(strips, pixels, k=K, tidying=as_traced, separate=separated))
+    return Footprints.joined(footprints_of(strips, pixels, k=K, tidying=tidying, separate=separated))
 
 
 def row_of_houses(count: int, *, side: int = 16, gap: int = 0) -> Levels:
@@ -86,6 +93,36 @@ def test_strips_have_no_part_in_it(values: Levels, heights: list[int]) -> None:
     assert shapely.to_wkb(whole.geometry).tolist() == shapely.to_wkb(pieced.geometry).tolist()
     np.testing.assert_array_equal(whole.confidence, pieced.confidence)
     np.testing.assert_array_equal(whole.flags, pieced.flags)
+
+
+def terraces(seed: int) -> Levels:
+    """(2, 160, 160): terraces at all angles, some of them across others, with noise and contact in their walls."""
+    draw = np.random.default_rng(seed)
+    rows, cols = np.indices((160, 160)) + 0.5
+    level, contact = np.zeros((2, 160, 160))
+    for angle, x, y, reach in draw.uniform((0, 10, 10, 20), (np.pi, 150, 150, 50), (8, 4)):
+        along = (cols - x) * np.cos(angle) + (rows - y) * np.sin(angle)
+        across = (rows - y) * np.cos(angle) - (cols - x) * np.sin(angle)
+        terrace = (np.abs(along) < reach) & (np.abs(across) < 9)
+        level[terrace] = 1
+        contact[terrace & (np.abs((along + 8) % 16 - 8) < 1.2)] = 1
+    level = ndimage.gaussian_filter(level, 1) + draw.normal(0, 0.03, level.shape)
+    shares = np.clip([level, np.minimum(level, ndimage.gaussian_filter(contact, 0.8))], 0, 1)
+    levels: Levels = np.rint(254 * shares).astype(np.uint8)
+    return levels
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_strips_have_no_part_in_what_comes_apart_and_is_made_straight(seed: int) -> None:
+    values, tidying = terraces(seed), Tidying(4, 4, regularize=True)
+    whole, *pieced = (footprints(values, heights, least=10, tidying=tidying) for heights in ((160,), (1,), (7, 40)))
+    assert len(whole) > len(footprints(values, apart=False, tidying=tidying)) + 5
+    assert ((whole.flags & Flag.REGULARIZED) > 0).any()
+    assert ((whole.flags & Flag.REFUSED) > 0).any()
+    assert shapely.is_valid(whole.geometry).all()
+    for other in pieced:
+        assert shapely.to_wkb(whole.geometry).tolist() == shapely.to_wkb(other.geometry).tolist()
+        np.testing.assert_array_equal(whole.flags, other.flags)
 
 
 @settings(max_examples=150, deadline=None)

@@ -15,7 +15,7 @@ from pyproj import CRS, Transformer
 from scipy import ndimage
 
 from geounet.block import Block
-from geounet.errors import SettingsError
+from geounet.errors import SceneError, SettingsError
 from geounet.footprints import Footprints, affine_transformed, ground_size
 from geounet.frame import Frame
 from geounet.grid import Window
@@ -112,6 +112,34 @@ def test_areas_at_60_north_are_those_on_the_ground(code: int, per_metre_x: float
     assert area[0] == pytest.approx(160, rel=0.01)
     assert len(footprints(levels, frame, Tidying(min_area=area[0] * 1.005, simplify=0))) == 0
     assert len(footprints(levels, frame, Tidying(min_area=area[0] * 0.995, simplify=0))) == 1
+
+
+@pytest.mark.parametrize("code", [4326, 3857])
+def test_coarse_pixels_have_the_areas_of_their_own_places(code: int) -> None:
+    """A lake of 30 by 30 km at 64 N, in a raster of a few pixels of some kilometres."""
+    x, y = Transformer.from_crs(4326, code, always_xy=True).transform(15.0, 64.5)
+    pixel = {4326: 0.05, 3857: 5_000.0}[code]
+    frame = Frame(24, 24, Affine(pixel, 0, x, 0, -pixel, y), CRS(code).to_wkt())
+    levels = np.zeros((24, 24), np.uint8)
+    levels[10:16, 4:10] = 254
+    ((true,), _) = ground_size(footprints(levels, frame, RAW).geometry, frame.crs)
+    assert len(footprints(levels, frame, Tidying(0.97 * true, 0, 0))) == 1
+    assert len(footprints(levels, frame, Tidying(1.03 * true, 0, 0))) == 0
+
+
+def test_what_lies_beside_a_small_raster_has_no_part_in_its_frame() -> None:
+    levels = np.zeros((40, 40), np.uint8)
+    levels[5:25, 5:30] = 254
+    frame = Frame(40, 40, Affine(20_000, 0, 4.1e6, 0, -20_000, 3e6), CRS(3035).to_wkt())
+    (found,) = footprints(levels, frame, Tidying(regularize=True)).geometry
+    assert found.is_valid
+
+
+def test_a_raster_that_goes_beyond_its_crs_is_refused() -> None:
+    levels = np.full((2500, 1), 254, np.uint8)
+    frame = Frame(2500, 1, Affine(10_000, 0, 0, 0, -10_000, 12_500_000), "+proj=ortho +lat_0=50 +lon_0=10 +type=crs")
+    with pytest.raises(SceneError, match="outside its CRS"):
+        footprints(levels, frame, Tidying())
 
 
 @pytest.mark.parametrize(
