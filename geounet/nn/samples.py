@@ -144,7 +144,7 @@ def as_often(there: Array) -> Array:
     >>> as_often(np.array([True, False, False, False])).tolist()
     [3.0, 1.0, 1.0, 1.0]
     """
-    having = np.count_nonzero(there)
+    having = int(np.count_nonzero(there))
     factor = float(np.clip((len(there) - having) / max(1, having), 1.0, MOST))
     wanted: Array = np.where(there, factor, 1.0)
     return wanted

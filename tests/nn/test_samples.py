@@ -14,7 +14,7 @@ from numpy.testing import assert_array_equal
 from geounet.block import Array
 from geounet.errors import ChipsError, SettingsError
 from geounet.grid import Window
-from geounet.legend import IGNORE
+from geounet.legend import CONTACT, IGNORE
 from geounet.nn.augment import AUGMENTS, Augmentation, light, resized_labels, turned
 from geounet.nn.chip_set import ChipSet
 from geounet.nn.chip_store import VOID, ChipFolder
@@ -102,6 +102,15 @@ def test_windows_with_a_rare_class_are_drawn_more_often_and_the_same_by_seed(tmp
     rare = [bool((samples[number][1] == 2).any()) for number in range(20 * length)]
     assert sum(rare) / 20 == pytest.approx(2.7, abs=0.2)
     assert rare == [bool((again[number][1] == 2).any()) for number in range(20 * length)]
+
+
+def test_half_of_the_samples_are_of_windows_where_buildings_touch(tmp_path: Path) -> None:
+    scene = town(64, 640, seed=1)
+    scene.labels[4:60, 70:75] = scene.labels[4:60, 300:304] = CONTACT
+    write_chips(tmp_path, scene, size=32, splits=("train",), contact_width=0.9)
+    samples = samples_in(tmp_path, "none")
+    touching = [bool((samples[number][1] == CONTACT).any()) for number in range(20 * samples.pass_length)]
+    assert sum(touching) / len(touching) == pytest.approx(0.5, abs=0.05)
 
 
 def test_crops_hold_labels_even_where_windows_are_few(tmp_path: Path) -> None:

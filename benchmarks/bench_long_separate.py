@@ -21,7 +21,7 @@ from geounet.objects import Matching, matched
 
 SAMPLES = Path(__file__).parents[1] / "sample_tiles"
 # small windows: a step is a quarter of the work of one of 256 px, and there are more of them with a shared wall
-GSD, SIZE, BATCH, STEPS = 0.3, 128, 4, 3000
+GSD, SIZE, BATCH, STEPS = 0.3, 128, 4, 6000
 
 
 def mapped(folder: Path) -> Path:
