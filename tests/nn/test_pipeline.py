@@ -107,7 +107,7 @@ def test_a_small_file_that_unfolds_to_billions_of_values_is_refused_at_once(tmp_
     folds = [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
     transform = "transform: {__class_fullname__: Compose, p: 1, transforms: *a9}"
     path.write_text("\n".join(["a0: &a0 [x]", *folds, transform]))
-    with pytest.raises(SettingsError, match="mine.yaml holds more than 10,000 values"):
+    with pytest.raises(SettingsError, match=r"mine.yaml holds more than 10,000 values"):
         read(path)
 
 
