@@ -34,7 +34,7 @@ def keep(job: Job, training: Training, plan: Plan, record: Checked) -> None:
         card = _recorded(job.data.model_card(training.average.architecture), job, plan, record)
         save_model(job.run.model, training.average.state_dict(), card)
     _write(job.run.folder / HISTORY, _table(training.history))
-    job.ledger.note(record.number, training.history[-1])
+    job.ledger.note(record.number, {name: value for name, value in training.history[-1].items() if name != "step"})
     save_checkpoint(job.run.checkpoint, training, plan, json.dumps(job.run.identity))
     score = "not scored" if record.score is None else f"IoU {record.score:.3f}"
     log.info("step %d: loss %.4f, %s", record.number, record.loss, score)

@@ -83,6 +83,9 @@ def test_parameters_curves_pictures_and_model_are_entered_and_nobody_is_called(
     assert page.info.run_name == "run"
     assert (page.data.params["width"], page.data.params["batch_size"]) == ("2", "4")
     assert [metric.step for metric in client.get_metric_history(page.info.run_id, "iou")] == [1, 2, 3, 4, 5, 6]
+    curves = {"iou", "loss", "validation_loss", "learning_rate"}
+    scores = {f"building_{name}" for name in ("iou", "f1", "precision", "recall", "accuracy", "iou_two_channel")}
+    assert set(page.data.metrics) == curves | scores
     kept = {file.path for file in client.list_artifacts(page.info.run_id)}
     assert kept >= {"model.safetensors", "MODEL.md", "metrics.json", "curves.png", "samples.png", "history.csv"}
     assert unconnected == []
