@@ -19,7 +19,7 @@ from .progress import progress
     "--steps", default="auto", show_default=True, callback=whole_or_auto, help="Steps of the optimizer; 2,000 or more."
 )
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the training windows, in place of --steps.")
-@click.option("--minutes", type=float, help="About how long it may take, in place of --steps.")
+@click.option("--minutes", type=float, help="How long all of it may take, in place of --steps.")
 @click.option("--batch-size", default="auto", show_default=True, callback=whole_or_auto, help="Windows in a step.")
 @click.option(
     "--accumulate", type=click.IntRange(1), default=1, show_default=True, help="Parts of a batch computed in turn."
@@ -35,6 +35,7 @@ from .progress import progress
     type=click.Choice(["bce+dice", "dice", "bce", "ce", "focal", "boundary"]),
     default="bce+dice",
     show_default=True,
+    help="boundary: pixels near the edge of a class weigh more.",
 )
 @click.option(
     "--class-weights",
@@ -54,7 +55,7 @@ from .progress import progress
 @click.option("--workers", default="auto", show_default=True, help="Processes that prepare windows; 0: a thread.")
 @click.option("--patience", type=click.IntRange(1), help="Stop after so many validations without a better score.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
-@click.option("--init", type=PATH, help="Model to start from.")
+@click.option("--init", type=PATH, help="Model to start from; bands and classes it lacks are learned anew.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is drawn by lot.")
 @click.option(
     "--track",
@@ -82,9 +83,9 @@ def command(
 ) -> None:
     """Train a U-Net on CHIPS, folders that `geounet tile` wrote, or on SCENEs and --labels in one step.
 
-    Keeps the weights that do best on the validation windows: model.safetensors, with curves.png and samples.png to
-    look at. A folder that holds train and train_labels is tiled first, too. The options from --size to --nodata say
-    how SCENEs are tiled; with CHIPS they have no part.
+    Keeps the weights that do best on the validation windows: model.safetensors, with MODEL.md to read, curves.png and
+    samples.png to look at. A folder that holds train and train_labels is tiled first, too. The options from --size to
+    --nodata say how SCENEs are tiled; with CHIPS they have no part.
     """
     if workers != "auto" and not workers.isdecimal():
         raise click.BadParameter(f"{workers!r} is neither 'auto' nor a whole number", param_hint="--workers")

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ try:
     from mlflow import MlflowClient
     from mlflow.entities import RunStatus
     from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 except ImportError as error:
     raise SettingsError(f"--track mlflow needs MLflow ({error}); install geounet[tracking]") from error
 
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 
 EXPERIMENT = "geounet"
 STORE = "mlruns"  # in the run's folder, where no URI is given
+_UNKNOWN_SIGN = re.compile(r"[^\w .-]")  # to the names of figures; letters of any alphabet are known
 
 
 class MlflowLedger:
@@ -49,7 +52,8 @@ class MlflowLedger:
             self._experiment = known.experiment_id if known else self._client.create_experiment(EXPERIMENT)
         except (MlflowException, OSError) as error:
             raise SettingsError(
-                f"MLflow at {where} cannot be used ({' '.join(str(error).split())[:160]}); check --track-uri"
+                f"MLflow at {where} cannot be used ({' '.join(str(error).split())[:160]}); check "
+                f"--track-uri; a database takes the full mlflow"
             ) from error
 
     @contextmanager
@@ -68,8 +72,7 @@ class MlflowLedger:
                 self._client.set_terminated(self._id, RunStatus.to_string(ending))
 
     def _open(self, settings: Mapping[str, object]) -> None:
-        if self._note.exists():
-            self._id = self._note.read_text(encoding="utf-8").strip()
+        if self._has_page():
             self._client.update_run(self._id, status=RunStatus.to_string(RunStatus.RUNNING))
             return
         self._id = self._client.create_run(self._experiment, run_name=self._name).info.run_id
@@ -78,11 +81,24 @@ class MlflowLedger:
         for key, value in settings.items():
             self._client.log_param(self._id, key, value)
 
+    def _has_page(self) -> bool:
+        """Whether this training was entered in this store before; its page is the one turned to then."""
+        if not self._note.exists():
+            return False
+        self._id = self._note.read_text(encoding="utf-8").strip()
+        try:
+            self._client.get_run(self._id)
+        except MlflowException as error:
+            if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                raise
+            return False
+        return True
+
     def note(self, step: int, figures: Mapping[str, float | int | None]) -> None:
         with _unharmed():
             for key, value in figures.items():
                 if value is not None:
-                    self._client.log_metric(self._id, key, value, step=step)
+                    self._client.log_metric(self._id, _UNKNOWN_SIGN.sub("_", key), value, step=step)
 
     def keep(self, files: Sequence[Path]) -> None:
         with _unharmed():

@@ -91,25 +91,25 @@ def train(
         ModelError: an `init` that is no model or of another shape.
     """
     begin = time.perf_counter()
-    settings = TrainingSettings(
-        steps=steps,
-        epochs=epochs,
-        minutes=minutes,
-        batch_size=batch_size,
-        accumulate=accumulate,
-        lr=lr,
-        width=width,
-        depth=depth,
-        skips=skips,
-        loss=loss,
-        class_weights=class_weights,
-        optimizer=optimizer,
-        augment=augment,
-        patience=patience,
-        seed=seed,
-    )
     folders = _listed(sources)
     with joined() as group:
+        settings = TrainingSettings(
+            steps=steps,
+            epochs=epochs,
+            minutes=minutes,
+            batch_size=batch_size,
+            accumulate=accumulate,
+            lr=lr,
+            width=width,
+            depth=depth,
+            skips=skips,
+            loss=loss,
+            class_weights=class_weights,
+            optimizer=optimizer,
+            augment=augment,
+            patience=patience,
+            seed=seed,
+        )
         settings = shaped_like(settings, init) if init else settings
         runtime = chosen_runtime(group.device(device), precision)
         if labels is not None or is_layout(folders[0]):
@@ -135,7 +135,7 @@ def train(
         samples, network = job.samples, new_network(job)
         group.from_first(partial(job.run.clear, resume=resume, overwrite=overwrite))
         keep_freed_memory()
-        goes_on = job.run.checkpoint.exists()
+        goes_on = group.from_first(job.run.checkpoint.exists)
         training, plan, until = resumed(job) if goes_on else started(job, samples, network, begin)
         with job.ledger.page({**job.run.identity, **asdict(plan)}):
             _run(job, samples, training, plan, until=until, track=track)

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import logging
-import re
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -35,7 +34,7 @@ def keep(job: Job, training: Training, plan: Plan, record: Checked) -> None:
         card = _recorded(job.data.model_card(training.average.architecture), job, plan, record)
         save_model(job.run.model, training.average.state_dict(), card)
     _write(job.run.folder / HISTORY, _table(training.history))
-    job.ledger.note(record.number, training.history[-1])
+    job.ledger.note(record.number, {name: value for name, value in training.history[-1].items() if name != "step"})
     save_checkpoint(job.run.checkpoint, training, plan, json.dumps(job.run.identity))
     score = "not scored" if record.score is None else f"IoU {record.score:.3f}"
     log.info("step %d: loss %.4f, %s", record.number, record.loss, score)
@@ -83,7 +82,7 @@ def concluded(job: Job, training: Training, plan: Plan, begin: float) -> TrainRe
     )
     figures = {name: {key: getattr(counts, key) for key in FIGURES} for name, counts in facts.classes.items()}
     for name, values in figures.items():
-        job.ledger.note(training.step, {f"{_key(name)}_{key}": value for key, value in values.items()})
+        job.ledger.note(training.step, {f"{name}_{key}": value for key, value in values.items()})
     content = _metrics(job, plan, result, judgement) | {"pixel": figures}
     _write(folder / METRICS, (json.dumps(content, indent=2) + "\n").encode())
     job.ledger.keep([folder / name for name in (MODEL, PAGE, HISTORY, CURVES, SAMPLES, METRICS)])
@@ -106,11 +105,6 @@ def _metrics(job: Job, plan: Plan, result: TrainResult, judgement: Judgement) ->
         "plan": asdict(plan),
         "job": job.run.identity,
     }
-
-
-def _key(name: str) -> str:
-    """A class's name in a ledger, which knows letters, digits and few signs beside them."""
-    return re.sub(r"[^\w .-]", "_", name, flags=re.ASCII)
 
 
 def _facts(job: Job, training: Training, judgement: Judgement) -> Facts:

@@ -1,6 +1,6 @@
 """What a finished training is judged and pictured by: its validation windows, answered as a map would be."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from geounet.block import Array, Block, Piece, Segmenter
@@ -49,18 +49,26 @@ def _answered(answer: Block, classes: int) -> tuple[Array, Array]:
     return answer.values[0], answer.values[1:classes].max(axis=0) / LEVELS
 
 
+def telling(scores: Mapping[int, float]) -> dict[int, str]:
+    """Titles of the best, median and worst windows by their index: two each, or one where there are fewer than six.
+
+    >>> telling({0: 0.5, 1: 0.7, 2: 0.6})
+    {1: 'best: IoU 0.70', 2: 'median: IoU 0.60', 0: 'worst: IoU 0.50'}
+    >>> telling({0: 0.5, 1: 0.7})
+    {1: 'best: IoU 0.70', 0: 'worst: IoU 0.50'}
+    """
+    ranked = sorted(scores, key=lambda index: -scores[index])
+    each = 2 if len(ranked) >= SHOWN else 1
+    middle = (len(ranked) - each) // 2
+    names = dict.fromkeys(ranked[middle : middle + each], "median")
+    names |= dict.fromkeys(ranked[-each:], "worst") | dict.fromkeys(ranked[:each], "best")
+    return {index: f"{names[index]}: IoU {scores[index]:.2f}" for index in ranked if index in names}
+
+
 def pictured(segmenter: Segmenter, windows: Windows, judgement: Judgement) -> bytes:
     """A PNG of image, truth, probability and errors: of the best, median and worst windows, else of the first."""
     classes = len(segmenter.card.legend.classes)
-    ranked = sorted(judgement.scores, key=lambda index: -judgement.scores[index])
-    middle = max(0, len(ranked) // 2 - 1)
-    named = [("best", ranked[:2]), ("median", ranked[middle : middle + 2]), ("worst", ranked[-2:])]
-    titles: dict[int, str] = {}
-    for name, indices in named:
-        for index in indices:
-            titles.setdefault(index, f"{name}: IoU {judgement.scores[index]:.2f}")
-    if not titles:
-        titles = dict.fromkeys(range(min(SHOWN, len(windows))), "training window")
+    titles = telling(judgement.scores) or dict.fromkeys(range(min(SHOWN, len(windows))), "training window")
     picked = windows.picked(list(titles))
     samples = [
         Sample(

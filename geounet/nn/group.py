@@ -3,11 +3,14 @@
 Tensors on a processor travel by gloo, those on a GPU by NCCL. All of a group make the same calls in the same order.
 """
 
+import atexit
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from textwrap import shorten
 from typing import TypeVar
 
 import torch
@@ -82,27 +85,29 @@ ALONE = Group()
 
 @contextmanager
 def joined() -> Iterator[Group]:
-    """The group of this process, which is left at the end.
+    """The group of this process, which stays until the process ends: torchrun's store lets nobody join twice.
 
     Raises:
         PeerError: another process of the group failed first, and says why.
     """
-    if not (distributed.is_available() and distributed.is_torchelastic_launched()) or distributed.is_initialized():
+    if not (distributed.is_available() and distributed.is_torchelastic_launched()):
         yield ALONE
         return
-    distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+    if not distributed.is_initialized():
+        distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+        atexit.register(distributed.destroy_process_group)
     group = Group(distributed.get_rank(), distributed.get_world_size(), distributed.get_node_local_rank())
     if group.local < torch.cuda.device_count():  # else every process takes memory of the first GPU as well
         torch.cuda.set_device(group.local)
     try:
         yield group
     except BaseException as error:
+        atexit.unregister(distributed.destroy_process_group)  # it would wait for those that are gone
         if not _is_first_to_fail():
             with suppress(KeyboardInterrupt):  # torchrun ends all as soon as one is gone: the first one speaks before
                 time.sleep(TO_SPEAK)
             raise PeerError("another process of the group failed, and says why") from error
         raise
-    distributed.destroy_process_group()
 
 
 def _is_first_to_fail() -> bool:
@@ -119,6 +124,6 @@ def _told_of_a_lost_one() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise TrainingError(
-            f"a process of the group is gone ({' '.join(str(error).split())[:80]}); start all again with --resume"
-        ) from error
+        # without where in gloo's source it was found, and which port it was
+        cause = shorten(re.sub(r"^\[\S+\] ", "", str(error)).partition(" [")[0], 80, placeholder=" ...")
+        raise TrainingError(f"a process of the group is gone ({cause}); start all again with --resume") from error

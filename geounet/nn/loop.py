@@ -73,6 +73,8 @@ def fit(
     """
     since: list[float] = []  # losses since the last validation
     unread: list[Tensor] = []
+    if _is_spent(training, plan):
+        return
     for shares in _grouped(batches, plan.shares // group.size):
         unread.append(stepped(training, plan, shares, entrance, group))
         training.step += 1
@@ -88,8 +90,13 @@ def fit(
             group.copy_first(training.average.buffers())
             yield _checked(training, plan, validated(training.average, plan, exam, entrance, group), since)
             since = []
-            if is_late or (plan.patience is not None and training.stale >= plan.patience):
+            if is_late or _is_spent(training, plan):
                 return
+
+
+def _is_spent(training: Training, plan: Plan) -> bool:
+    """Whether the patience is used up."""
+    return plan.patience is not None and training.stale >= plan.patience
 
 
 def _grouped(batches: Iterable[Batch], count: int) -> Iterator[list[Batch]]:

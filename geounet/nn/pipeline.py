@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from geounet.errors import SettingsError
 from geounet.nn.chip_store import VOID
 
 PROBES = 12  # looks at a pipeline, with every transform in it taking part
+MOST = 10_000  # values in a file; a few lines of YAML that refer to each other are billions
 SPAN = 8.0  # deviations of a band that are 0..1 to the transforms, unless it is 8-bit
 _KNOWN = (0, 1, VOID)
 _REFUSED = {  # what they do is done elsewhere, or would run a stranger's code
@@ -68,9 +70,7 @@ class Pipeline:
         try:
             data = path.read_bytes()
             content = _parsed(data, path)
-            for name in _names(content["transform"]):
-                if name in _REFUSED:
-                    raise SettingsError(f"{path}: {name} cannot be used ({_REFUSED[name]}); take it out")
+            _check(content, path)
             found = cls(f"{path.name} {hashlib.sha256(data).hexdigest()[:12]}", content, dtype, mean, std)
             found._try(path, size)
         except OSError as error:
@@ -159,15 +159,22 @@ def _parsed(data: bytes, path: Path) -> dict[str, object]:
     return content
 
 
-def _names(transform: object) -> Iterator[str]:
-    """Names of a transform and of all inside it."""
-    if isinstance(transform, Mapping):
-        yield str(transform.get("__class_fullname__")).rpartition(".")[2]
-        for value in transform.values():
-            yield from _names(value)
-    elif isinstance(transform, list):
-        for value in transform:
-            yield from _names(value)
+def _check(content: Mapping[str, object], path: Path) -> None:
+    values = list(islice(_values(content), MOST + 1))
+    if len(values) > MOST:
+        raise SettingsError(f"{path} holds more than {MOST:,} values; give a file that A.save wrote")
+    for value in values:
+        name = str(value.get("__class_fullname__")).rpartition(".")[2] if isinstance(value, Mapping) else ""
+        if name in _REFUSED:
+            raise SettingsError(f"{path}: {name} cannot be used ({_REFUSED[name]}); take it out")
+
+
+def _values(value: object) -> Iterator[object]:
+    """A value and all inside it; what YAML refers to more than once comes as often."""
+    yield value
+    inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    for each in inside:
+        yield from _values(each)
 
 
 def _certain(content: Mapping[str, object]) -> dict[str, object]:

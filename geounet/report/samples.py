@@ -110,5 +110,5 @@ def samples_picture(samples: Sequence[Sample], legend: Legend, colours: Sequence
         keys.append((TOUCHING, "contact"))
     keys += [(RIGHT, "right"), (MISSED, "missed or another class"), (MADE_UP, "made up"), (UNSCORED, "not scored")]
     handles = [Patch(color=(r / 255, g / 255, b / 255), label=label) for (r, g, b), label in keys]
-    figure.legend(handles=handles, loc="lower center", ncols=min(5, len(handles)), frameon=False, fontsize=9)
+    figure.legend(handles=handles, loc="lower center", ncols=min(6, len(handles)), frameon=False, fontsize=9)
     return png(figure)

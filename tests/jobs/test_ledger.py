@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from geounet.errors import SettingsError
+from geounet.jobs.ledger import ledger_named
 from geounet.jobs.train import train
 from geounet.jobs.train_run import TrainResult
 from geounet.track import Track, untracked
@@ -82,6 +83,9 @@ def test_parameters_curves_pictures_and_model_are_entered_and_nobody_is_called(
     assert page.info.run_name == "run"
     assert (page.data.params["width"], page.data.params["batch_size"]) == ("2", "4")
     assert [metric.step for metric in client.get_metric_history(page.info.run_id, "iou")] == [1, 2, 3, 4, 5, 6]
+    curves = {"iou", "loss", "validation_loss", "learning_rate"}
+    scores = {f"building_{name}" for name in ("iou", "f1", "precision", "recall", "accuracy", "iou_two_channel")}
+    assert set(page.data.metrics) == curves | scores
     kept = {file.path for file in client.list_artifacts(page.info.run_id)}
     assert kept >= {"model.safetensors", "MODEL.md", "metrics.json", "curves.png", "samples.png", "history.csv"}
     assert unconnected == []
@@ -97,6 +101,25 @@ def test_a_resumed_training_goes_on_on_its_page(tmp_path: Path) -> None:
     client, (same,) = pages(uri)
     assert (same.info.run_id, same.info.status) == (page.info.run_id, "FINISHED")
     assert {metric.step for metric in client.get_metric_history(page.info.run_id, "iou")} == {1, 2, 3, 4, 5, 6}
+
+
+def test_a_training_resumed_with_another_store_has_a_page_there(tmp_path: Path) -> None:
+    with pytest.raises(KilledError, match="here"):
+        quick(tmp_path, track=killing(7))
+    uri = (tmp_path / "store").as_uri()
+    quick(tmp_path, resume=True, uri=uri)
+    _, (page,) = pages(uri)
+    assert (page.info.status, page.data.params["width"]) == ("FINISHED", "2")
+
+
+def test_figures_of_classes_in_any_alphabet_have_names_of_their_own(tmp_path: Path) -> None:
+    uri = (tmp_path / "store").as_uri()
+    tmp_path.joinpath("run").mkdir()
+    ledger = ledger_named("mlflow", uri, tmp_path / "run")
+    with ledger.page({}):
+        ledger.note(1, {"建物_iou": 0.5, "道路_iou": 0.25, "roof (flat)_iou": 0.75})
+    _, (page,) = pages(uri)
+    assert page.data.metrics == {"建物_iou": 0.5, "道路_iou": 0.25, "roof _flat__iou": 0.75}
 
 
 def test_a_store_elsewhere_is_used_and_one_that_is_none_refused(tmp_path: Path) -> None:

@@ -172,6 +172,15 @@ def test_patience_stops_a_training_that_gets_no_better(data: ChipSet) -> None:
     assert not any(record.best for record in found[-2:])
 
 
+def test_a_training_that_patience_stopped_does_not_go_on_when_resumed(data: ChipSet, tmp_path: Path) -> None:
+    plan = replace(PLAN, steps=40, learning_rate=1e-12, patience=2)
+    training = begin(plan=plan)
+    assert len(list(records(data, training, plan))) > 0
+    save_checkpoint(tmp_path / "last.ckpt", training, plan, "{}")
+    resumed, plan = load_checkpoint(tmp_path / "last.ckpt", FLOAT32, anything)
+    assert list(records(data, resumed, plan)) == []
+
+
 def test_pixels_without_imagery_enter_as_exactly_zero_and_are_ignored(data: ChipSet) -> None:
     pixels = torch.full((1, 3, 2, 2), 200, dtype=torch.uint8)
     labels = torch.tensor([[[0, 1], [VOID, IGNORE]]], dtype=torch.uint8)

@@ -102,6 +102,15 @@ def test_a_file_that_cannot_be_used_is_refused_in_one_line(text: str | None, wor
     assert "\n" not in str(refused.value)
 
 
+def test_a_small_file_that_unfolds_to_billions_of_values_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    folds = [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
+    transform = "transform: {__class_fullname__: Compose, p: 1, transforms: *a9}"
+    path.write_text("\n".join(["a0: &a0 [x]", *folds, transform]))
+    with pytest.raises(SettingsError, match=r"mine.yaml holds more than 10,000 values"):
+        read(path)
+
+
 def test_a_transform_of_colours_is_refused_where_there_are_none(tmp_path: Path) -> None:
     path = saved(tmp_path / "hue.json", A.Compose([A.HueSaturationValue(p=0.1)]))
     with pytest.raises(SettingsError, match=r"no pipeline of albumentations for 12 bands of uint8"):
