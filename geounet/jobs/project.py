@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from geounet.files import whole_file
+from geounet.io.npy import is_array
 from geounet.io.project import Group, ProjectLayer, source_of, write_project
 from geounet.io.raster_style import Shown, class_pipe, probability_pipe, scene_pipe
 from geounet.io.scene import Scene
@@ -39,7 +40,7 @@ def write_map_project(
         ProjectLayer("classes", "raster", f"./{CLASSES}", class_pipe(legend), crs, is_shown=not has_footprints),
     ]
     sheets = list(_sheets(folder, scene, thumbnail, stretch))
-    contents += sheets if len(sheets) == 1 else [Group("scene", sheets)]
+    contents += [Group("scene", sheets)] if len(sheets) > 1 else sheets
     write_project(folder / PROJECT, contents, scene.frame)
     with whole_file(folder / PROBABILITY_STYLE) as unfinished:
         unfinished.write_text(document(probability_pipe()), encoding="utf-8")
@@ -58,6 +59,8 @@ def _sheets(
     ends = [stretch] * 3 if stretch else list(zip(low.tolist(), high.tolist(), strict=True))
     shown = [Shown(scene.bands.numbers[place], *end) for place, end in zip(places, ends, strict=True)]
     for path, sheet in zip(scene.paths, scene.identity, strict=True):
+        if is_array(path):  # which QGIS does not open
+            continue
         pipe = scene_pipe(shown if len(set(places)) == 3 else shown[:1])
         crs = str(sheet["crs"]) if sheet["crs"] else None
         yield ProjectLayer(Path(path).stem, "raster", source_of(path, folder), pipe, crs)
