@@ -121,6 +121,16 @@ def test_names_come_from_a_table_of_ids(tmp_path: Path) -> None:
     assert_array_equal(ids, np.where(odd == 9, IGNORE, TRUTH))
 
 
+def test_in_a_table_of_ids_0_may_be_void_and_another_one_the_background(tmp_path: Path) -> None:
+    classes = tmp_path / "classes.csv"
+    classes.write_text("id,name\n0,void\n1,Background\n2,barn\n")
+    odd = TRUTH + 1
+    odd[0] = 0
+    names, ids = burnt(write_scene(tmp_path / "l.tif", odd[None]), classes=classes)
+    assert names == ("Background", "barn")
+    assert_array_equal(ids, np.where(odd == 0, IGNORE, TRUTH))
+
+
 def test_where_the_raster_has_no_data_or_ends_labels_are_ignored(tmp_path: Path) -> None:
     odd = TRUTH + 1
     odd[40:50] = 7
