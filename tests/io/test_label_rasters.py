@@ -241,6 +241,20 @@ def test_a_long_reading_is_made_in_pieces_and_gives_the_same(tmp_path: Path, mon
     assert_array_equal(burnt(path, frame(50, 57))[1], whole)
 
 
+def test_a_long_strip_of_a_turned_raster_is_read_near_it_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    turned = Place(UTM.transform @ Affine.rotation(45, (500, 500)), UTM.crs)
+    path = write_scene(tmp_path / "l.tif", np.eye(1000, dtype="uint8")[None], turned, block=16)
+    onto = frame(1000, 1000)
+    strip = Window(480, 0, 16, 1000)
+    with closing(Handles()) as handles:
+        labels = LabelSet.read([path], handles).on(path, onto, onto)
+        assert isinstance(labels, LabelRaster)
+        whole, before = labels.burnt(strip), labels.raster.source.decoded
+        monkeypatch.setattr("geounet.io.label_rasters._SAMPLES", 16_000)
+        assert_array_equal(labels.burnt(strip), whole)
+        assert labels.raster.source.decoded - before < 250_000
+
+
 def test_moved_labels_lie_farther_right_and_down(tmp_path: Path) -> None:
     path = write_scene(tmp_path / "l.tif", TRUTH[None])
     with closing(Handles()) as handles:
