@@ -15,7 +15,7 @@ from geounet.errors import LabelError
 from geounet.grid import Window
 from geounet.io.class_table import LARGEST, packed, shown
 from geounet.io.gdal import Handles
-from geounet.io.npy import source_of
+from geounet.io.npy import is_array, source_of
 from geounet.io.source import Reading, Source, pieces
 
 _PIECE = 1 << 20  # pixels that are looked at once
@@ -51,7 +51,7 @@ class ClassRaster:
             )
         if source.dtype != np.uint8 and len(source.bands.numbers) == 3:
             raise LabelError(f"{path} is {source.dtype}; a coloured mask is 8-bit: convert it")
-        if path.suffix == ".npy":
+        if is_array(str(path)):
             return cls(path, source, None, is_jpeg=False)
         dataset = handles.of(str(path))
         is_jpeg = dataset.driver == "JPEG" or dataset.compression == Compression.jpeg
@@ -146,7 +146,7 @@ class Survey:
 
 def is_raster(path: Path) -> bool:
     """Whether a file is a raster, rather than one of polygons."""
-    if path.suffix == ".npy":
+    if is_array(str(path)):
         return True
     try:
         with rasterio.open(path):

@@ -16,7 +16,7 @@ from geounet.legend import IGNORE, Legend, LegendClass, colour_of
 
 IGNORED_NAMES = ("ignore", "nodata", "unknown", "unlabeled", "unlabelled", "void")  # of no class, in any capitals
 LARGEST = 0xFFFFFF  # key
-_BLACK = 0
+_BACKGROUND = "background"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,27 +76,40 @@ def building_mask(keys: Iterable[int], *, ignored: Iterable[int] = (), is_of_col
 
 
 def numbered(values: Sequence[int], names: Mapping[int, str], colours: Mapping[int, str]) -> ClassTable:
-    """The table of the values of a raster of class ids, 0 among them as background, 255 as ignored.
+    """The table of the values of a raster of class ids; without a name 0 is background and 255 ignored.
 
     Args:
-        values: those above 0 become the classes 1, 2, ... in their order.
+        values: those of classes, which become 1, 2, ... in their order.
         names: of the values that have one; others are called class_VALUE. `colours`: as #rrggbb, likewise.
     """
-    ignored = {value for value, name in names.items() if name.casefold() in IGNORED_NAMES}
-    ignored |= {IGNORE} - set(names)
-    wanted = [value for value in sorted(values) if value != 0 and value not in ignored]
-    rows = [LegendClass(0, names.get(0, "background"), "#ffffff")]
-    for id_, value in enumerate(wanted, 1):
-        rows.append(LegendClass(id_, names.get(value, f"class_{value}"), colours.get(value, colour_of(id_))))
-    ids = dict.fromkeys(ignored, IGNORE) | {value: id_ for id_, value in enumerate(wanted, 1)}
-    return ClassTable.of(Legend(tuple(rows)), ids if 0 in ignored else ids | {0: 0})
+    usual = {IGNORE: IGNORED_NAMES[0]} | ({} if any(map(_is_background, names.values())) else {0: _BACKGROUND})
+    return _table(sorted(values), {**usual, **names}, colours)
+
+
+def _table(
+    keys: Sequence[int], names: Mapping[int, str], colours: Mapping[int, str], *, is_of_colours: bool = False
+) -> ClassTable:
+    """The table in which the key named background, else key 0 (which is black, too), is 0; see `numbered`."""
+    ignored = [key for key, name in names.items() if name.casefold() in IGNORED_NAMES]
+    background = [key for key, name in names.items() if _is_background(name)][:1] or [key for key in names if key == 0]
+    background = [key for key in background if key not in ignored]
+    wanted = [key for key in keys if key not in ignored and key not in background]
+    rows = [LegendClass(0, names[background[0]] if background else _BACKGROUND, "#ffffff")]
+    for id_, key in enumerate(wanted, 1):
+        rows.append(LegendClass(id_, names.get(key, f"class_{key}"), colours.get(key, colour_of(id_))))
+    ids = dict.fromkeys(ignored, IGNORE) | dict.fromkeys(background, 0) | {k: id_ for id_, k in enumerate(wanted, 1)}
+    return ClassTable.of(Legend(tuple(rows)), ids, is_of_colours=is_of_colours)
+
+
+def _is_background(name: str) -> bool:
+    return name.casefold() == _BACKGROUND
 
 
 def read_class_table(path: Path) -> ClassTable:
     """The table of a CSV file with a row for each class: name,r,g,b for coloured masks, or id,name.
 
-    The class named background (of colours, else the black one) is 0, and so is id 0; one named ignore, nodata,
-    unknown, unlabelled or void is ignored; the others are 1, 2, ... in their order.
+    The class named background, else the black one or id 0, is 0; one named ignore, nodata, unknown, unlabelled or void
+    is ignored; the others are 1, 2, ... in the order of the rows, or of the ids.
 
     Raises:
         LabelError: a file that is no such table.
@@ -130,21 +143,10 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def _of_colours(path: Path, rows: Sequence[Mapping[str, str]]) -> ClassTable:
     colours = [_numbers(path, row, ("r", "g", "b"), 255) for row in rows]
-    names = [row["name"] for row in rows]
     keys = [int(packed(np.array(colour))) for colour in colours]
     _check_different(path, "colours", [shown(key, is_of_colours=True) for key in keys])
-    ignored = [name.casefold() in IGNORED_NAMES for name in names]
-    background = [i for i, name in enumerate(names) if name.casefold() == "background"]
-    background = background or [i for i, key in enumerate(keys) if key == _BLACK and not ignored[i]]
-    others = [i for i in range(len(rows)) if not ignored[i] and i not in background[:1]]
-    first = names[background[0]] if background else "background"
-    classes = [LegendClass(0, first, "#ffffff")]
-    classes += [
-        LegendClass(id_, names[i], "#{:02x}{:02x}{:02x}".format(*colours[i])) for id_, i in enumerate(others, 1)
-    ]
-    ids = {keys[i]: IGNORE for i in range(len(rows)) if ignored[i]}
-    ids |= {keys[i]: id_ for id_, i in enumerate(others, 1)} | {keys[i]: 0 for i in background[:1]}
-    return ClassTable.of(Legend(tuple(classes)), ids, is_of_colours=True)
+    names = {key: row["name"] for key, row in zip(keys, rows, strict=True)}
+    return _table(keys, names, {key: f"#{key:06x}" for key in keys}, is_of_colours=True)
 
 
 def _of_ids(path: Path, rows: Sequence[Mapping[str, str]]) -> ClassTable:

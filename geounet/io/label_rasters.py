@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,13 +59,23 @@ class LabelRaster:
 
     def burnt(self, window: Window) -> NDArray[np.uint8]:
         """(height, width): class ids, 255 where the raster has no data."""
-        ratio = self.placing.ratio
-        per_side = 1 if ratio <= _SAME else min(_FINEST, math.ceil(ratio))
+        burnt = np.empty(window.shape, dtype="uint8")
+        per_side = 1 if self.placing.ratio <= _SAME else min(_FINEST, math.ceil(self.placing.ratio))
+        for part in self._parts(window):
+            here = part.seen_from(window)
+            burnt[here.rows, here.cols] = _majority(self._sampled(part, per_side), per_side)
+        return burnt
+
+    def _parts(self, window: Window) -> Iterator[Window]:
+        """A window in parts that are looked at at once."""
         # strips, not squares: of a PNG, or a file in strips, every read decodes whole rows
-        height = max(1, int(_SAMPLES / (window.width * max(1.0, ratio) ** 2)))
-        strips = (replace(window, row=row, height=height) for row in range(window.row, window.rows.stop, height))
-        burnt = [_majority(self._sampled(strip.within(window), per_side), per_side) for strip in strips]
-        return np.concatenate(burnt)
+        height = max(1, int(_SAMPLES / (window.width * max(1.0, self.placing.ratio) ** 2)))
+        for row in range(window.row, window.rows.stop, height):
+            strip = replace(window, row=row, height=height).within(window)
+            # across a raster that is turned, a strip would take all of it
+            width = -(-window.width // math.ceil(max(1.0, self.placing.reach(strip) / (4 * _SAMPLES))))
+            for col in range(window.col, window.cols.stop, width):
+                yield replace(strip, col=col, width=width).within(window)
 
     def moved(self, cols: float, rows: float) -> "LabelRaster":
         """The labels so many working pixels farther right and down."""

@@ -60,7 +60,9 @@ class Npy:
 
     @property
     def identity(self) -> list[dict[str, object]]:
-        return [identity(self.path) | {"shape": list(self._pixels.shape)}]
+        """What tells this array from another, under the names of a sheet's."""
+        about = {"files": [], "shape": list(self.frame.shape), "transform": list(self.frame.transform)[:6]}
+        return [identity(self.path) | about | {"axes": list(self._pixels.shape), "crs": None, "date": None}]
 
     def decode(self, window: Window, shape: tuple[int, int] | None = None) -> Decoded:
         """Pixels of the array and where they are valid."""
@@ -119,10 +121,15 @@ def _colours(count: int, dtype: np.dtype[np.generic]) -> list[ColorInterp]:
     return [ColorInterp.gray, *[ColorInterp.undefined] * (count - 1)]
 
 
+def is_array(path: str) -> bool:
+    """Whether a file is an array of NumPy, by its name."""
+    return path.endswith(".npy")
+
+
 def source_of(path: str, handles: Handles, reading: Reading) -> Source:
     """The source that a file is: an array of NumPy, or whatever GDAL opens.
 
     Raises:
         SceneError: it is neither, or cannot be used.
     """
-    return Npy(path, reading) if path.endswith(".npy") else Sheet(path, handles, reading)
+    return Npy(path, reading) if is_array(path) else Sheet(path, handles, reading)

@@ -50,6 +50,13 @@ class Placing:
         seen = shapely.multipoints(np.column_stack([cols[known], rows[known]])).convex_hull
         return bool(seen.intersects(shapely.box(0, 0, self.other.width, self.other.height)))
 
+    def reach(self, window: Window) -> float:
+        """Pixels of the other grid, about, in its smallest upright rectangle that holds a window."""
+        sides = np.linspace(window.row, window.rows.stop, 9), np.linspace(window.col, window.cols.stop, 9)
+        rows, cols = self._among(*sides)
+        known = np.isfinite(rows) & np.isfinite(cols)
+        return float(np.ptp(rows[known]) * np.ptp(cols[known])) if known.any() else 0.0
+
     def samples(self, window: Window, per_side: int) -> tuple[Floats, Floats]:
         """Rows and columns in the other grid of `per_side`² places spread over each pixel of a window.
 

@@ -3,9 +3,8 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 import numpy as np
 import rasterio
@@ -15,9 +14,10 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from geounet.block import Block
-from geounet.errors import LegendError, SceneError
+from geounet.errors import LabelError, LegendError, SceneError
 from geounet.frame import Frame
 from geounet.grid import Window
+from geounet.io.class_table import category_names
 from geounet.io.gdal import gdal, opened, reason
 from geounet.io.sheet import frame_of
 from geounet.io.source import pieces
@@ -136,12 +136,13 @@ def open_strips(path: str | Path) -> Iterator[Strips]:
         own = dtype == "uint8" and {*zip(dataset.scales, dataset.offsets, strict=True)} == {_OWN}
         is_background = not is_probability and dataset.nodata == BACKGROUND  # as many tools declare it of masks
         all_valid = is_background or dataset.mask_flag_enums[0] == [MaskFlags.all_valid]
+        table = _colours(dataset)
         yield Strips(
             path=str(path),
             frame=frame_of(dataset),
             names=names,
-            legend=_legend(Path(path)),
-            colours=_colours(dataset),
+            legend=_legend(Path(path), table),
+            colours=table,
             is_probability=is_probability,
             has_own_levels=own,
             tags={key: text for key, text in sorted(dataset.tags().items()) if key.startswith("GEOUNET_")},
@@ -188,34 +189,15 @@ def _colours(dataset: rasterio.DatasetReader) -> dict[int, str]:
         return {}
 
 
-def _legend(path: Path) -> Legend | None:
-    """The legend in the category names beside the raster."""
+def _legend(path: Path, colours: Mapping[int, str]) -> Legend | None:
+    """The legend in the category names beside the raster; None where there are none of classes."""
     try:
-        return _categories(path.with_name(path.name + ".aux.xml"))
-    except (LegendError, ValueError) as error:
+        names = category_names(path)
+        if max(names, default=0) == 0:
+            return None
+        plain = Legend.of_names(*(names.get(value, "") for value in range(1, max(names) + 1)))
+        first = LegendClass(0, names.get(0, ""), colours.get(0, plain.classes[0].colour))
+        return Legend((first, *(replace(c, colour=colours.get(c.id, c.colour)) for c in plain.foreground)))
+    except (LabelError, LegendError) as error:
         log.warning("%s: its legend is not used (%s)", path, error)
         return None
-
-
-def _categories(path: Path) -> Legend | None:
-    """Names and colours that a GDAL side file gives to the values 0, 1, 2, ...; None where it gives no names."""
-    try:
-        root = ET.parse(path).getroot()  # noqa: S314 (expat limits entities; the file is the user's own)
-    except (OSError, ET.ParseError):
-        return None
-    names = [node.text or "" for node in root.findall(".//CategoryNames/Category")]
-    if len(names) < 2:
-        return None
-    plain = Legend.of_names(*names[1:])
-    colours = [_hex(entry) for entry in root.findall(".//ColorTable/Entry")]
-    return Legend(
-        tuple(
-            LegendClass(c.id, names[0] if c.id == 0 else c.name, colours[c.id] if c.id < len(colours) else c.colour)
-            for c in plain.classes
-        )
-    )
-
-
-def _hex(entry: ET.Element) -> str:
-    """#rrggbb of a colour table's entry."""
-    return "#" + "".join(f"{min(255, int(entry.get(channel, '0'))):02x}" for channel in ("c1", "c2", "c3"))

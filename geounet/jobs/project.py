@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from geounet.files import whole_file
+from geounet.io.npy import is_array
 from geounet.io.project import Group, ProjectLayer, source_of, write_project
 from geounet.io.raster_style import Shown, class_pipe, probability_pipe, scene_pipe
 from geounet.io.scene import Scene
@@ -39,7 +40,7 @@ def write_map_project(
         ProjectLayer("classes", "raster", f"./{CLASSES}", class_pipe(legend), crs, is_shown=not has_footprints),
     ]
     sheets = list(_sheets(folder, scene, thumbnail, stretch))
-    contents += sheets if len(sheets) == 1 else [Group("scene", sheets)]
+    contents += [Group("scene", sheets)] if len(sheets) > 1 else sheets
     write_project(folder / PROJECT, contents, scene.frame)
     with whole_file(folder / PROBABILITY_STYLE) as unfinished:
         unfinished.write_text(document(probability_pipe()), encoding="utf-8")
@@ -57,6 +58,8 @@ def _sheets(
     places, low, high = shown_bands(*thumbnail, scene.bands.colours)
     ends = [stretch] * 3 if stretch else list(zip(low.tolist(), high.tolist(), strict=True))
     for path, sheet in zip(scene.paths, scene.identity, strict=True):
+        if is_array(path):  # which QGIS does not open
+            continue
         numbers = sheet["bands"]
         assert isinstance(numbers, list)
         shown = [Shown(numbers[place], *end) for place, end in zip(places, ends, strict=True)]

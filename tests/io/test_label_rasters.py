@@ -121,6 +121,16 @@ def test_names_come_from_a_table_of_ids(tmp_path: Path) -> None:
     assert_array_equal(ids, np.where(odd == 9, IGNORE, TRUTH))
 
 
+def test_in_a_table_of_ids_0_may_be_void_and_another_one_the_background(tmp_path: Path) -> None:
+    classes = tmp_path / "classes.csv"
+    classes.write_text("id,name\n0,void\n1,Background\n2,barn\n")
+    odd = TRUTH + 1
+    odd[0] = 0
+    names, ids = burnt(write_scene(tmp_path / "l.tif", odd[None]), classes=classes)
+    assert names == ("Background", "barn")
+    assert_array_equal(ids, np.where(odd == 0, IGNORE, TRUTH))
+
+
 def test_where_the_raster_has_no_data_or_ends_labels_are_ignored(tmp_path: Path) -> None:
     odd = TRUTH + 1
     odd[40:50] = 7
@@ -229,6 +239,20 @@ def test_a_long_reading_is_made_in_pieces_and_gives_the_same(tmp_path: Path, mon
     monkeypatch.setattr("geounet.io.label_rasters._SAMPLES", 5000)
     monkeypatch.setattr("geounet.io.class_rasters._PIECE", 1000)
     assert_array_equal(burnt(path, frame(50, 57))[1], whole)
+
+
+def test_a_long_strip_of_a_turned_raster_is_read_near_it_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    turned = Place(UTM.transform @ Affine.rotation(45, (500, 500)), UTM.crs)
+    path = write_scene(tmp_path / "l.tif", np.eye(1000, dtype="uint8")[None], turned, block=16)
+    onto = frame(1000, 1000)
+    strip = Window(480, 0, 16, 1000)
+    with closing(Handles()) as handles:
+        labels = LabelSet.read([path], handles).on(path, onto, onto)
+        assert isinstance(labels, LabelRaster)
+        whole, before = labels.burnt(strip), labels.raster.source.decoded
+        monkeypatch.setattr("geounet.io.label_rasters._SAMPLES", 16_000)
+        assert_array_equal(labels.burnt(strip), whole)
+        assert labels.raster.source.decoded - before < 250_000
 
 
 def test_moved_labels_lie_farther_right_and_down(tmp_path: Path) -> None:

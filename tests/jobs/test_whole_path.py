@@ -1,5 +1,6 @@
 """tile, train and infer in a row, on the kinds of scenes and labels that people have."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,10 @@ from tests.scenes import UTM, noise, three_buildings, write_polygons, write_scen
     ("bands", "dtype"), [(1, "uint8"), (1, "uint16"), (12, "uint16"), (4, "int16"), (2, "float32")], ids=str
 )
 def test_scenes_of_any_bands_and_type_are_tiled_learned_and_mapped(tmp_path: Path, bands: int, dtype: str) -> None:
-    pixels = noise(150, 170, bands=bands, dtype=dtype)
-    scene = write_scene(tmp_path / "a.tif", pixels)
+    scene = write_scene(tmp_path / "a.tif", noise(150, 170, bands=bands, dtype=dtype))
     labels = write_polygons(tmp_path / "l.gpkg", three_buildings(UTM))
     tile([scene], labels=[labels], out=tmp_path / "chips", size=32, stride=32, keep_empty=1.0)
-    train(tmp_path / "chips", out=tmp_path / "run", steps=20, width=2, depth=2, batch_size=4, device="cpu", workers=0)
+    train(tmp_path / "chips", out=tmp_path / "run", steps=2, width=2, depth=2, batch_size=2, device="cpu", workers=0)
     infer([scene], model=tmp_path / "run", out=tmp_path / "map", window=256, device="cpu")
     with rasterio.open(tmp_path / "map" / "classes.tif") as classes:
         assert set(np.unique(classes.read(1))) <= {0, 1}
@@ -35,11 +35,11 @@ def slices(folder: Path, count: int, *, bands_first: bool) -> tuple[Path, Path]:
     images, masks = folder / "images", folder / "masks"
     images.mkdir()
     masks.mkdir()
-    rows, cols = np.mgrid[:96, :80]
+    rows, cols = np.mgrid[:64, :48]
     for number in range(count):
         draw = np.random.default_rng(number)
-        far = np.hypot(rows - draw.integers(36, 60), cols - draw.integers(30, 50))
-        mask = ((far < 28).astype("uint8") + (far < 20) + (far < 9)).astype("uint8")
+        far = np.hypot(rows - draw.integers(24, 40), cols - draw.integers(18, 30))
+        mask = ((far < 20).astype("uint8") + (far < 14) + (far < 7)).astype("uint8")
         image: Array = (mask * 0.3 + draw.normal(0, 0.05, mask.shape)).astype("float32")
         np.save(images / f"{number:03d}.npy", image[None] if bands_first else image)
         np.save(masks / f"{number:03d}.npy", mask)
@@ -50,16 +50,16 @@ def slices(folder: Path, count: int, *, bands_first: bool) -> tuple[Path, Path]:
 def test_arrays_of_medical_images_with_three_classes_are_tiled_learned_and_mapped(
     tmp_path: Path, *, bands_first: bool
 ) -> None:
-    images, masks = slices(tmp_path, 8, bands_first=bands_first)
+    images, masks = slices(tmp_path, 5, bands_first=bands_first)
     (tmp_path / "classes.csv").write_text("id,name\n1,fat\n2,muscle\n3,bone\n")
     tile(
-        [images], labels=[masks], classes=tmp_path / "classes.csv", out=tmp_path / "chips", size=32, stride=32, val=0.25
+        [images], labels=[masks], classes=tmp_path / "classes.csv", out=tmp_path / "chips", size=32, stride=32, val=0.2
     )
     card = ChipsCard.read(tmp_path / "chips")
     assert (card.dtype, card.bands, card.ground_resolution) == ("float32", 1, None)
     assert card.legend.names == ("background", "fat", "muscle", "bone")
     of_split = {split: {w.scene for w in card.windows if w.split == split} for split in ("train", "val")}
-    assert len(of_split["val"]) == 2
+    assert len(of_split["val"]) == 1
     assert not of_split["train"] & of_split["val"]
     train(
         tmp_path / "chips",
@@ -76,4 +76,7 @@ def test_arrays_of_medical_images_with_three_classes_are_tiled_learned_and_mappe
     with rasterio.open(tmp_path / "map" / "classes.tif") as classes:
         found = classes.read(1)
     assert NODATA not in found
-    assert (found == np.load(masks / "000.npy")).mean() > 0.6
+    mask = np.load(masks / "000.npy")
+    assert (found == mask).mean() > (mask == 0).mean() + 0.1  # better than background alone
+    with zipfile.ZipFile(tmp_path / "map" / "map.qgz") as project:
+        assert not any(b".npy" in project.read(name) for name in project.namelist())
