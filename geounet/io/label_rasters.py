@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geounet.block import Array
-from geounet.errors import LabelError
+from geounet.errors import LabelError, LegendError
 from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.io.class_rasters import ClassRaster, Survey
@@ -134,7 +134,10 @@ def table_of(rasters: Sequence[ClassRaster], classes: Path | None) -> ClassTable
     if not are_colours and any(raster.is_coloured for raster in rasters):
         raise LabelError(f"{classes} names ids, and labels are coloured; give a file of name,r,g,b")
     surveys = [raster.survey(are_colours=are_colours) for raster in rasters]
-    table = given or (_table_of_colours(surveys) if are_colours else _table_of_values(rasters, surveys))
+    try:
+        table = given or (_table_of_colours(surveys) if are_colours else _table_of_values(rasters, surveys))
+    except LegendError as error:
+        raise LabelError(f"{rasters[0].path}: {error}") from error
     known = set(map(int, table.keys))
     for raster, survey in zip(rasters, surveys, strict=True):
         if not survey.keys <= known:
@@ -186,7 +189,9 @@ def _check_sense(rasters: Sequence[ClassRaster], surveys: Sequence[Survey], tabl
     classes = set(table.ids_of(np.array(sorted(found), dtype="int64")).tolist())
     if not classes - {0, IGNORE}:
         others = f" (and {len(rasters) - 1} more)" if len(rasters) > 1 else ""
-        raise LabelError(f"{rasters[0].path}{others} holds background alone; give labels with a class to learn")
+        is_whole = all(survey.is_whole for survey in surveys)
+        advice = "give" if is_whole else "the rest is nodata: unset the nodata value (gdal_edit -unsetnodata), or give"
+        raise LabelError(f"{rasters[0].path}{others} holds background alone; {advice} labels with a class to learn")
     if table.legend.is_binary and 0 not in classes and not all(survey.is_whole for survey in surveys):
         raise LabelError(
             f"{rasters[0].path}: all but {table.legend.names[1]} is nodata, so that there is no background; "

@@ -18,6 +18,7 @@ from geounet.io.source import Decoded, Reading, Source
 
 log = logging.getLogger(__name__)
 
+_READ_AS = {"bool": "uint8", "int8": "int16", "int64": "float64", "uint64": "float64", "float16": "float32"}
 _MOST_BANDS = 32  # an axis that is longer counts rows or columns
 
 
@@ -36,7 +37,8 @@ class Npy:
         count, height, width = self._pixels.shape
         self.bands = choose_bands(_colours(count, self._pixels.dtype), path, reading.bands, reading.colours)
         self.frame = Frame(height, width, Affine.scale(1, -1), None)  # as a raster without a georeference is seen
-        self.stored_dtype: np.dtype[np.generic] = self._pixels.dtype.newbyteorder("=")
+        name = self._pixels.dtype.name
+        self.stored_dtype: np.dtype[np.generic] = np.dtype(_READ_AS.get(name, name))
         self.block_shape = (1, 1)
         self.decoded = 0
         self._nodata = None if isinstance(reading.nodata, str) else float(reading.nodata)
@@ -87,9 +89,7 @@ def _mapped(path: str) -> Array:
         array: Array = np.lib.format.open_memmap(path, mode="r")  # numbers alone: nothing is unpickled
     except (OSError, ValueError, EOFError) as error:
         raise SceneError(f"{path} cannot be read as an array ({error}); save it with numpy.save, as numbers") from error
-    if array.dtype == bool:
-        array = array.view("uint8")
-    if array.dtype.name not in DTYPES:
+    if array.dtype.name not in (*DTYPES, *_READ_AS):
         raise SceneError(f"{path} holds {array.dtype.name}; save it as one of {', '.join(DTYPES)}")
     return array
 

@@ -36,6 +36,8 @@ def dataset_of(scenes: Sequence[Path], labels: Sequence[Path], classes: Path | N
     if len(scenes) == len(labels) == 1 and scenes[0].is_dir() and labels[0].is_dir():
         pairs = _pairs(scenes[0], labels[0])
         return Dataset(tuple(a for a, _ in pairs), tuple(b for _, b in pairs), (None,) * len(pairs), classes)
+    if folder := next((path for path in labels if path.is_dir()), None):
+        raise SettingsError(f"labels {folder} are a folder; give the folder of their scenes with it, or files")
     if len(labels) not in (1, len(scenes)):
         raise SettingsError(f"{len(labels)} label files for {len(scenes)} scenes; give one for all, or one for each")
     each = tuple(labels) * len(scenes) if len(labels) == 1 else tuple(labels)

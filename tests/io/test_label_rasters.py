@@ -288,6 +288,7 @@ MANY = np.arange(150 * 170, dtype="uint16").reshape(1, 150, 170)
         pytest.param(NINE[None], "id,name\n1,a/b\n", r"c\.csv: class name 'a/b' must begin", id="name"),
         pytest.param((TRUTH * 0.5)[None], None, r"l\.tif holds 0\.5 at row 10, column 12; class ids", id="fraction"),
         pytest.param(MANY, None, r"holds more than 256 different values; is it a label raster\?", id="image"),
+        pytest.param(MANY % 255 + 1, None, r"l\.tif: a legend of 255 classes; give", id="too many classes"),
         pytest.param(np.stack([TRUTH] * 2), None, r"l\.tif has 2 bands; labels are one band", id="two bands"),
         pytest.param(
             np.stack([TRUTH.astype("uint16")] * 3), None, r"l\.tif is uint16; a coloured", id="16-bit colours"
@@ -308,6 +309,7 @@ def test_a_label_raster_that_cannot_be_used_is_refused_in_one_line(
 @pytest.mark.parametrize(
     ("pixels", "place", "nodata", "words"),
     [
+        pytest.param(TRUTH[None] * 255, UTM, 255, "background alone; the rest is nodata: unset", id="nodata 255"),
         pytest.param(TRUTH[None], UTM, 0, "all but building is nodata, so that there is no background", id="nodata 0"),
         pytest.param(TRUTH[None], UTM.cropped(900, 900), None, r"labels in .*l\.tif miss the scene", id="elsewhere"),
         pytest.param(TRUTH[None, 1:], NOWHERE, None, r"has 149 x 170 pixels, its scene 150 x 170, and", id="size"),

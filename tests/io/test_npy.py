@@ -79,7 +79,6 @@ def test_missing_pixels_are_invalid(tmp_path: Path, dtype: str, missing: float, 
         pytest.param(np.zeros(9), r"has 1 axes \(9,\); give \(h, w\)", id="one axis"),
         pytest.param(np.zeros((2, 3, 40, 50)), r"has 4 axes .*; give \(h, w\)", id="four axes"),
         pytest.param(np.zeros((40, 50), "complex64"), "holds complex64; save it as one of uint8", id="complex"),
-        pytest.param(np.zeros((40, 50), "float16"), "holds float16; save it as one of uint8", id="half"),
         pytest.param(np.array([[{}]]), "cannot be read as an array .*Python objects", id="pickled objects"),
     ],
 )
@@ -87,6 +86,18 @@ def test_an_array_that_could_be_something_else_is_refused(tmp_path: Path, array:
     path = saved(tmp_path / "a.npy", array)
     with pytest.raises(SceneError, match=words), open_scene(path):
         pass
+
+
+@pytest.mark.parametrize(
+    ("dtype", "read_as"),
+    [("bool", "uint8"), ("int8", "int16"), ("int64", "float64"), ("uint64", "float64"), ("float16", "float32")],
+)
+def test_types_that_no_raster_has_are_read_as_wider_ones(tmp_path: Path, dtype: str, read_as: str) -> None:
+    array = np.random.default_rng(0).integers(0, 2, (40, 50)).astype(dtype)
+    with open_scene(saved(tmp_path / "a.npy", array)) as scene:
+        values = scene.read(scene.frame.window)[0].values
+    assert (scene.dtype.name, values.dtype.name) == (read_as, read_as)
+    assert_array_equal(values[0], array)
 
 
 def test_a_file_that_is_no_array_is_refused(tmp_path: Path) -> None:

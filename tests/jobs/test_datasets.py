@@ -136,5 +136,7 @@ def test_scenes_without_labels_are_refused(tmp_path: Path, scene: Path) -> None:
     ):
         with pytest.raises(SettingsError, match=words):
             dataset_of(scenes, [], None)
+    with pytest.raises(SettingsError, match=r"are a folder; give the folder of their scenes with it"):
+        dataset_of([scene], [tmp_path], None)
     with pytest.raises(SettingsError, match="3 label files for 2 scenes"):
         dataset_of([scene, scene], [scene] * 3, None)
