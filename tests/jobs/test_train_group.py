@@ -20,7 +20,7 @@ QUICK = ["--steps", "6", "--batch-size", "4", "--width", "2", "--depth", "1", "-
 QUICK += ["--augment", "flips"]  # the others import for seconds
 
 EACH_IN_TURN = """
-import json, sys
+import json, os, sys
 from geounet_cli.main import main
 
 for words in json.loads(sys.argv[1]):
@@ -29,6 +29,9 @@ for words in json.loads(sys.argv[1]):
     except SystemExit as ended:
         if ended.code:
             raise
+sys.stdout.flush()
+sys.stderr.flush()
+os._exit(0)  # as `python -m geounet_cli` leaves a group
 """
 
 
