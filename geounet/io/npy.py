@@ -13,7 +13,7 @@ from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.io.bands import choose_bands
 from geounet.io.gdal import Handles
-from geounet.io.sheet import DTYPES, Sheet, sampled
+from geounet.io.sheet import DTYPES, OneFile, Sheet, sampled
 from geounet.io.source import Decoded, Reading, Source
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ _READ_AS = {"bool": "uint8", "int8": "int16", "int64": "float64", "uint64": "flo
 _MOST_BANDS = 32  # an axis that is longer counts rows or columns
 
 
-class Npy:
+class Npy(OneFile):
     """An .npy file of (h, w), (h, w, bands) or (bands, h, w); see `geounet.io.source.Source`.
 
     Which of the two it is the shape must tell: one of the outer axes has 32 entries at most, the other two have more.
@@ -38,27 +38,11 @@ class Npy:
         self.bands = choose_bands(_colours(count, self._pixels.dtype), path, reading.bands, reading.colours)
         self.frame = Frame(height, width, Affine.scale(1, -1), None)  # as a raster without a georeference is seen
         name = self._pixels.dtype.name
-        self.stored_dtype: np.dtype[np.generic] = np.dtype(_READ_AS.get(name, name))
+        self.stored_dtype = np.dtype(_READ_AS.get(name, name))
         self.block_shape = (1, 1)
         self.decoded = 0
         self._nodata = None if isinstance(reading.nodata, str) else float(reading.nodata)
         self._stretch = reading.stretch
-
-    @property
-    def reference(self) -> Frame:
-        return self.frame
-
-    @property
-    def extents(self) -> list[Window]:
-        return [self.frame.window]
-
-    @property
-    def dtype(self) -> np.dtype[np.generic]:
-        return np.dtype(self._stretch.dtype) if self._stretch else self.stored_dtype
-
-    @property
-    def paths(self) -> list[str]:
-        return [self.path]
 
     @property
     def identity(self) -> list[dict[str, object]]:
@@ -79,9 +63,6 @@ class Npy:
             valid &= np.isfinite(pixels).all(axis=0)
         self.decoded += window.area
         return (self._stretch.applied(pixels) if self._stretch else pixels), valid
-
-    def forget(self, row: int) -> None:
-        """Nothing is kept."""
 
 
 def _mapped(path: str) -> Array:

@@ -20,7 +20,7 @@ from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.io.bands import Bands, choose_bands
 from geounet.io.gdal import Handles, reason
-from geounet.io.source import Decoded, Nodata, Reading, blocks_of, pieces, touched
+from geounet.io.source import Decoded, Nodata, Reading, Stretch, blocks_of, pieces, touched
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,35 @@ _UNREAD = (RasterioError, OSError, ValueError)  # what rasterio raises where a f
 _PIECE = 4 << 20  # pixels that are read at once for a small picture
 
 
-class Sheet:
+class OneFile:
+    """What every source knows that is a single file; nothing of it is kept."""
+
+    path: str
+    frame: Frame
+    stored_dtype: np.dtype[np.generic]
+    _stretch: Stretch | None
+
+    @property
+    def reference(self) -> Frame:
+        return self.frame
+
+    @property
+    def extents(self) -> list[Window]:
+        return [self.frame.window]
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        return np.dtype(self._stretch.dtype) if self._stretch else self.stored_dtype
+
+    @property
+    def paths(self) -> list[str]:
+        return [self.path]
+
+    def forget(self, row: int) -> None:
+        """Nothing is kept."""
+
+
+class Sheet(OneFile):
     """A raster file; see `geounet.io.source.Source`.
 
     Raises:
@@ -50,27 +78,11 @@ class Sheet:
         self.frame = frame_of(dataset)
         self.block_shape: tuple[int, int] = dataset.block_shapes[0]
         self.decoded = 0
-        self.stored_dtype: np.dtype[np.generic] = np.dtype(dtypes.pop())
+        self.stored_dtype = np.dtype(dtypes.pop())
         self._masked = MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
         self._nodata = _declared_nodata(dataset, self.bands, reading.nodata)
         self._stretch, self._unreadable = reading.stretch, reading.unreadable
         self._handles = handles
-
-    @property
-    def reference(self) -> Frame:
-        return self.frame
-
-    @property
-    def extents(self) -> list[Window]:
-        return [self.frame.window]
-
-    @property
-    def dtype(self) -> np.dtype[np.generic]:
-        return np.dtype(self._stretch.dtype) if self._stretch else self.stored_dtype
-
-    @property
-    def paths(self) -> list[str]:
-        return [self.path]
 
     @property
     def identity(self) -> list[dict[str, object]]:
@@ -96,9 +108,6 @@ class Sheet:
         decoded = self._whole(window) if shape is None else self._small(window, shape)
         self.decoded += touched(window, self.block_shape).within(self.frame.window).area
         return decoded
-
-    def forget(self, row: int) -> None:
-        """Nothing is kept."""
 
     def _whole(self, window: Window) -> Decoded:
         try:
