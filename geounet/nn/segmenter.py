@@ -29,7 +29,8 @@ from geounet.nn.device import (
 )
 from geounet.nn.entrance import enter, slabs
 from geounet.nn.model_file import load_model
-from geounet.nn.unet import folded, inner_answer
+from geounet.nn.replay import Replay
+from geounet.nn.unet import UNet, folded, inner_answer
 from geounet.nn.views import VIEWS, Tta
 from geounet.rule import cut_level
 
@@ -86,6 +87,7 @@ class TorchSegmenter:
         self.network_seconds = 0.0
         self._cut = cut_level(threshold)
         self.network = placed(folded(network), runtime, runtime.dtype)
+        self._answers = Replay(self.network) if runtime.on_gpu and isinstance(self.network, UNet) else None
         self._mean_C11 = torch.tensor(card.mean, device=runtime.device)[:, None, None]
         self._std_C11 = torch.tensor(card.std, device=runtime.device)[:, None, None]
 
@@ -166,9 +168,12 @@ class TorchSegmenter:
                 )
         start = time.perf_counter()
         with self.runtime.exact():
-            views = [view.undone(inner_answer(self.network, view.of(x_BCHW), trim)) for view in VIEWS[self.tta]]
+            views = [view.undone(self._inner_answer(view.of(x_BCHW), trim)) for view in VIEWS[self.tta]]
         self.network_seconds += time.perf_counter() - start
         return views
+
+    def _inner_answer(self, x_BCHW: Tensor, trim: int) -> Tensor:
+        return inner_answer(self.network, x_BCHW, trim) if self._answers is None else self._answers(x_BCHW, trim)
 
     def _sent(self, values: Array) -> Tensor:
         """The values (1, C, H, W) on the device, as they are: bytes travel quicker than floats."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from geounet.card import Architecture
+from geounet.nn.fused import fuses, joined, rectified
 
 N = TypeVar("N", bound=nn.Module)
 CONVOLUTIONS = 2  # a level, 3x3 each: every one sees a pixel further to each side
@@ -89,8 +90,13 @@ class Level(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm2d(outputs) for _ in range(CONVOLUTIONS))
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
+        fused = fuses(x_BCHW)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            x_BCHW = torch.relu_(norm(convolution(x_BCHW)))
+            if fused and isinstance(norm, nn.Identity):
+                assert isinstance(convolution, nn.Conv2d)
+                x_BCHW = rectified(x_BCHW, convolution)
+            else:
+                x_BCHW = torch.relu_(norm(convolution(x_BCHW)))
         return x_BCHW
 
 
@@ -122,11 +128,20 @@ class UNet(nn.Module):
             x_BCHW = nn.functional.max_pool2d(x_BCHW, 2)
         x_BCHW, gone = self.bridge(x_BCHW), 0
         for up, merge, going in zip(self.up, self.merge, trims(self.architecture.depth, trim), strict=True):
-            x_BCHW, beside_BCHW = up(trimmed(x_BCHW, going // 2 - gone)), trimmed(skipped.pop(), going)
-            x_BCHW = merge(torch.cat([beside_BCHW, x_BCHW], dim=1) if self.architecture.skips else x_BCHW)
+            beside_BCHW = trimmed(skipped.pop(), going) if self.architecture.skips else None
+            x_BCHW = merge(_risen(x_BCHW, up, beside_BCHW, spare=going // 2 - gone))
             gone = going
         logits_BCHW: Tensor = self.head(trimmed(x_BCHW, trim - gone))
         return logits_BCHW
+
+
+def _risen(x_BCHW: Tensor, up: nn.Module, beside_BCHW: Tensor | None, *, spare: int) -> Tensor:
+    """A level brought up to the next one's size, without `spare` pixels on each side, after what lies beside it."""
+    if beside_BCHW is not None and fuses(x_BCHW):
+        assert isinstance(up, nn.ConvTranspose2d)
+        return joined(x_BCHW, up, beside_BCHW, spare)
+    x_BCHW = up(trimmed(x_BCHW, spare))
+    return x_BCHW if beside_BCHW is None else torch.cat([beside_BCHW, x_BCHW], dim=1)
 
 
 def inner_answer(network: nn.Module, x_BCHW: Tensor, trim: int) -> Tensor:
