@@ -49,6 +49,11 @@ class Segmenter(Protocol):
     @property
     def card(self) -> ModelCard: ...
 
+    @property
+    def begins_early(self) -> bool:
+        """Whether it begins with pieces before their first answer is asked for: then hand it the next ones first."""
+        ...
+
     def scores(self, pieces: Iterable[Piece]) -> Iterator[Block]:
         """Probability of each class over each whole window: (classes, height, width) float32, summing to 1.
 

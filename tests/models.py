@@ -84,6 +84,7 @@ class BrightIsBuilding:
         default_factory=lambda: replace(card_for(Architecture(width=1, depth=2)), halo=16, alignment=4)
     )
     pieces_left: int | None = None
+    begins_early: bool = False
 
     def scores(self, pieces: Iterable[Piece]) -> Iterator[Block]:
         for piece in pieces:

@@ -22,6 +22,7 @@ from geounet.io.parts import Parts
 from geounet.io.scene import Scene
 from geounet.jobs.pipeline import Clock, ahead
 from geounet.jobs.predict import PART_BYTES, Predicted, read_parts
+from geounet.order import one_late
 from geounet.track import Track, untracked
 
 log = logging.getLogger(__name__)
@@ -57,9 +58,9 @@ def predict_blended(
     def summed() -> Iterator[Block]:
         weights = window_weights(grid)
         with closing(ahead(clock.timed("read", read_parts(scene, runs)))) as inputs:
-            for part in inputs:
+            begun = ((part, segmenter.scores(part.pieces)) for part in inputs)
+            for part, scores in one_late(begun) if segmenter.begins_early else begun:
                 computed.append(len(part.pieces))
-                scores = segmenter.scores(part.pieces)
                 sums = weighed(scores, part.kept.window, weights, plan.classes)
                 yield Block(sums.window, np.where(part.kept.values, sums.values, np.float32(np.nan)))
 

@@ -11,6 +11,7 @@ from geounet.grid import PlannedWindow, WindowGrid
 from geounet.io.parts import Parts
 from geounet.io.scene import Scene
 from geounet.jobs.pipeline import Clock, ahead
+from geounet.order import one_late
 from geounet.track import Track, untracked
 
 log = logging.getLogger(__name__)
@@ -65,10 +66,10 @@ def predict_parts(
 
     def predicted() -> Iterator[Block]:
         with closing(ahead(clock.timed("read", read_parts(scene, missing)))) as inputs:
-            for part in inputs:
+            begun = ((part, segmenter.predict(part.pieces)) for part in inputs)
+            for part, answers in one_late(begun) if segmenter.begins_early else begun:
                 computed.append(len(part.pieces))
-                strip = place(segmenter.predict(part.pieces), part_core(part.plans), parts.bands)
-                yield masked(strip, part.kept)
+                yield masked(place(answers, part_core(part.plans), parts.bands), part.kept)
 
     tracked = track(predicted(), "predicting", total=total, unit="Mpx", amount=lambda b: b.window.area / 1e6)
     # whatever happens, no thread reads on: the scene is closed next

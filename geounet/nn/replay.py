@@ -33,7 +33,8 @@ class Replay:
         """What the network answers, without `trim` pixels on each side."""
         key = x_BCHW.shape, trim
         if key not in self._recordings:
-            self._recordings[key] = self._recorded(x_BCHW, trim)
+            with torch.cuda.device(x_BCHW.device):
+                self._recordings[key] = self._recorded(x_BCHW, trim)
         recording = self._recordings[key]
         recording.given_BCHW.copy_(x_BCHW)
         recording.graph.replay()
@@ -41,8 +42,7 @@ class Replay:
 
     def _recorded(self, x_BCHW: Tensor, trim: int) -> _Recording:
         given_BCHW = x_BCHW.clone(memory_format=torch.channels_last)
-        current = torch.cuda.current_stream(x_BCHW.device)
-        beside = torch.cuda.Stream(x_BCHW.device)  # type: ignore[no-untyped-call]
+        current, beside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
         beside.wait_stream(current)
         with torch.cuda.stream(beside):  # what libraries set up when first called cannot be recorded
             self._network(given_BCHW, trim)

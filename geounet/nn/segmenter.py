@@ -6,6 +6,7 @@ Tensors are suffixed by shape: B batch, C bands, K outputs, F bands of a strip, 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ from geounet.nn.model_file import load_model
 from geounet.nn.replay import Replay
 from geounet.nn.unet import UNet, folded, inner_answer
 from geounet.nn.views import VIEWS, Tta
+from geounet.order import one_late
 from geounet.rule import cut_level
 
 Views = Sequence[Tensor]  # logits (B, K, H, W) of each view of a window
@@ -52,7 +54,7 @@ class TorchSegmenter:
         threads: of the processor; None leaves as many as PyTorch has.
 
     Attributes:
-        network_seconds: time spent in the network alone so far; on a GPU, in handing it its work and waiting for it.
+        network_seconds: time spent in the network alone so far, by the GPU's own clock where it runs on one.
 
     Raises:
         SettingsError: settings out of their range; from the answers, windows or batches too large for the memory.
@@ -95,6 +97,10 @@ class TorchSegmenter:
     def card(self) -> ModelCard:
         return self._card
 
+    @property
+    def begins_early(self) -> bool:
+        return self.runtime.on_gpu
+
     def scores(self, pieces: Iterable[Piece]) -> Iterator[Block]:
         """Probability of each class over each whole window: (classes [+ contact], height, width) float32."""
         return self._answered(pieces, lambda piece: piece.pixels.window, lambda views: averaged(views)[0])
@@ -121,37 +127,42 @@ class TorchSegmenter:
     def _answered(
         self, pieces: Iterable[Piece], wanted: Callable[[Piece], Window], answer: Callable[[Views], Tensor]
     ) -> Iterator[Block]:
-        """What `answer` makes of each wanted window's views; a GPU has the next batch before the last is waited for."""
-        ahead: _Launched | None = None
-        for batch in _batches(pieces, self.batch_size):
-            launched = self._launched(batch, [wanted(piece) for piece in batch], answer)
-            if self.runtime.on_gpu:
-                ahead, launched = launched, ahead
-            if launched is not None:
-                yield from self._landed(launched)
-        if ahead is not None:
-            yield from self._landed(ahead)
+        """What `answer` makes of each wanted window's views; on a GPU the first batch is on its way already."""
+        batches = _batches(pieces, self.batch_size)
+        launches = (self._launched(batch, [wanted(piece) for piece in batch], answer) for batch in batches)
+        return self._landed(self._begun(launches) if self.begins_early else launches)
 
-    def _landed(self, launched: "_Launched") -> Iterator[Block]:
-        self.network_seconds += launched.wait()
-        yield from launched.blocks()
+    @staticmethod
+    def _begun(launches: Iterator["_Launched"]) -> Iterator["_Launched"]:
+        """The launches, each when the next one has been made; the first is made at once."""
+        first = list(islice(launches, 1))
+        return one_late(chain(first, launches))
+
+    def _landed(self, launches: Iterator["_Launched"]) -> Iterator[Block]:
+        for launched in launches:
+            self.network_seconds += launched.wait()
+            yield from launched.blocks()
 
     @enough_memory(SettingsError, _ROOM)
     @torch.inference_mode()
     def _launched(self, batch: list[Piece], wanted: list[Window], answer: Callable[[Views], Tensor]) -> "_Launched":
         given = [piece.pixels.window for piece in batch]
         trim = min(margin(outer, inner) for outer, inner in zip(given, wanted, strict=True))
-        views, answers = self._logits(batch, trim), []
+        x_BCHW, answers = self._entered(batch), []
+        stream = torch.cuda.current_stream(self.runtime.device) if self.runtime.on_gpu else None
+        clock = _Stopwatch(stream)
+        with self.runtime.exact():
+            views = [view.undone(self._inner_answer(view.of(x_BCHW), trim)) for view in VIEWS[self.tta]]
+        clock.stop()
         for number, (outer, inner) in enumerate(zip(given, wanted, strict=True)):
             inside = inner.seen_from(outer.grown(-trim))
             answered = answer([view_BKHW[number : number + 1, :, inside.rows, inside.cols] for view_BKHW in views])
             # from a GPU: into pinned memory, while the host goes on
             answers.append(answered.to("cpu", non_blocking=True))
-        ready = torch.cuda.current_stream(self.runtime.device).record_event() if self.runtime.on_gpu else None
-        return _Launched(wanted, answers, ready)
+        return _Launched(wanted, answers, clock, None if stream is None else stream.record_event())
 
-    def _logits(self, batch: list[Piece], trim: int) -> Views:
-        """What the network says of each view of the windows without their outermost pixels, turned back."""
+    def _entered(self, batch: list[Piece]) -> Tensor:
+        """What the network is given of the windows: (B, C, H, W)."""
         shape = len(batch), *batch[0].pixels.values.shape
         x_BCHW = torch.empty(
             shape, dtype=self.runtime.dtype, device=self.runtime.device, memory_format=torch.channels_last
@@ -166,11 +177,7 @@ class TorchSegmenter:
                     self._mean_C11,
                     self._std_C11,
                 )
-        start = time.perf_counter()
-        with self.runtime.exact():
-            views = [view.undone(self._inner_answer(view.of(x_BCHW), trim)) for view in VIEWS[self.tta]]
-        self.network_seconds += time.perf_counter() - start
-        return views
+        return x_BCHW
 
     def _inner_answer(self, x_BCHW: Tensor, trim: int) -> Tensor:
         return inner_answer(self.network, x_BCHW, trim) if self._answers is None else self._answers(x_BCHW, trim)
@@ -185,21 +192,49 @@ class TorchSegmenter:
         return buffer[None].to(self.runtime.device, non_blocking=True)
 
 
+class _Stopwatch:
+    """Seconds from its making to its stop; on a GPU, between what its stream was given before and after."""
+
+    def __init__(self, stream: torch.cuda.Stream | None) -> None:
+        self._stream = stream
+        self._marks = [self._mark()]
+
+    def stop(self) -> None:
+        self._marks.append(self._mark())
+
+    @property
+    def seconds(self) -> float:
+        """Once a GPU has done it all."""
+        start, end = self._marks
+        if isinstance(start, float) and isinstance(end, float):
+            return end - start
+        assert isinstance(start, torch.cuda.Event)
+        assert isinstance(end, torch.cuda.Event)
+        return 1e-3 * float(start.elapsed_time(end))
+
+    def _mark(self) -> torch.cuda.Event | float:
+        if self._stream is None:
+            return time.perf_counter()
+        event: torch.cuda.Event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        self._stream.record_event(event)
+        return event
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Launched:
-    """Answers for some windows; `ready` tells when a GPU has put them there."""
+    """Answers for some windows, and the network's time; `ready` tells when a GPU has put them there."""
 
     windows: list[Window]
     answers: list[Tensor]
+    clock: _Stopwatch
     ready: torch.cuda.Event | None
 
     def wait(self) -> float:
-        """Seconds until the answers were there."""
-        start = time.perf_counter()
+        """Seconds that the network took, when the answers are there."""
         if self.ready is not None:
             with enough_memory(SettingsError, _ROOM):
                 self.ready.synchronize()
-        return time.perf_counter() - start
+        return self.clock.seconds
 
     def blocks(self) -> Iterator[Block]:
         for window, answer in zip(self.windows, self.answers, strict=True):

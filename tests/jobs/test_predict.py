@@ -1,6 +1,6 @@
 """Promises 2, 4, 6, 9 and 10, from an open scene to the parts on disk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
 from geounet.assemble import cut, part_input
-from geounet.block import Array, Block, Segmenter
+from geounet.block import Array, Block, Piece, Segmenter
 from geounet.errors import OutputError, SceneError
 from geounet.grid import Window, WindowGrid
 from geounet.io.cog import CogOptions, Layer
@@ -230,6 +230,34 @@ def test_a_job_interrupted_between_parts_goes_on_and_ends_with_the_same_parts(tm
         assert resumed.parts_resumed > 0
         assert resumed.windows < len(grid)
         assert contents(parts) == straight
+
+
+class Early(BrightIsBuilding):
+    """Like a GPU, begins with windows when it is given them; notes when, and when the answers were fetched."""
+
+    def __init__(self) -> None:
+        super().__init__(begins_early=True)
+        self.log: list[str] = []
+
+    def predict(self, pieces: Iterable[Piece]) -> Iterator[Block]:
+        self.log.append("given")
+        return self._fetched(list(super().predict(pieces)))
+
+    def _fetched(self, answers: list[Block]) -> Iterator[Block]:
+        self.log.append("fetched")
+        yield from answers
+
+
+def test_what_begins_early_is_given_a_part_before_the_last_one_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "straight").mkdir()
+    early = Early()
+    with three_rows(tmp_path / "straight") as (scene, grid, parts):
+        predict_parts(scene, BrightIsBuilding(), grid, parts)
+        straight = contents(parts)
+    with three_rows(tmp_path) as (scene, grid, parts):
+        assert predict_parts(scene, early, grid, parts).parts == 3
+        assert contents(parts) == straight
+    assert early.log == ["given", "given", "fetched", "given", "fetched", "fetched"]
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut short", "gone"])
