@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from geounet.footprints import Geometries
 
-_SHARE = 4
-
 
 def near_neighbours(polygons: Geometries, distance: float) -> NDArray[np.int64]:
     """(n, 2) indices of the pairs of polygons that lie within a distance of each other, the first below the second."""
@@ -39,15 +37,3 @@ def contact_zones(polygons: Geometries, width: float) -> Geometries:
     zones = shapely.intersection(near, shapely.union(both, closed))
     found: Geometries = zones[shapely.area(zones) > 0]
     return found
-
-
-def in_contact(level: NDArray[np.uint8], contact: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Pixels of which contact has a quarter or more of the building's probability, which includes it.
-
-    A line that is not sure of itself still divides: it has to lead right through a building.
-
-    Args:
-        level, contact: 0..254, of the building and of contact.
-    """
-    touching: NDArray[np.bool_] = _SHARE * contact.astype(np.int16) >= level
-    return touching

@@ -9,8 +9,8 @@ from affine import Affine
 from geounet.errors import SceneError
 from geounet.frame import STEPS, Frame
 from geounet.grid import Window
+from geounet.rule import SAME
 
-SAME = 0.10  # a scene within 10 % of the wanted ground resolution is used as it is
 COARSEST = 4.0  # times the wanted ground resolution: beyond it, pixels would be invented
 
 

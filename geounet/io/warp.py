@@ -20,7 +20,8 @@ from geounet.frame import Frame
 from geounet.grid import Window, hull
 from geounet.io.derived import Derived
 from geounet.io.source import Decoded, Source, ends_of
-from geounet.working import COARSEST, SAME
+from geounet.rule import SAME
+from geounet.working import COARSEST
 
 _CHUNK = 512  # pixels of a side
 _SOURCE_SIDE = 2048  # pixels of the source that a chunk's side should not exceed by far

@@ -22,8 +22,8 @@ from geounet.jobs.unreadable import Unreadable
 from geounet.nn.model_file import model_hash, read_card
 from geounet.nn.segmenter import TorchSegmenter, load_segmenter, usual_window
 from geounet.nn.views import Tta
+from geounet.rule import SAME
 from geounet.track import Track, untracked
-from geounet.working import SAME
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,10 @@ from geounet.jobs.train_keep import concluded, keep
 from geounet.jobs.train_run import TrainResult
 from geounet.nn.device import chosen_runtime, keep_freed_memory
 from geounet.nn.group import joined
+from geounet.nn.loader import batches
 from geounet.nn.loop import Checked, Step, fit
 from geounet.nn.plan import Plan
-from geounet.nn.samples import Samples, batches
+from geounet.nn.samples import Samples
 from geounet.nn.settings import Auto, TrainingSettings
 from geounet.nn.training import Training
 from geounet.track import Track, untracked
@@ -171,7 +172,8 @@ def default_run(chips: Path) -> Path:
 
 def _run(job: Job, samples: Samples, training: Training, plan: Plan, *, until: float, track: Track) -> None:
     """Train to the end of the plan; model, history and checkpoint are written at each validation."""
-    made = batches(samples, plan.numbers(training.step, job.group), workers=job.workers)
+    numbers = plan.numbers(training.step, job.group)
+    made = batches(samples, numbers, workers=job.workers, device=job.runtime.device)
     records = fit(training, plan, made, job.exam(plan), job.entrance, until=until, group=job.group)
     for record in track(
         records,

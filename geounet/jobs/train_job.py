@@ -20,12 +20,13 @@ from geounet.nn.entrance import Entrance
 from geounet.nn.exam import Exam
 from geounet.nn.group import Group
 from geounet.nn.init import adapted
+from geounet.nn.loader import batches, usual_workers
 from geounet.nn.model_file import NAME as MODEL
 from geounet.nn.model_file import load_model, model_hash, model_path
 from geounet.nn.pace import VALIDATIONS, measured
 from geounet.nn.pipeline import Pipeline
 from geounet.nn.plan import Plan
-from geounet.nn.samples import Samples, Variation, batches, usual_workers
+from geounet.nn.samples import Samples, Variation
 from geounet.nn.settings import TrainingSettings
 from geounet.nn.training import Training, begun
 from geounet.nn.unet import UNet, alignment, initialised
@@ -177,7 +178,9 @@ def _timed(job: Job, samples: Samples, network: UNet, plan: Plan, end: float) ->
     pace = measured(
         network,
         plan,
-        batches=lambda tried: batches(samples, tried.numbers(0, job.group), workers=job.workers),
+        batches=lambda tried: batches(
+            samples, tried.numbers(0, job.group), workers=job.workers, device=job.runtime.device
+        ),
         exam=job.exam(plan),
         entrance=job.entrance,
         within=MEASURING * (end - time.perf_counter()),

@@ -8,7 +8,7 @@ gamma of each band in units of the training windows' own mean and deviation.
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,6 +23,8 @@ SCALE = 1.2  # most a sample is made larger or smaller
 RGB = ("red", "green", "blue")
 
 Colouring = Callable[[Array, int], Array]
+_TURNS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
+_MOVED: Mapping[int, type[np.generic]] = {1: np.uint8, 2: np.uint16, 4: np.int32, 8: np.float64}
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,15 @@ class Augmentation:
     def colours_change(self) -> bool:
         return self.name in ("standard", "strong")
 
+    @property
+    def _of_rgb(self) -> bool:
+        return self.dtype == "uint8" and self.colours == RGB
+
+    @property
+    def sample_dtype(self) -> np.dtype[np.generic]:
+        """Of the samples' pixels."""
+        return np.dtype("float32" if self.colours_change and not self._of_rgb else self.dtype)
+
     def side(self, size: int, rng: np.random.Generator) -> int:
         """Side in pixels of the crop that becomes a sample of `size`."""
         if not self.colours_change:
@@ -73,9 +84,9 @@ class Augmentation:
         return np.ascontiguousarray(pixels), np.ascontiguousarray(labels)
 
     def _coloured(self, pixels: Array, rng: np.random.Generator) -> Array:
-        if self.dtype == "uint8" and self.colours == RGB:
-            image = np.ascontiguousarray(pixels.transpose(1, 2, 0))
-            return self._rgb(image, int(rng.integers(2**31))).transpose(2, 0, 1)
+        if self._of_rgb:
+            image = cv2.merge(list(pixels))
+            return np.stack(cv2.split(self._rgb(image, int(rng.integers(2**31)))))
         varied = light(pixels, np.asarray(self.mean, "float32"), np.asarray(self.std, "float32"), rng)
         if self.name == "strong":
             varied = grain(varied, np.asarray(self.std, "float32"), rng)
@@ -90,10 +101,34 @@ class Augmentation:
 
 
 def turned(pixels: Array, labels: Array, which: int) -> tuple[Array, Array]:
-    """One of the eight flips and turns of a square, 0 being none; views, not copies."""
+    """One of the eight flips and turns of a square, 0 being none."""
+    if which == 0:
+        return pixels, labels
+    result = np.empty(pixels.shape, pixels.dtype)
+    for source, target in zip(_bits(pixels), _bits(result), strict=True):
+        _turn(source, target, which)
+    moved = np.empty_like(labels)
+    _turn(np.ascontiguousarray(labels), moved, which)
+    return result, moved
+
+
+def _bits(pixels: Array) -> Array:
+    """Pixels as numbers of the same length that OpenCV can move; they stay the same bits."""
+    values: Array = np.ascontiguousarray(pixels).view(_MOVED[pixels.dtype.itemsize])
+    return values
+
+
+def _turn(source: Array, target: Array, which: int) -> None:
+    """Fill a square with another turned; by OpenCV, which is ten times as quick as copying a turned view."""
     turns, mirrored = which % 4, which >= 4
-    pixels, labels = np.rot90(pixels, turns, axes=(1, 2)), np.rot90(labels, turns)
-    return (pixels[:, :, ::-1], labels[:, ::-1]) if mirrored else (pixels, labels)
+    if mirrored and turns == 3:
+        cv2.transpose(source, target)
+    elif mirrored and turns == 1:
+        cv2.flip(cv2.transpose(source), -1, target)
+    elif mirrored:
+        cv2.flip(source, 1 if turns == 0 else 0, target)
+    else:
+        cv2.rotate(source, _TURNS[turns], target)
 
 
 def resized(pixels: Array, size: int) -> Array:
@@ -110,7 +145,8 @@ def resized_labels(labels: Array, size: int) -> Array:
     if labels.shape == (size, size):
         return labels
     nearest = ((np.arange(size) + 0.5) * labels.shape[0] / size).astype(np.intp)
-    return labels[np.ix_(nearest, nearest)]
+    resampled: Array = labels.take(nearest, 0).take(nearest, 1)  # ten times as quick as both at once
+    return resampled
 
 
 def light(pixels: Array, mean_C: Array, std_C: Array, rng: np.random.Generator) -> Array:

@@ -11,9 +11,9 @@ import torch
 from geounet.card import Architecture
 from geounet.errors import TrainingError
 from geounet.files import whole_file
-from geounet.nn.device import Runtime, enough_memory
+from geounet.nn.device import ROOM, Runtime, enough_memory
 from geounet.nn.plan import Plan
-from geounet.nn.training import ROOM, Training, begun
+from geounet.nn.training import Training, begun
 from geounet.nn.unet import UNet
 
 FORMAT = 1

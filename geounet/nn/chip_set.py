@@ -15,9 +15,9 @@ from geounet.card import Architecture, ModelCard, network_outputs
 from geounet.chips import ChipsCard
 from geounet.errors import ChipsError
 from geounet.nn.chip_store import ChipFolder
-from geounet.nn.samples import Batch, collated
+from geounet.nn.loader import Batch, collated
 from geounet.nn.unet import alignment, halo
-from geounet.working import SAME
+from geounet.rule import SAME
 
 log = logging.getLogger(__name__)
 

@@ -1,10 +1,11 @@
 """The training windows of one or several folders, opened where they are read; crops at any place among them."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,32 @@ from geounet.legend import CONTACT, IGNORE
 
 # The largest class id is 252, so that 253 is free to say in a sample: no imagery here, and ignored.
 VOID = 253
+
+
+class Part(NamedTuple):
+    """What a crop has of a window: its number, first pixel, and the rows and columns of the scene that both have.
+
+    A tuple, because some are made for every sample.
+    """
+
+    number: int
+    start: tuple[int, int]
+    rows: tuple[int, int]
+    cols: tuple[int, int]
+
+    @property
+    def area(self) -> int:
+        return (self.rows[1] - self.rows[0]) * (self.cols[1] - self.cols[0])
+
+    def seen_from(self, origin: tuple[int, int]) -> tuple[slice, slice]:
+        """The same pixels, counted from a pixel of the scene."""
+        row, col = origin
+        return slice(self.rows[0] - row, self.rows[1] - row), slice(self.cols[0] - col, self.cols[1] - col)
+
+
+def covered(parts: Iterable[Part]) -> int:
+    """Pixels that the parts cover, counted once for each window: enough to judge a place by."""
+    return sum(part.area for part in parts)
 
 
 @dataclass(frozen=True)
@@ -46,7 +73,8 @@ class ChipFolder:
 
     def _mapped(self, name: str) -> Array:
         try:
-            array: Array = np.load(self.path / name, mmap_mode="r", allow_pickle=False)
+            # as a plain array: every look into a memmap makes an object of its own
+            array: Array = np.load(self.path / name, mmap_mode="r", allow_pickle=False).view(np.ndarray)
         except (OSError, ValueError, EOFError) as error:
             raise ChipsError(f"{self.path / name} cannot be read ({error}); tile the scene again") from error
         return array
@@ -68,60 +96,62 @@ class ChipFolder:
 
     def window(self, number: int) -> tuple[Array, Array]:
         """Pixels (bands, size, size) in the scene's dtype and labels (size, size) uint8, VOID where invalid."""
-        return self._pair(number, slice(None), slice(None))
+        return self._marked(np.array(self._images[number]), np.array(self._labels[number]))
 
     def labels(self, number: int) -> Array:
         """Labels of a window as they are on disk, (size, size) uint8."""
         return np.asarray(self._labels[number])
 
-    def _pair(self, number: int, rows: slice, cols: slice) -> tuple[Array, Array]:
-        pixels = np.array(self._images[number, :, rows, cols])
-        labels = np.array(self._labels[number, rows, cols])
+    def _marked(self, pixels: Array, labels: Array) -> tuple[Array, Array]:
+        """With VOID in the labels where the scene has no pixel: there tiling has put the fill."""
         ignored = labels == IGNORE
-        if ignored.any():  # tiling put the fill where the scene has no pixel
+        if ignored.any():
             labels[ignored & (pixels == self._filling).all(axis=0)] = VOID
         return pixels, labels
 
     @cached_property
-    def _starts(self) -> dict[tuple[int, int, int], list[int]]:
-        """Training windows by scene and by the size-wide cell of the plane that they begin in."""
-        cells: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+    def _starts(self) -> dict[tuple[int, int, int], list[tuple[int, int, int]]]:
+        """Number, row and column of the training windows by scene and by the size-wide cell that they begin in."""
+        cells: dict[tuple[int, int, int], list[tuple[int, int, int]]] = defaultdict(list)
+        size = self.card.size
         for number in self.card.of_split("train"):
             window = self.card.windows[number]
-            cells[window.scene, window.row // self.card.size, window.col // self.card.size].append(number)
+            place = number, window.row, window.col
+            cells[window.scene, window.row // size, window.col // size].append(place)
         return cells
 
-    def _met(self, scene: int, crop: Window) -> Iterator[tuple[int, Window]]:
-        """Numbers and places of the training windows that a crop meets."""
-        size = self.card.size
-        for row in range(crop.row // size - 1, (crop.row + crop.height - 1) // size + 1):
-            for col in range(crop.col // size - 1, (crop.col + crop.width - 1) // size + 1):
-                for number in self._starts.get((scene, row, col), ()):
-                    chip = self.card.windows[number]
-                    place = Window(chip.row, chip.col, size, size)
-                    if crop.within(place).area:
-                        yield number, place
-
-    def known(self, scene: int, crop: Window) -> int:
-        """Pixels of a crop that training windows cover, counted once for each window: enough to judge a place by."""
-        return sum(crop.within(place).area for _, place in self._met(scene, crop))
+    def met(self, scene: int, crop: Window) -> list["Part"]:
+        """The parts of training windows that make up a crop."""
+        size, found = self.card.size, []
+        bottom, right = crop.row + crop.height, crop.col + crop.width
+        for cell_row in range(crop.row // size - 1, (bottom - 1) // size + 1):
+            for cell_col in range(crop.col // size - 1, (right - 1) // size + 1):
+                for number, row, col in self._starts.get((scene, cell_row, cell_col), ()):
+                    rows = max(row, crop.row), min(row + size, bottom)
+                    cols = max(col, crop.col), min(col + size, right)
+                    if rows[0] < rows[1] and cols[0] < cols[1]:
+                        found.append(Part(number, (row, col), rows, cols))
+        return found
 
     def crop(self, scene: int, crop: Window) -> tuple[Array, Array]:
         """Pixels and labels of any place, put together from the training windows that meet it.
 
         Pixels of other splits are never touched: where no training window lies, pixels are the fill and labels VOID.
         """
-        shape = (self.card.bands, *crop.shape)
-        pixels = np.empty(shape, dtype=self.card.dtype)
-        pixels[:] = self._filling
-        labels = np.full(crop.shape, VOID, dtype=np.uint8)
-        for number, place in self._met(scene, crop):
-            shared = crop.within(place)
-            source, target = shared.seen_from(place), shared.seen_from(crop)
-            part, part_labels = self._pair(number, source.rows, source.cols)
-            pixels[:, target.rows, target.cols] = part
-            labels[target.rows, target.cols] = part_labels
-        return pixels, labels
+        return self.put_together(crop, self.met(scene, crop))
+
+    def put_together(self, crop: Window, parts: Sequence["Part"]) -> tuple[Array, Array]:
+        """Pixels and labels of a crop whose parts are known."""
+        pixels = np.empty((self.card.bands, *crop.shape), dtype=self.card.dtype)
+        labels = np.empty(crop.shape, dtype=np.uint8)
+        if covered(parts) < crop.area or self.card.stride < self.card.size:  # else the parts fill it
+            pixels[:] = self._filling
+            labels[:] = VOID
+        for part in parts:
+            (rows, cols), target = part.seen_from(part.start), part.seen_from((crop.row, crop.col))
+            pixels[:, *target] = self._images[part.number, :, rows, cols]
+            labels[target] = self._labels[part.number, rows, cols]
+        return self._marked(pixels, labels)
 
     def has_contact(self, number: int) -> bool:
         """Whether buildings touch in a window."""

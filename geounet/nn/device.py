@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8  # mallopt(3)
 # torch's allocators, CUDA's and cuDNN's own words: only some of them raise torch.OutOfMemoryError
 _OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator", "STATUS_ALLOC_FAILED")
+ROOM = "use a smaller --batch-size or --width, or a larger --accumulate"
 _AMPERE = 8  # compute capability from which a GPU multiplies bfloat16 at full speed
 
 
@@ -37,6 +38,10 @@ class Runtime:
     def mixed(self) -> AbstractContextManager[object]:
         """Context in which convolutions run in the number type, and what needs more digits in float32."""
         return torch.autocast(self.device.type, self.dtype, enabled=self.precision != "fp32")
+
+    def quickest(self) -> AbstractContextManager[object]:
+        """Context in which cuDNN tries its algorithms on each new shape; for steps, whose shapes stay the same."""
+        return torch.backends.cudnn.flags(enabled=True, benchmark=True) if self.on_gpu else nullcontext()
 
     def exact(self) -> AbstractContextManager[object]:
         """Context in which float32 keeps its digits on a GPU: cuDNN would silently round convolutions to TF32."""

@@ -4,13 +4,14 @@ Tensors are suffixed by shape: B batch, C bands, H rows, W columns.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from geounet.nn.chip_store import VOID
 from geounet.nn.device import Runtime
-from geounet.nn.samples import Batch
+from geounet.nn.loader import Batch
 
 SLAB = 64  # rows whose float32 values stay in the processor's cache from one operation to the next
 
@@ -51,12 +52,18 @@ class Entrance:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    @cached_property
+    def _statistics(self) -> tuple[Tensor, Tensor]:
+        """On the device once and for all: sending them makes the host wait for it."""
+        mean_C, std_C = (torch.tensor(values, device=self.runtime.device) for values in (self.mean, self.std))
+        return mean_C[:, None, None], std_C[:, None, None]
+
     def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Input (B, C, H, W) float32, 0 where there is no imagery; labels (B, H, W) uint8 with 255 there."""
         device = self.runtime.device
         labels_BHW = batch.labels_BHW.to(device, non_blocking=True)
         x_BCHW = batch.pixels_BCHW.to(device, non_blocking=True)
-        mean_C11, std_C11 = (torch.tensor(v, device=device)[:, None, None] for v in (self.mean, self.std))
+        mean_C11, std_C11 = self._statistics
         void_BHW = labels_BHW == VOID
         x_BCHW = normalised(x_BCHW, ~void_BHW[:, None], mean_C11, std_C11)
         return x_BCHW.contiguous(memory_format=torch.channels_last), labels_BHW.masked_fill(void_BHW, 255)

@@ -12,14 +12,13 @@ from geounet.block import Array
 from geounet.errors import TrainingError
 from geounet.metrics import Confusion
 from geounet.nn.answer import probabilities, strips
-from geounet.nn.device import enough_memory
+from geounet.nn.device import ROOM, enough_memory
 from geounet.nn.entrance import Entrance
 from geounet.nn.group import Group
+from geounet.nn.loader import Batch
 from geounet.nn.losses import learned, loss_named
 from geounet.nn.plan import Plan
-from geounet.nn.samples import Batch
 from geounet.nn.score import scored, scored_contact
-from geounet.nn.training import ROOM
 from geounet.nn.unet import UNet
 from geounet.rule import cut_level
 

@@ -14,8 +14,8 @@ from geounet.nn.device import Runtime
 from geounet.nn.entrance import Entrance
 from geounet.nn.exam import Exam, Validation, validated
 from geounet.nn.group import ALONE, Group
+from geounet.nn.loader import Batch
 from geounet.nn.plan import Plan
-from geounet.nn.samples import Batch
 from geounet.nn.training import Training, stepped
 
 GPU_BEAT = 10  # steps between two looks at the loss on a GPU, where every look waits for the device

@@ -7,6 +7,7 @@ the model has a contact class, one more for that.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -39,9 +40,15 @@ def learned(
     targets_BHW = torch.where(touching_BHW, outputs - 1, labels_BHW.long())
     targets_BHW = torch.where(weights_BHW > 0, targets_BHW, 0)
     if class_weights:
-        of_class_K = torch.tensor([*class_weights, *[1.0] * contact], device=labels_BHW.device)
+        of_class_K = _on_device((*class_weights, *[1.0] * contact), labels_BHW.device)
         weights_BHW = weights_BHW * of_class_K[targets_BHW]
     return targets_BHW, weights_BHW
+
+
+@lru_cache(maxsize=8)
+def _on_device(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """On the device once and for all: sending them makes the host wait for it."""
+    return torch.tensor(values, device=device)
 
 
 def _mean(values_BHW: Tensor, weights_BHW: Tensor) -> Tensor:

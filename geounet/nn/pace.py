@@ -10,9 +10,9 @@ from itertools import islice
 from geounet.nn.entrance import Entrance
 from geounet.nn.exam import Exam, validated
 from geounet.nn.group import ALONE, Group
+from geounet.nn.loader import Batch
 from geounet.nn.loop import beat, fit
 from geounet.nn.plan import Plan
-from geounet.nn.samples import Batch
 from geounet.nn.training import begun
 from geounet.nn.unet import UNet
 

@@ -60,6 +60,11 @@ class Pipeline:
 
     moves = True
 
+    @property
+    def sample_dtype(self) -> np.dtype[np.generic]:
+        """Of the samples' pixels."""
+        return np.dtype("uint8" if self.dtype == "uint8" else "float32")
+
     @classmethod
     def read(cls, path: Path, *, dtype: str, mean: tuple[float, ...], std: tuple[float, ...], size: int) -> "Pipeline":
         """The pipeline in a file, tried on windows of that size.

@@ -1,23 +1,15 @@
 """Training samples: crops at any place of the training area, augmented; each a pure function of seed and number."""
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
-from itertools import islice
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from geounet.block import Array
 from geounet.errors import ChipsError
 from geounet.grid import Window
 from geounet.nn.augment import Augmentation
-from geounet.nn.chip_store import VOID, ChipFolder
-from geounet.nn.device import Runtime
+from geounet.nn.chip_store import VOID, ChipFolder, covered
 from geounet.nn.pipeline import Pipeline
 
 Variation = Augmentation | Pipeline
@@ -26,15 +18,7 @@ MOST = 10.0  # times that a window with contact is wanted more than another; wit
 TRIES = 8  # places looked at before the drawn window itself is taken
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Samples as they go to the device: pixels (B, bands, size, size) in a dtype torch has, labels (B, size, size)."""
-
-    pixels_BCHW: Tensor
-    labels_BHW: Tensor
-
-
-class Samples(Dataset[tuple[Array, Array]]):
+class Samples:
     """Endless training samples, numbered from 0: every pass over the windows is a new seeded order of them.
 
     Of several foreground classes the rare ones come more often, and so does contact: a pass has as many samples as
@@ -61,6 +45,16 @@ class Samples(Dataset[tuple[Array, Array]]):
         if not self._windows:
             names = ", ".join(str(folder.path) for folder in folders)
             raise ChipsError(f"no training window in {names} has a label; tile with --val below 1, or check the labels")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Bands, rows and columns of a sample."""
+        return self.folders[0].card.bands, self.size, self.size
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Of a sample's pixels."""
+        return self.augmentation.sample_dtype
 
     @property
     def pass_length(self) -> int:
@@ -116,9 +110,10 @@ class Samples(Dataset[tuple[Array, Array]]):
         for _ in range(TRIES if half else 0):
             row, col = rng.integers(-half, half + 1, size=2).tolist()
             crop = Window(chip.row + centred + row, chip.col + centred + col, side, side)
-            if folder.known(chip.scene, crop) < crop.area // 2:
+            parts = folder.met(chip.scene, crop)
+            if covered(parts) < crop.area // 2:
                 continue
-            pixels, labels = folder.crop(chip.scene, crop)
+            pixels, labels = folder.put_together(crop, parts)
             if np.count_nonzero(labels < VOID) >= crop.area // 16:
                 return pixels, labels
         return folder.crop(chip.scene, Window(chip.row + centred, chip.col + centred, side, side))
@@ -148,44 +143,3 @@ def as_often(there: Array) -> Array:
     factor = float(np.clip((len(there) - having) / max(1, having), 1.0, MOST))
     wanted: Array = np.where(there, factor, 1.0)
     return wanted
-
-
-def batches(samples: Samples, numbers: Sequence[range], *, workers: int) -> Iterator[Batch]:
-    """A batch of the samples of each range of numbers, prepared ahead of their use.
-
-    Args:
-        workers: processes that prepare them; with 0 one thread beside the training does, which is enough for a
-            processor that also trains.
-    """
-    if workers:
-        yield from DataLoader(
-            samples,
-            batch_sampler=[list(share) for share in numbers],
-            num_workers=workers,
-            collate_fn=collated,
-            multiprocessing_context="spawn",
-            pin_memory=torch.cuda.is_available(),
-            persistent_workers=False,
-        )
-        return
-    with ThreadPoolExecutor(1, thread_name_prefix="samples") as thread:
-        made = (thread.submit(_made, samples, share) for share in numbers)
-        ahead = list(islice(made, 2))
-        while ahead:
-            yield ahead.pop(0).result()
-            ahead.extend(islice(made, 1))
-
-
-def usual_workers(runtime: Runtime, devices: int = 1) -> int:
-    """Processes that keep a device busy: up to 8 beside a GPU; none on a processor, which is busy training."""
-    return min(8, max(1, (os.cpu_count() or 1) // devices - 1)) if runtime.on_gpu else 0
-
-
-def _made(samples: Samples, numbers: Iterable[int]) -> Batch:
-    return collated([samples[number] for number in numbers])
-
-
-def collated(samples: Sequence[tuple[Array, Array]]) -> Batch:
-    """The samples as one batch."""
-    pixels, labels = zip(*samples, strict=True)
-    return Batch(torch.from_numpy(np.stack(pixels)), torch.from_numpy(np.stack(labels)))

@@ -3,10 +3,10 @@
 import numpy as np
 
 from geounet.block import Array
-from geounet.contact import in_contact
 from geounet.legend import CONTACT, IGNORE
 from geounet.metrics import Confusion
 from geounet.nn.chip_store import VOID
+from geounet.rule import in_contact
 
 
 def scored(labels: Array, answer: Array, classes: int) -> Confusion:

@@ -6,28 +6,27 @@ Tensors are suffixed by shape: B batch, C bands, K outputs, H rows, W columns.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
 
 from geounet.errors import TrainingError
-from geounet.nn.device import Runtime, enough_memory, placed
+from geounet.nn.device import ROOM, Runtime, enough_memory, placed
 from geounet.nn.entrance import Entrance
 from geounet.nn.group import Group
+from geounet.nn.loader import Batch
 from geounet.nn.losses import learned, loss_named
 from geounet.nn.plan import Plan
-from geounet.nn.samples import Batch
 from geounet.nn.unet import UNet
 
 CLIP = 1.0  # largest norm of a gradient
 MOMENTUM = 0.9
-OPTIMIZERS: Mapping[str, Callable[[list[dict[str, object]], float], torch.optim.Optimizer]] = {
+OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
     "adam": torch.optim.Adam,
     "sgd": partial(torch.optim.SGD, momentum=MOMENTUM, nesterov=True),
 }
-ROOM = "use a smaller --batch-size or --width, or a larger --accumulate"
 
 
 @dataclass
@@ -44,6 +43,14 @@ class Training:
     stale: int = 0
     history: list[dict[str, float | int | None]] = field(default_factory=list)
 
+    @cached_property
+    def pairs(self) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
+        """Numbers of the average and of the network, in one order, then counts of both; they stay the same tensors."""
+        a, b = (list(network.state_dict().values()) for network in (self.average, self.network))
+        numbers, counts = ([i for i, t in enumerate(a) if t.is_floating_point() is kind] for kind in (True, False))
+        ours, theirs = ([[side[i] for i in which] for which in (numbers, counts)] for side in (a, b))
+        return ours[0], theirs[0], ours[1], theirs[1]
+
 
 @enough_memory(TrainingError, ROOM)
 def begun(network: UNet, plan: Plan, runtime: Runtime) -> Training:
@@ -57,7 +64,8 @@ def begun(network: UNet, plan: Plan, runtime: Runtime) -> Training:
     others = [p for p in network.parameters() if p.ndim == 1]
     optimizer = OPTIMIZERS[plan.optimizer](
         [{"params": weights, "weight_decay": plan.weight_decay}, {"params": others, "weight_decay": 0.0}],
-        plan.learning_rate,
+        lr=plan.learning_rate,
+        fused=runtime.on_gpu or None,  # one kernel for all weights, and none that waits for the scaler
     )
     scaler = torch.amp.GradScaler(runtime.device.type, enabled=runtime.precision == "fp16")
     return Training(network, average, optimizer, scaler)
@@ -76,9 +84,10 @@ def stepped(training: Training, plan: Plan, shares: Sequence[Batch], entrance: E
     training.optimizer.zero_grad(set_to_none=True)
     values = []
     for number, share in enumerate(shares):
-        with _unnoted(training.network, number > 0):
-            value = _loss(training.network, plan, share, entrance)
-        training.scaler.scale(value / plan.shares).backward()  # type: ignore[no-untyped-call]
+        with entrance.runtime.quickest():
+            with _unnoted(training.network, number > 0):
+                value = _loss(training.network, plan, share, entrance)
+            training.scaler.scale(value / plan.shares).backward()  # type: ignore[no-untyped-call]
         values.append(value.detach())
     _add_gradients(training.network, group)
     training.scaler.unscale_(training.optimizer)
@@ -123,9 +132,6 @@ def _add_gradients(network: UNet, group: Group) -> None:
 @torch.no_grad()
 def _averaged(training: Training, kept: float) -> None:
     """Move the average of weights and of the normalisations' statistics towards the network's."""
-    pairs = list(zip(training.average.state_dict().values(), training.network.state_dict().values(), strict=True))
-    numbers = [(a, b) for a, b in pairs if a.is_floating_point()]
-    torch._foreach_lerp_([a for a, _ in numbers], [b for _, b in numbers], 1 - kept)
-    for a, b in pairs:
-        if not a.is_floating_point():
-            a.copy_(b)
+    numbers, new_numbers, counts, new_counts = training.pairs
+    torch._foreach_lerp_(numbers, new_numbers, 1 - kept)
+    torch._foreach_copy_(counts, new_counts)

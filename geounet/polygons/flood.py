@@ -10,8 +10,8 @@ from scipy.ndimage import label
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
-from geounet.contact import in_contact
 from geounet.legend import NODATA
+from geounet.rule import in_contact
 
 Levels = NDArray[np.uint8]
 Labels = NDArray[np.int32]

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, label
 
 from geounet.block import Block
-from geounet.contact import in_contact
 from geounet.footprints import Flag, Footprints, Geometries
 from geounet.grid import Window
 from geounet.legend import NODATA
 from geounet.polygons.flood import Labels, flooded, inside
-from geounet.rule import LEVELS
+from geounet.rule import LEVELS, in_contact
 
 Read = Callable[[Window], Block]
 

@@ -121,17 +121,17 @@ FAILING = """
 import os, sys
 from geounet_cli.main import main
 from geounet.errors import ChipsError
-from geounet.nn import samples
+from geounet.nn import loader
 
-def failing(numbers):
+def failing(*batch):
     raise ChipsError("images.npy cannot be read")
 
-def killed(numbers):
+def killed(*batch):
     os.kill(os.getpid(), 9)
 
 fate = sys.argv.pop(1)
 if os.environ["RANK"] == "1" and fate != "none":
-    samples.collated = {"error": failing, "killed": killed}[fate]
+    loader.fill = {"error": failing, "killed": killed}[fate]
 main()
 """
 

@@ -20,10 +20,11 @@ from geounet.nn.device import Runtime
 from geounet.nn.entrance import Entrance
 from geounet.nn.exam import Exam
 from geounet.nn.group import ALONE
+from geounet.nn.loader import Batch, batches
 from geounet.nn.loop import Checked, Step, fit
 from geounet.nn.pace import Pace, measured
 from geounet.nn.plan import Plan
-from geounet.nn.samples import Batch, Samples, batches
+from geounet.nn.samples import Samples
 from geounet.nn.score import scored
 from geounet.nn.settings import TrainingSettings, usual_rate
 from geounet.nn.training import Training, begun

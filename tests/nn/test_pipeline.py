@@ -38,7 +38,7 @@ def test_a_pipeline_varies_imagery_of_any_bands_and_keeps_shape_and_range(
     labels = rng.integers(0, 3, (32, 32)).astype("uint8")
     varied, moved = pipeline.apply(pixels, labels, 32, np.random.default_rng(1))
     assert varied.shape == pixels.shape
-    assert varied.dtype == ("uint8" if dtype == "uint8" else "float32")
+    assert varied.dtype == pipeline.sample_dtype == ("uint8" if dtype == "uint8" else "float32")
     assert abs(varied[:, moved < VOID].mean() - pipeline.mean[0]) < 2 * pipeline.std[0]
     assert set(np.unique(moved)) <= {0, 1, 2, VOID}
 

@@ -18,7 +18,7 @@ from geounet.legend import CONTACT, IGNORE
 from geounet.nn.augment import AUGMENTS, Augmentation, light, resized_labels, turned
 from geounet.nn.chip_set import ChipSet
 from geounet.nn.chip_store import VOID, ChipFolder
-from geounet.nn.samples import Samples, batches
+from geounet.nn.samples import Samples
 from tests.nn.chips_folder import RGB, Town, town, voided, write_chips
 
 
@@ -133,20 +133,26 @@ def test_samples_of_any_imagery_have_one_shape_and_finite_pixels(
     samples = samples_in(tmp_path, name)
     for number in range(24):
         pixels, labels = samples[number]
-        assert pixels.shape == (bands, 32, 32)
+        assert pixels.shape == samples.shape == (bands, 32, 32)
+        assert pixels.dtype == samples.dtype
         assert labels.shape == (32, 32)
         assert np.isfinite(pixels).all()
         assert set(np.unique(labels)) <= {0, 1, VOID}
         torch.from_numpy(pixels)
 
 
-def test_the_eight_turns_are_all_different_and_move_pixels_with_their_labels() -> None:
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "uint32", "float32", "float64"])
+def test_the_eight_turns_are_those_of_numpy_and_move_pixels_with_their_labels(dtype: str) -> None:
     labels = np.arange(16, dtype=np.uint8).reshape(4, 4)
-    pixels = labels[None].copy()
-    turns = [turned(pixels, labels, which) for which in range(8)]
-    assert len({np.ascontiguousarray(label).tobytes() for _, label in turns}) == 8
-    for turned_pixels, turned_labels in turns:
-        assert_array_equal(turned_pixels[0], turned_labels)
+    pixels = np.stack([labels, labels + 100]).astype(dtype)
+    if dtype.startswith("float"):
+        pixels[0, 1, 2] = np.nan
+    for which in range(8):
+        step = -1 if which >= 4 else 1
+        moved, moved_labels = turned(pixels, labels, which)
+        assert moved.dtype == pixels.dtype
+        assert_array_equal(moved, np.rot90(pixels, which % 4, axes=(1, 2))[:, :, ::step])
+        assert_array_equal(moved_labels, np.rot90(labels, which % 4)[:, ::step])
 
 
 def test_labels_are_resampled_without_making_up_classes_or_moving_them() -> None:
@@ -162,17 +168,6 @@ def test_light_keeps_the_order_of_brightness_in_each_band() -> None:
         rng = np.random.default_rng(seed)
         varied = light(ramp, np.array([900.0, 800.0]), np.array([700.0, 650.0]), rng)
         assert (np.diff(varied, axis=2) > 0).all()
-
-
-@pytest.mark.parametrize("workers", [0, 1], ids=["thread", "process"])
-def test_batches_are_the_samples_in_order_whoever_prepares_them(folder: Path, workers: int) -> None:
-    samples = samples_in(folder, "standard")
-    made = list(batches(samples, [range(start, start + 4) for start in (8, 12, 16)], workers=workers))
-    assert len(made) == 3
-    for index, number in enumerate(range(8, 20)):
-        pixels, labels = samples[number]
-        assert_array_equal(made[index // 4].pixels_BCHW[index % 4].numpy(), pixels)
-        assert_array_equal(made[index // 4].labels_BHW[index % 4].numpy(), labels)
 
 
 def test_samples_travel_to_a_worker_without_their_pixels(folder: Path) -> None:
