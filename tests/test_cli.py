@@ -150,7 +150,7 @@ def test_the_same_map_again_is_told_to_be_finished_and_another_is_refused(
     assert "was finished before by the same job; nothing to do" in again.out
     other = geounet(capsys, *words, "--threshold", 0.3)
     assert other.status == 1
-    assert "holds the output of another job (it differs in threshold)" in other.error
+    assert "holds the output of another job (it differs in --threshold (was 0.5))" in other.error
     assert files_below(tmp_path) == before
     assert geounet(capsys, *words, "--threshold", 0.3, "--overwrite").status == 0
 
