@@ -321,7 +321,7 @@ def test_where_no_geopackage_can_be_written_rasters_can(scene: Path, model: Path
 @pytest.mark.parametrize("name", [None, "map"])
 def test_no_scene_at_all_is_refused(tmp_path: Path, model: Path, name: str | None) -> None:
     with pytest.raises(SettingsError, match="there is no scene to be mapped; give one"):
-        infer([], model=model, out=name and tmp_path / name)  # type: ignore[arg-type]
+        infer([], model=model, out=name and tmp_path / name)
     assert not any(tmp_path.iterdir())
 
 
