@@ -7,8 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-# Okabe & Ito (2008): told apart with any kind of colour vision
-BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#555555"
+from geounet.report.furniture import BLUE, GREEN, GREY, ORANGE
 
 Row = Mapping[str, float | int | None]
 

@@ -1,4 +1,4 @@
-"""What makes a picture a map: scale bar and north arrow, and colours that everybody tells apart."""
+"""What pictures have in common: scale bar, north arrow, frames, and colours that everybody tells apart."""
 
 import math
 
@@ -7,6 +7,11 @@ from matplotlib.axes import Axes
 
 from geounet.block import Array
 
+# Okabe & Ito (2008): told apart with any kind of colour vision
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#555555"
+YELLOW, PINK, SKY = "#e69f00", "#cc79a7", "#56b4e9"
+NATURAL = {"red": ORANGE, "green": GREEN, "blue": BLUE}  # of what tells of a band
+OTHERS = (GREY, YELLOW, PINK, SKY)
 CYAN = (0.0, 0.9, 1.0)  # stands out from roofs, soil and trees alike
 MISSING = 0.7  # grey of what has no data
 BOX = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.5}
@@ -73,3 +78,11 @@ def north_arrow(axes: Axes, shape: tuple[int, int], north: float) -> None:
         bbox=BOX,
         arrowprops={"facecolor": "white", "edgecolor": "black", "width": 3, "headwidth": 9, "headlength": 8},
     )
+
+
+def plain(axes: Axes, title: str) -> None:
+    """A chart with its title and without a box around it."""
+    axes.set_title(title, loc="left", fontsize=11)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(visible=True, color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
