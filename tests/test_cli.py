@@ -212,8 +212,9 @@ def test_json_is_one_document_and_nothing_else_on_stdout(
 
     polygons = json.loads(geounet(capsys, "vectorize", out / "probability.tif", "--json").out)
     assert polygons["polygons"] == {"building": summary["polygons"]}
-    words = ("--out", tmp_path / "run", "--steps", 1, "--width", 2, "--batch-size", 1, "--device", "cpu", "--json")
-    assert json.loads(geounet(capsys, "train", tmp_path / "scene_chips", *words).out)["steps"] == 1
+    short = ("--steps", 1, "--width", 2, "--batch-size", 1, "--device", "cpu", "--json")
+    trained = geounet(capsys, "train", tmp_path / "scene_chips", "--out", tmp_path / "run", *short)
+    assert json.loads(trained.out)["steps"] == 1
     for file in (scene, tmp_path / "scene_chips", tmp_path / "run", out, windows, out / "footprints.gpkg"):
         assert json.loads(geounet(capsys, "info", file, "--json").out)["kind"]
 
