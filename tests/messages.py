@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "troubleshooting.md"
-_USAGE = ("BadParameter", "UsageError")  # click's
+_OTHERS = ("BadParameter", "UsageError", "refused", "_fail")  # click's, and what stands for a class of errors
 _LEAST = 8  # letters of its own that a message has; what has fewer hands on another one
 
 
@@ -21,7 +21,7 @@ def classes_of_errors() -> set[str]:
 
 def raised() -> dict[str, str]:
     """Each template, and the place in the source where it is (one of them)."""
-    names = classes_of_errors() | set(_USAGE)
+    names = classes_of_errors() | set(_OTHERS)
     found: dict[str, str] = {}
     for path in sorted([*(ROOT / "geounet").rglob("*.py"), *(ROOT / "cli").rglob("*.py")]):
         tree = ast.parse(path.read_text(encoding="utf-8"))
