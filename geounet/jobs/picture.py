@@ -67,8 +67,8 @@ def _model(path: Path) -> bytes:
         "halo": f"{card.halo} px, aligned to {card.alignment} px",
     }
     words |= {
-        key.replace("_", " "): str(card.training[key])
-        for key in ("steps", "best_step", "seed", "loss")
+        {"step": "kept after"}.get(key, key): str(card.training[key])
+        for key in ("steps", "step", "seed", "loss")
         if card.training.get(key) is not None
     }
     means = zip(card.colours, card.mean, card.std, strict=True)
