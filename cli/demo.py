@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from .closing import closing, of_map, of_run
 from .options import PATH, common
 from .progress import progress
 
@@ -38,7 +39,10 @@ def command(
         return
     pixel = result.metrics["pixel"]
     assert isinstance(pixel, Mapping)
-    click.echo(f"building IoU {pixel['iou']:.3f}, F1 {pixel['f1']:.3f} on a town the network has not seen")
-    click.echo(f"{'how it learned':<20} {result.run / 'curves.png'}, {result.run / 'samples.png'}")
-    click.echo(f"{'the map at a glance':<20} {result.map / 'preview.png'}")
-    click.echo(f"{'for QGIS':<20} {result.map / 'footprints.gpkg'}, {result.map / 'classes.tif'}")
+    report = result.map / "report.html"
+    closing(
+        f"building IoU {pixel['iou']:.3f}, F1 {pixel['f1']:.3f} on a town the network has not seen",
+        *of_run(result.run),
+        *of_map(result.map),
+        ("open now", report if report.exists() else result.map / "preview.png"),
+    )

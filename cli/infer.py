@@ -5,8 +5,10 @@ from typing import Any
 
 import click
 
+from .closing import closing, of_map, quoted
 from .options import (
     PATH,
+    SCENE,
     band_list,
     common,
     device,
@@ -21,7 +23,7 @@ _LISTED = 3  # blocks that could not be read
 
 
 @click.command("infer")
-@click.argument("scenes", metavar="SCENE...", nargs=-1, required=True, type=str)
+@click.argument("scenes", metavar="SCENE...", nargs=-1, required=True, type=SCENE)
 @click.option("--model", required=True, type=PATH, help="Folder of a training run, or its model.safetensors.")
 @click.option("--out", type=PATH, help="Folder to write; several scenes need one.  [default: SCENE_map]")
 @click.option(
@@ -95,7 +97,7 @@ def command(
         click.echo(json.dumps(result.summary))
         return
     if result.was_finished and not quiet:
-        click.echo(f"{result.out} was finished before by the same job; nothing to do")
+        closing(f"{result.out} was finished before by the same job; nothing to do", *of_map(result.out))
         return
     if quiet:
         return
@@ -107,8 +109,9 @@ def command(
         click.echo(f"{block['scene']}: {height} x {width} pixels at row {row}, column {col} could not be read: nodata")
     if len(unreadable) > _LISTED:
         click.echo(f"and {len(unreadable) - _LISTED:,} more blocks, listed in {result.out / 'summary.json'}")
-    click.echo(
+    closing(
         f"{result.out}: {summary['polygons']:,} footprints from {summary['pixels']:,} pixels "
-        f"at {summary['megapixels_per_second']} Mpx/s"
+        f"at {summary['megapixels_per_second']} Mpx/s",
+        *of_map(result.out),
+        ("next", f"geounet eval {quoted(result.out)} --labels LABELS"),
     )
-    click.echo(f"open {result.out / 'map.qgz'} in QGIS; {result.out / 'preview.png'} shows it at a glance")

@@ -10,16 +10,30 @@ import click
 from .options import PATH, common
 
 _WIDEST = 40  # letters of a bar
+_BESIDE = "beside FILE"  # where a picture goes that was given no name
 
 
 @click.command("info")
 @click.argument("file", type=PATH)
+@click.option(
+    "--picture",
+    type=str,
+    is_flag=False,
+    flag_value=_BESIDE,
+    metavar="[PNG]",
+    help="Draw it, too: a scene, training windows, a model or a map.  [default: FILE_info.png]",
+)
 @common
-def command(file: Path, as_json: bool, quiet: bool, verbose: bool) -> None:
-    """Tell about FILE: a scene, a model, a folder of training windows, or a map."""
+def command(file: Path, picture: str | None, as_json: bool, quiet: bool, verbose: bool) -> None:
+    """Tell about FILE: a scene, a model or training run, training windows, a map, padded windows, or polygons.
+
+    Of an unfinished map or training it says so, and how to go on. Write --picture behind FILE, or --picture=PNG.
+    """
     from geounet.jobs.inform import inform
 
-    facts = inform(file)
+    facts = dict(inform(file))
+    if picture is not None:
+        facts["picture"] = str(_drawn_to(file, picture))
     if as_json:
         click.echo(json.dumps(facts))
         return
@@ -27,11 +41,49 @@ def command(file: Path, as_json: bool, quiet: bool, verbose: bool) -> None:
     for name, value in facts.items():
         if is_chips and name in ("windows", "shares", "origin"):  # drawn below, or too long to be read
             continue
-        shown = json.dumps(value) if isinstance(value, dict | list) else "none" if value is None else value
-        click.echo(f"{name:<24} {shown}")
+        for line in _told(name, value):
+            click.echo(line)
     if is_chips:
         for line in _drawn(facts):
             click.echo(line)
+
+
+def _drawn_to(file: Path, picture: str) -> Path:
+    from geounet.files import beside
+    from geounet.jobs.picture import write_picture
+
+    out = beside(file.resolve(), "_info.png") if picture == _BESIDE else Path(picture)
+    if out.suffix.casefold() != ".png":
+        raise click.BadParameter(f"{picture} does not end in .png", param_hint="--picture")
+    write_picture(file, out)
+    return out
+
+
+def _told(name: str, value: object, indent: str = "") -> Iterator[str]:
+    """Lines of a fact; what has names of its own goes below, by two letters to the right."""
+    label = f"{indent}{name.replace('_', ' ')}"
+    if isinstance(value, Mapping) and value:
+        yield label
+        for inner, one in value.items():
+            yield from _told(str(inner), one, f"{indent}  ")
+    else:
+        yield f"{label:<24} {_in_words(value)}".rstrip()
+
+
+def _in_words(value: object) -> str:
+    """
+    >>> _in_words([30.25, 4]), _in_words(None), _in_words(31037633), _in_words(True)
+    ('30.25, 4', 'none', '31,037,633', 'yes')
+    """
+    if value is None or value in ([], {}):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(_in_words(one) if not isinstance(one, dict) else json.dumps(one) for one in value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def _drawn(facts: Mapping[str, Any]) -> Iterator[str]:

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -26,6 +27,29 @@ _COMMANDS = {
     "demo": "Do all of it on the sample town: tile, train, infer, score.",
 }
 
+# what other tools call them
+_OTHER_WORDS = {
+    "predict": "infer",
+    "segment": "infer",
+    "map": "infer",
+    "chip": "tile",
+    "chips": "tile",
+    "prepare": "tile",
+    "fit": "train",
+    "learn": "train",
+    "merge": "stitch",
+    "mosaic": "stitch",
+    "polygonize": "vectorize",
+    "score": "eval",
+    "evaluate": "eval",
+    "metrics": "eval",
+    "inspect": "info",
+    "describe": "info",
+    "show": "view",
+    "open": "view",
+    "onnx": "export",
+}
+
 # how a command that was interrupted is continued; the others begin anew
 _GO_ON = {
     "infer": "run the same command again to go on",
@@ -39,6 +63,20 @@ class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            where = f"Options stand behind their command: geounet COMMAND {error.option_name}"
+            raise click.UsageError(f"{error.format_message()} {where}", ctx) from error
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise click.UsageError(f"No such command '{args[0]}'.{_meant(args[0])}", ctx)
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
@@ -49,6 +87,17 @@ class _LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
+
+
+def _meant(word: str) -> str:
+    """A guess at the command that was meant, by its letters or by what other tools call it; empty without one.
+
+    >>> _meant("infre"), _meant("predict"), _meant("xyz")
+    (" Did you mean 'infer'?", " Did you mean 'infer'?", '')
+    """
+    near = next(iter(get_close_matches(word.casefold(), [*_COMMANDS, *_OTHER_WORDS], n=1)), "")
+    name = _OTHER_WORDS.get(near, near)
+    return f" Did you mean '{name}'?" if name in _COMMANDS else ""
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -6,10 +6,24 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import click.shell_completion
+from click.types import StringParamType
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
+
+
+class _Scene(StringParamType):
+    """A file or anything else GDAL opens, such as a URL; a shell completes names of files."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        return [click.shell_completion.CompletionItem(incomplete, type="file")]
+
+
+SCENE = _Scene()
 
 
 def is_first_process() -> bool:

@@ -1,5 +1,6 @@
 """Progress on stderr: a bar on a terminal, a line now and then elsewhere."""
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -50,13 +51,24 @@ def _tell_in_lines(
         if now - said >= _SECONDS_BETWEEN_LINES:
             said = now
             click.echo(_line(stage, done, total, unit, now - start, words), err=True)
-    click.echo(f"{stage}: {_amount(done)} {unit} in {_clock(time.monotonic() - start)}  {words}".rstrip(), err=True)
+    seconds = time.monotonic() - start
+    rate = f" ({_rate(done, seconds, unit)})" if seconds >= 1 else ""
+    click.echo(f"{stage}: {_amount(done)} {unit} in {_clock(seconds)}{rate}  {words}".rstrip(), err=True)
 
 
 def _line(stage: str, done: float, total: float, unit: str, seconds: float, words: str) -> str:
     rate = done / seconds if seconds else 0.0
     left = f", {_clock((total - done) / rate)} left" if rate and total > done else ""
-    return f"{stage}: {100 * done / total if total else 100:.0f} % at {rate:.3g} {unit}/s{left}  {words}".rstrip()
+    share = 100 * done / total if total else 100
+    return f"{stage}: {share:.0f} % at {_rate(done, seconds, unit)}{left}  {words}".rstrip()
+
+
+def _rate(done: float, seconds: float, unit: str) -> str:
+    """
+    >>> _rate(5670.0, 3.0, "windows"), _rate(0.5, 2.0, "Mpx")
+    ('1,890 windows/s', '0.25 Mpx/s')
+    """
+    return f"{_amount(done / max(1e-9, seconds))} {unit}/s"
 
 
 def _amount(value: float) -> str:
@@ -78,19 +90,36 @@ def _clock(seconds: float) -> str:
 
 
 @contextmanager
+def _log_above_the_bar() -> Iterator[None]:
+    """What is logged goes through rich's stand-in for stderr, which moves the bar out of its way."""
+    handlers = [one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler]
+    before = [handler.setStream(sys.stderr) for handler in handlers]
+    try:
+        yield
+    finally:
+        for handler, stream in zip(handlers, before, strict=True):
+            if stream is not None:
+                handler.setStream(stream)
+
+
+@contextmanager
 def _bar() -> Iterator[Track]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    def cut(least: int | None = None, most: int | None = None) -> Column:
+        return Column(no_wrap=True, overflow="ellipsis", min_width=least, max_width=most)
 
     columns = (
-        TextColumn("{task.description:<12}"),
-        BarColumn(bar_width=24),
+        TextColumn("{task.description}", markup=False, table_column=cut(10, 18)),
+        BarColumn(bar_width=20),
         TextColumn("{task.percentage:>3.0f} %"),
         TextColumn("{task.fields[rate]:>14}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[words]}"),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        TextColumn("{task.fields[words]}", markup=False, table_column=cut()),
     )
-    with Progress(*columns, console=Console(stderr=True)) as shown:
+    with Progress(*columns, console=Console(stderr=True)) as shown, _log_above_the_bar():
 
         def track(
             items: Iterable[T],
@@ -106,7 +135,8 @@ def _bar() -> Iterator[Track]:
             for item in items:
                 yield item
                 done += amount(item)
-                rate = f"{done / max(1e-9, time.monotonic() - start):.3g} {unit}/s"
+                rate = _rate(done, time.monotonic() - start, unit)
                 shown.update(task, completed=done, rate=rate, words=tell(item))
+            shown.update(task, completed=total)  # what was known before counts as done
 
         yield track

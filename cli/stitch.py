@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from .closing import closing, quoted
 from .options import PATH, common
 from .progress import progress
 
@@ -36,4 +37,4 @@ def command(
     if as_json:
         click.echo(json.dumps({"out": str(result.out), "windows": result.windows}))
     elif not quiet:
-        click.echo(f"{result.out}: {result.windows:,} windows")
+        closing(f"{result.out}: {result.windows:,} windows", ("next", f"geounet vectorize {quoted(result.out)}"))

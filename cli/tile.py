@@ -7,6 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from .closing import closing, quoted
 from .options import PATH, common, tiling
 from .progress import progress
 
@@ -72,11 +73,19 @@ def command(
     if quiet:
         return
     if result.was_finished:
-        click.echo(f"{result.out} was finished before by the same job; nothing to do")
+        closing(f"{result.out} was finished before by the same job; nothing to do", *_to_open(result.out))
         return
     counts = ", ".join(f"{count:,} {split}" for split, count in result.windows.items() if count)
     at = f" at {result.ground_resolution:.3g} m" if result.ground_resolution else ""
-    click.echo(f"{result.out}: {counts}{at}; next: geounet train {result.out}")
+    closing(f"{result.out}: {counts}{at}", *_to_open(result.out))
+
+
+def _to_open(chips: Path) -> list[tuple[str, Path | str]]:
+    return [
+        ("in QGIS", chips / "index.gpkg"),
+        ("at a glance", f"geounet info {quoted(chips)} --picture"),
+        ("next", f"geounet train {quoted(chips)}"),
+    ]
 
 
 def _refuse_meaningless(ctx: click.Context, *, inference: bool) -> None:
@@ -116,4 +125,8 @@ def _cut_windows(
     if as_json:
         click.echo(json.dumps({"out": str(settings["out"]), "windows": count}))
     elif not quiet:
-        click.echo(f"{settings['out']}: {count:,} windows; merge predictions of them with `geounet stitch`")
+        closing(
+            f"{settings['out']}: {count:,} windows",
+            ("next", "predict them with any tool, under the same names"),
+            ("then", "geounet stitch PREDICTIONS --out RASTER.tif"),
+        )

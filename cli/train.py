@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from .closing import closing, of_run, quoted
 from .options import PATH, common, device, is_first_process, number_or_auto, tiling, whole_or_auto
 from .progress import progress
 
@@ -111,4 +112,8 @@ def command(
         told = (
             "was finished before by the same job; nothing to do" if result.repeated else f"{result.steps} steps{score}"
         )
-        click.echo(f"{result.model}: {told}")
+        closing(
+            f"{result.model}: {told}",
+            *of_run(result.run),
+            ("next", f"geounet infer SCENE --model {quoted(result.run)}"),
+        )

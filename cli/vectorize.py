@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from .closing import closing, quoted
 from .options import PATH, common, outlines
 
 
@@ -31,10 +32,10 @@ def command(raster: Path, as_json: bool, quiet: bool, verbose: bool, **settings:
 
     from .progress import progress
 
-    with progress(quiet=quiet) as track:
+    with progress(quiet=quiet or as_json) as track:
         result = vectorize(raster, track=track, **settings)
     if as_json:
         click.echo(json.dumps({"out": str(result.out), "polygons": result.polygons}))
     elif not quiet:
         counts = ", ".join(f"{count:,} {name}" for name, count in result.polygons.items())
-        click.echo(f"{result.out}: {counts}")
+        closing(f"{result.out}: {counts}", ("next", f"geounet info {quoted(result.out)}"))

@@ -5,11 +5,15 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import overload
 
 from geounet.errors import OutputError
+
+StrPath = str | os.PathLike[str]
+"""What a file or folder may be given as."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _ELSEWHERE = (
@@ -17,6 +21,24 @@ _ELSEWHERE = (
     errno.ENAMETOOLONG,
 )  # fmt: skip
 _UNFINISHED, _REPLACED = ".unfinished", ".replaced"  # endings of a folder that is made, and of the one before it
+
+
+@overload
+def as_path(path: StrPath) -> Path: ...
+@overload
+def as_path(path: None) -> None: ...
+def as_path(path: StrPath | None) -> Path | None:
+    """The path that is meant by a string, or anything that stands for one."""
+    return None if path is None else Path(path)
+
+
+def as_paths(paths: StrPath | Iterable[StrPath]) -> list[Path]:
+    """One path or many.
+
+    >>> [path.name for path in as_paths("maps/a.tif")], len(as_paths(["a.tif", Path("b.tif")]))
+    (['a.tif'], 2)
+    """
+    return [Path(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
 
 
 @contextmanager

@@ -1,8 +1,15 @@
 """The command line: quick help, exit codes, one JSON document, jobs that are not done twice."""
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +92,71 @@ def test_wrong_usage_leaves_with_2_and_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["infre"], "Did you mean 'infer'?"),
+        (["predict"], "Did you mean 'infer'?"),
+        (["Evaluate"], "Did you mean 'eval'?"),
+        (["polygonise"], "Did you mean 'vectorize'?"),
+        (["xyzzy"], "No such command 'xyzzy'."),
+        (["infer", "a", "--treshold", "0.4"], "'--threshold'?"),
+        (["train", "--epoch", "3"], "'--epochs'?"),
+        (["--quiet", "info", "a"], "Options stand behind their command: geounet COMMAND --quiet"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_mistyped_is_guessed(capsys: pytest.CaptureFixture[str], words: list[str], meant: str) -> None:
+    told = geounet(capsys, *words)
+    assert told.status == 2
+    assert meant in told.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("geounet ve", ["plain,vectorize"]),
+        ("geounet infer --out", ["plain,--out", "plain,--output-grid"]),
+        ("geounet infer --stitch ", ["plain,exact", "plain,hann"]),
+        ("geounet infer ortho", ["file,ortho"]),
+        ("geounet train --init r", ["file,r"]),
+    ],
+)
+def test_a_shell_completes_commands_options_values_and_files(words: str, wanted: list[str]) -> None:
+    """As bash asks, by the variable that click's script sets."""
+    asked = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")), "_GEOUNET_COMPLETE": "bash_complete"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from geounet_cli.main import main; main()"],
+        capture_output=True, text=True, check=True, timeout=60, env=os.environ | asked,
+    )  # fmt: skip
+    assert done.stdout.split() == wanted
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_of_the_completion_is_printed(shell: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from geounet_cli.main import main; main()"],
+        capture_output=True, text=True, check=False, timeout=60,
+        env=os.environ | {"_GEOUNET_COMPLETE": f"{shell}_source"},
+    )  # fmt: skip
+    assert "_GEOUNET_COMPLETE" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_command_ends_with_what_to_open_next_as_far_as_it_is_there(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, scene: Path, labels: Path, model: Path
+) -> None:
+    told = geounet(capsys, "infer", scene, "--model", model, "--out", tmp_path / "my map", *EXACT)
+    rows = [line.split(maxsplit=1) for line in told.out.splitlines() if line.startswith("  ")]
+    files = [Path(path.partition(" ")[2].strip() or path) for _, path in rows]
+    assert f"  in QGIS          {tmp_path / 'my map' / 'map.qgz'}" in told.out.splitlines()
+    assert told.out.splitlines()[-1] == f"  next             geounet eval '{tmp_path / 'my map'}' --labels LABELS"
+    assert len(files) >= 4
+    without = geounet(capsys, "infer", scene, "--model", model, "--no-vectors", "--out", tmp_path / "r", *EXACT)
+    assert "footprints.gpkg" not in without.out
+    assert all(len(line) <= 80 + len(str(tmp_path)) for line in (told.out + without.out).splitlines())
+
+
 def test_an_error_leaves_with_1_and_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     told = geounet(capsys, "infer", tmp_path / "none.tif", "--model", tmp_path)
     assert told.status == 1
@@ -138,6 +210,14 @@ def test_json_is_one_document_and_nothing_else_on_stdout(
     stitched = json.loads(geounet(capsys, "stitch", windows, "--out", tmp_path / "s.tif", "--json").out)
     assert cut["windows"] == stitched["windows"] == len(list(windows.glob("*.tif")))
 
+    polygons = json.loads(geounet(capsys, "vectorize", out / "probability.tif", "--json").out)
+    assert polygons["polygons"] == {"building": summary["polygons"]}
+    short = ("--steps", 1, "--width", 2, "--batch-size", 1, "--device", "cpu", "--json")
+    trained = geounet(capsys, "train", tmp_path / "scene_chips", "--out", tmp_path / "run", *short)
+    assert json.loads(trained.out)["steps"] == 1
+    for file in (scene, tmp_path / "scene_chips", tmp_path / "run", out, windows, out / "footprints.gpkg"):
+        assert json.loads(geounet(capsys, "info", file, "--json").out)["kind"]
+
 
 def test_the_same_map_again_is_told_to_be_finished_and_another_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, scene: Path, model: Path
@@ -150,7 +230,7 @@ def test_the_same_map_again_is_told_to_be_finished_and_another_is_refused(
     assert "was finished before by the same job; nothing to do" in again.out
     other = geounet(capsys, *words, "--threshold", 0.3)
     assert other.status == 1
-    assert "holds the output of another job (it differs in threshold)" in other.error
+    assert "holds the output of another job (it differs in --threshold (was 0.5))" in other.error
     assert files_below(tmp_path) == before
     assert geounet(capsys, *words, "--threshold", 0.3, "--overwrite").status == 0
 
@@ -203,6 +283,44 @@ def test_on_a_terminal_a_bar_shows_stage_rate_and_words(
     assert told.out == ""
     for words in ("training", "100 %", "windows/s", "loss 3"):
         assert words in told.err
+
+
+def test_on_a_terminal_of_80_columns_log_lines_stand_above_the_bar_and_nothing_is_wider() -> None:
+    """In a terminal of its own, as people see it."""
+    code = (
+        "import logging, sys, time\n"
+        "from geounet_cli.progress import progress\n"
+        "logging.basicConfig(level=logging.INFO, format='%(message)s', stream=sys.stderr)\n"
+        "with progress() as track:\n"
+        "    words = dict(total=1234, unit='windows', tell=lambda i: f'loss {i}, IoU 0.673')\n"
+        "    for i in track(range(1234), 'tracing a class with a long name', **words):\n"
+        "        if i == 600: time.sleep(0.3); logging.info('a note'); time.sleep(0.3)\n"
+    )
+    shown = in_a_terminal(code, columns=80)
+    assert "a note" in shown
+    assert max(len(line) for line in shown) <= 80
+    bar = shown[-1]
+    for words in ("tracing a class w…", "100 %", "windows/s", "loss 1233"):
+        assert words in bar
+
+
+def in_a_terminal(code: str, *, columns: int) -> list[str]:
+    """What some Python code shows in a terminal of its own, line after line, as often as a line is written anew."""
+    terminal, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES", "NO_COLOR")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=end, stdout=end, stderr=end, env=environment | {"TERM": "xterm"}
+    )
+    os.close(end)
+    written = b""
+    with contextlib.suppress(OSError):  # that of a terminal whose other end is closed
+        while some := os.read(terminal, 65536):
+            written += some
+    os.close(terminal)
+    assert process.wait(timeout=60) == 0, written.decode()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.decode())
+    return [line for line in re.split(r"[\r\n]+", text) if line.strip()]
 
 
 def test_progress_off_a_terminal_is_a_line_for_each_stage(

@@ -19,7 +19,8 @@ def test_a_folder_of_train_and_val_is_tiled_and_told_about(tmp_path: Path, capsy
     root = folders(tmp_path / "set", {"train": 3, "val": 1})
     told = geounet(capsys, "tile", root, *TINY, "--keep-empty", "1")
     assert told.status == 0
-    assert "set_chips: 12 train, 4 val at 0.3 m; next: geounet train" in told.out
+    assert "set_chips: 12 train, 4 val at 0.3 m\n" in told.out
+    assert "  next             geounet train " in told.out
     shown = geounet(capsys, "info", tmp_path / "set_chips").out
     lines = [line.split() for line in shown.splitlines()]
     assert ["train", "12", "windows", "#" * 40] in lines

@@ -2,15 +2,20 @@
 
 import re
 import shlex
+import subprocess
+import sys
+import tomllib
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
+import click
 import geopandas
 import numpy as np
 import pytest
 import rasterio
 import shapely
-from geounet_cli.main import main
+from geounet_cli.main import cli, main
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.features import rasterize
 from rasterio.windows import Window
@@ -48,18 +53,33 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def run(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, more: Sequence[str] = ()) -> None:
+    """A line of an example; of a training only the length, the width and the number of processes are others."""
     monkeypatch.chdir(folder)
-    words = [name for word in shlex.split(command) for name in sorted(map(str, Path().glob(word))) or [word]]
+    given = shlex.split(command, comments=True)
+    words = [name for word in given for name in sorted(map(str, Path().glob(word))) or [word]]
+    if "--minutes" in words:
+        place = words.index("--minutes")
+        del words[place : place + 2]
+    short = [*SHORT, *(["--batch-size", "4"] if "--accumulate" in words or words[0] == "torchrun" else [])]
+    if words[0] == "torchrun":
+        words[words.index("--nproc-per-node") + 1] = "2"
+        started = [sys.executable, "-m", "torch.distributed.run", *words[1:], *short, *more]
+        subprocess.run(started, check=True, timeout=300)
+        return
     assert words[0] == "geounet", command
-    extra = SHORT if words[1] == "train" else []
     with pytest.raises(SystemExit) as left:
-        main([*words[1:], *extra])
+        main([*words[1:], *(short if words[1] == "train" else []), *more])
     assert left.value.code == 0, command
 
 
+def lines_of(page: str, language: str = "sh") -> list[str]:
+    """The commands of a page, in their order."""
+    return [line for block in blocks(language, page) for line in block.splitlines() if line]
+
+
 def test_the_commands_of_the_readme_run_in_their_order(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    commands = [line for block in blocks("sh") for line in block.splitlines() if line]
+    commands = lines_of("README.md")
     assert len(commands) > 10
     for command in commands:
         run(command, desk, monkeypatch)
@@ -74,8 +94,8 @@ def test_the_commands_of_the_page_on_mapping_run(desk: Path, monkeypatch: pytest
     monkeypatch.chdir(desk)
     if not (desk / "run").exists():
         run("geounet train orthophoto.tif --labels buildings.geojson --out run", desk, monkeypatch)
-    for command in (line for block in blocks("sh", "docs/mapping.md") for line in block.splitlines()):
-        run(f"{command} --overwrite", desk, monkeypatch)
+    for command in lines_of("docs/mapping.md"):
+        run(command, desk, monkeypatch, more=["--overwrite"])
         out = desk / shlex.split(command)[-1]
         assert (out / "footprints.gpkg" if out.is_dir() else out).stat().st_size > 0
 
@@ -85,8 +105,8 @@ def test_the_commands_of_the_page_on_labels_run(
 ) -> None:
     labels_of_all_kinds(desk)
     caplog.set_level("INFO")
-    for command in (line for block in blocks("sh", "docs/labels.md") for line in block.splitlines()):
-        run(command if " info " in command else f"{command} --overwrite", desk, monkeypatch)
+    for command in lines_of("docs/labels.md"):
+        run(command, desk, monkeypatch, more=[] if " info " in command else ["--overwrite"])
     assert "labels of orthophoto.tif are moved by -2." in caplog.text
 
 
@@ -132,8 +152,8 @@ def test_the_examples_of_the_page_on_training_run(desk: Path, monkeypatch: pytes
     monkeypatch.chdir(desk)
     (code,) = blocks("python", "docs/training.md")
     exec(compile(code, "docs/training.md", "exec"), {})  # noqa: S102
-    for command in (line for block in blocks("sh", "docs/training.md") for line in block.splitlines()):
-        run(f"{command} --overwrite", desk, monkeypatch)
+    for command in lines_of("docs/training.md"):
+        run(command, desk, monkeypatch, more=["--overwrite"])
         assert (desk / shlex.split(command)[-1] / "MODEL.md").stat().st_size > 0
 
 
@@ -143,6 +163,75 @@ def test_the_python_example_of_the_readme_runs(desk: Path, monkeypatch: pytest.M
     assert "minutes=10" in code
     exec(compile(code.replace("minutes=10", "steps=2, width=2, batch_size=1"), "README.md", "exec"), {})  # noqa: S102
     assert (desk / "mapped" / "footprints.gpkg").exists()
+
+
+def test_the_tutorial_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sample_tiles").symlink_to(ROOT / "sample_tiles")
+    commands = lines_of("docs/tutorial.md")
+    assert len(commands) >= 10
+    for command in commands:
+        run(command, tmp_path, monkeypatch)
+    for name in (
+        "scene.png",
+        "chips.png",
+        "run/samples.png",
+        "map/map.qgz",
+        "map.png",
+        "generous.gpkg",
+        "better/MODEL.md",
+    ):
+        assert (tmp_path / name).stat().st_size > 0
+
+
+def test_the_examples_of_the_page_on_models_run(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("geounet train orthophoto.tif --labels buildings.geojson --out run --overwrite", desk, monkeypatch)
+    run("geounet tile orthophoto.tif --labels buildings.geojson --out chips --overwrite", desk, monkeypatch)
+    run("geounet infer orthophoto.tif --model run --out map --overwrite", desk, monkeypatch)
+    for command in lines_of("docs/models.md"):
+        run(command, desk, monkeypatch)
+    (code,) = blocks("python", "docs/models.md")
+    capsys.readouterr()
+    exec(compile(code, "docs/models.md", "exec"), {})  # noqa: S102
+    assert "['background', 'building']" in capsys.readouterr().out
+    assert (desk / "run_info.png").stat().st_size > 0
+
+
+def test_the_examples_of_the_page_on_python_run_in_their_order(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(desk)
+    codes = blocks("python", "docs/python.md")
+    assert len(codes) >= 6
+    names: dict[str, object] = {}
+    for code in codes:
+        short = code.replace("steps=2000", "steps=2, width=2, batch_size=1, device='cpu'")
+        exec(compile(short, "docs/python.md", "exec"), names)  # noqa: S102
+    for name in ("map/footprints.gpkg", "large.geojson", "city/summary.json", "watched/map.qgz", "merged.tif"):
+        assert (desk / "py" / name).stat().st_size > 0
+    assert not (desk / "py" / "nothing").exists()
+
+
+RUN = ("README.md", "docs/labels.md", "docs/mapping.md", "docs/models.md", "docs/python.md", "docs/training.md")
+ALL = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+
+
+@pytest.mark.parametrize("page", ALL)
+def test_every_example_is_one_that_a_test_runs_or_a_command_that_could_be_given(page: str) -> None:
+    """What is not run (it installs, serves, or takes data that is not here) is `console`, and its options exist."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    languages = set(re.findall(r"^```(\w*)$", text, flags=re.MULTILINE)) - {""}
+    assert languages <= {"sh", "python", "console"}
+    assert not languages & {"sh", "python"} or page in (*RUN, "docs/tutorial.md")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(re.findall(r"geounet\[(\w+)\]", text)) <= extras.keys()
+    for line in "\n".join(blocks("console", page)).replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if words and words[0] == "geounet":
+            command = cli.get_command(click.Context(cli), words[1])
+            assert command is not None
+            command.make_context(words[1], words[2:])
+        elif words and words[0] == "make":
+            assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])

@@ -42,7 +42,7 @@ def vector_info(path: Path) -> VectorInfo:
             raise LabelError(f"{path} does not exist; check the path")
     if "!" in str(path):  # GDAL's Python side takes what follows for a file in an archive
         raise LabelError(f"{path} has a '!' in its path, which cannot be read; rename it")
-    if _is_parquet(path):
+    if is_parquet(path):
         table = _parquet(path)
         crs = table.crs.to_wkt() if table.crs else None
         fields = [str(name) for name in table.columns if name != table.geometry.name]
@@ -83,7 +83,7 @@ def features_of(
     Raises:
         LabelError: a file that cannot be read.
     """
-    if _is_parquet(path):
+    if is_parquet(path):
         table = _parquet(path)
         return table if bbox is None else table.cx[bbox[0] : bbox[2], bbox[1] : bbox[3]]
     try:
@@ -92,7 +92,7 @@ def features_of(
         raise LabelError(f"{path} cannot be read ({error}); repair or export it again") from error
 
 
-def _is_parquet(path: Path) -> bool:
+def is_parquet(path: Path) -> bool:
     return path.suffix.casefold() in (".parquet", ".geoparquet")
 
 

@@ -13,6 +13,15 @@ from geounet.files import held, translated, whole_file
 NAME = "job.json"
 State = Literal["new", "unfinished"]
 T = TypeVar("T")
+_LONGEST = 30  # letters of a value that an error names: a hash tells nobody anything
+_SAID = {  # what settings are called where people give them, unless it is by their own name
+    "scenes": "the scenes",
+    "model_sha256": "--model",
+    "threads": "--workers",
+    "vectors": "--no-vectors",
+    "geounet": "the version of geounet",
+    "backend_version": "the version of PyTorch",
+}
 _HIDDEN = ".job"  # with which the lock's name begins, and that of a mark which a killed job was writing
 
 
@@ -56,9 +65,8 @@ class Guard:
             raise OutputError(f"{self.folder} holds other things (no whole {NAME}); choose another --out")
         if overwrite:
             return "new"
-        differing = sorted(key for key in there.keys() | wanted.keys() if there.get(key) != wanted.get(key))
         raise OutputError(
-            f"{self.folder} holds the output of another job (it differs in {', '.join(differing)}); "
+            f"{self.folder} holds the output of another job (it differs in {', '.join(differing(there, wanted))}); "
             "choose another --out, or give --overwrite"
         )
 
@@ -107,6 +115,38 @@ def remembered(folder: Path) -> Mapping[str, object]:
     except (OSError, ValueError):
         return {}
     return settings if isinstance(settings, dict) else {}
+
+
+def differing(there: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
+    """Options in which a job differs from the one that was there before, with what they were.
+
+    >>> differing({"vectors": {"min_area": 4}, "threads": 1}, {"vectors": {"min_area": 9}, "threads": 2})
+    ['--min-area (was 4)', '--workers (was 1)']
+    """
+    before, now = _flat(there), _flat(wanted)
+    named = {_SAID.get(key, f"--{key.replace('_', '-')}"): before.get(key) for key in _unequal(before, now)}
+    return [f"{name} (was {was})" if (was := _in_words(value)) else name for name, value in sorted(named.items())]
+
+
+def _flat(settings: Mapping[str, object]) -> dict[str, object]:
+    """Settings with those of the footprints among them; whether there are any is one of its own."""
+    flat = {key: value for key, value in settings.items() if key != "vectors"}
+    vectors = settings.get("vectors")
+    return flat | (vectors if isinstance(vectors, dict) else {}) | {"vectors": vectors is None}
+
+
+def _unequal(before: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
+    """What differs; of footprints that only one of both makes, not how they are made."""
+    keys = before.keys() & now.keys() if before["vectors"] != now["vectors"] else before.keys() | now.keys()
+    yield from (key for key in keys if before.get(key) != now.get(key))
+
+
+def _in_words(value: object) -> str:
+    """A value as it is given on the command line; empty for what is not told in a word, such as a file's identity."""
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "on", False: "off"}[value]
+    words = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return words if len(words) <= _LONGEST and not isinstance(value, dict) else ""
 
 
 def as_before(asked: T | Literal["auto"], before: object, kind: type[T]) -> T | Literal["auto"]:

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Literal
 
 from geounet import __version__
 from geounet.card import ModelCard
 from geounet.errors import SceneError, SettingsError
-from geounet.files import beside, identity
+from geounet.files import StrPath, as_path, beside, identity
 from geounet.grid import WindowGrid
 from geounet.io.scene import Scene, open_scene
 from geounet.io.source import Nodata, Reading, stretch_for
@@ -27,7 +28,7 @@ from geounet.track import Track, untracked
 
 log = logging.getLogger(__name__)
 
-Scenes = Path | str | Sequence[Path | str]
+Scenes = StrPath | Sequence[StrPath]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +89,14 @@ class _Machine:
 def infer(
     scenes: Scenes,
     *,
-    model: Path,
-    out: Path | None = None,
+    model: StrPath,
+    out: StrPath | None = None,
     window: int | Literal["auto"] = 1536,
     stitch: Literal["exact", "hann"] = "exact",
     batch_size: int | Literal["auto"] = "auto",
     threshold: float = 0.5,
     tta: Tta = "none",
-    aoi: Path | None = None,
+    aoi: StrPath | None = None,
     bands: Sequence[int] | Literal["auto"] = "auto",
     stretch: tuple[float, float] | None = None,
     nodata: Nodata = "auto",
@@ -121,7 +122,7 @@ def infer(
     again; a finished one is left as it is.
 
     Args:
-        scenes: anything GDAL opens.
+        scenes: anything GDAL opens. Files may be strings or paths, here as everywhere.
         model: a training run's folder or its model.safetensors.
         out: SCENE_map beside the scene where it is None; several scenes need one.
         window: side in pixels of the largest padded window allowed; auto is 1536, and on a GPU what its memory holds.
@@ -149,10 +150,12 @@ def infer(
         OutputError: a folder that cannot be written, or holds another job's output or other things.
     """
     clock = Clock()
-    paths = [scenes] if isinstance(scenes, Path | str) else list(scenes)
+    named = [scenes] if isinstance(scenes, str | PathLike) else list(scenes)
+    paths = [name if isinstance(name, str) else Path(name) for name in named]  # a URL stays one
+    model, aoi = as_path(model), as_path(aoi)
     if not paths:
         raise SettingsError("there is no scene to be mapped; give one, or the sheets of a mosaic")
-    folder = out or default_out(paths)
+    folder = as_path(out) or default_out(paths)
     vectors = None if no_vectors else Vectors(min_area, fill_holes, simplify, regularize, separate)
     asked = Asked(stitch, output_grid, vectors, compress, stretch, aoi)
     machine = _Machine(device, precision, window, batch_size, workers)

@@ -8,7 +8,7 @@ import numpy as np
 
 from geounet.block import Array, Block
 from geounet.errors import SceneError
-from geounet.files import refuse_existing
+from geounet.files import StrPath, as_path, refuse_existing
 from geounet.grid import PlannedWindow
 from geounet.io.rasters import Prediction, growing_raster, has_mask, read_prediction
 from geounet.jobs.windows import NAME, WindowSet, window_name
@@ -48,7 +48,12 @@ class _Kind:
 
 
 def stitch(
-    folder: Path, *, out: Path, windows: Path | None = None, overwrite: bool = False, track: Track = untracked
+    folder: StrPath,
+    *,
+    out: StrPath,
+    windows: StrPath | None = None,
+    overwrite: bool = False,
+    track: Track = untracked,
 ) -> StitchResult:
     """Merge predictions of the windows that `cut_windows` wrote; each pixel comes from the window whose core it is in.
 
@@ -63,6 +68,7 @@ def stitch(
         SceneError: windows.json or a prediction that is missing, or a prediction that does not fit its window.
         OutputError: `out` exists or cannot be written.
     """
+    folder, out, windows = as_path(folder), as_path(out), as_path(windows)
     refuse_existing(out, overwrite=overwrite)
     plan = WindowSet.read(windows or folder)
     files = _predictions(folder, plan.names)

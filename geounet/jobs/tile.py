@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from geounet.chips import SPLITS, ChipsCard
 from geounet.errors import SettingsError
-from geounet.files import beside, identity, refuse_existing, whole_folder
+from geounet.files import StrPath, as_path, as_paths, beside, identity, refuse_existing, whole_folder
 from geounet.io.gdal import Handles
 from geounet.io.scene import open_scene
 from geounet.io.source import Nodata, Reading
@@ -51,15 +51,15 @@ class Tiling:
     bands: Sequence[int] | Literal["auto"] = "auto"
     gsd: GroundResolution = "auto"
     class_field: str | None = None
-    classes: Path | None = None
-    ignore: Path | None = None
-    label_area: Path | None = None
+    classes: StrPath | None = None
+    ignore: StrPath | None = None
+    label_area: StrPath | None = None
     keep_empty: float = 0.25
     val: float = 0.15
     test: float = 0.0
     split_block: float | None = None
-    val_area: Path | None = None
-    test_area: Path | None = None
+    val_area: StrPath | None = None
+    test_area: StrPath | None = None
     nodata: Nodata = "auto"
     contact: Contact = "auto"
     label_shift: LabelShift = "none"
@@ -74,24 +74,24 @@ class Tiling:
 
 
 def tile(
-    scenes: Sequence[Path],
+    scenes: StrPath | Sequence[StrPath],
     *,
-    labels: Sequence[Path] = (),
-    out: Path | None = None,
+    labels: StrPath | Sequence[StrPath] = (),
+    out: StrPath | None = None,
     size: int = 256,
     stride: int = 256,
     bands: Sequence[int] | Literal["auto"] = "auto",
     gsd: GroundResolution = "auto",
     class_field: str | None = None,
-    classes: Path | None = None,
-    ignore: Path | None = None,
-    label_area: Path | None = None,
+    classes: StrPath | None = None,
+    ignore: StrPath | None = None,
+    label_area: StrPath | None = None,
     keep_empty: float = 0.25,
     val: float = 0.15,
     test: float = 0.0,
     split_block: float | None = None,
-    val_area: Path | None = None,
-    test_area: Path | None = None,
+    val_area: StrPath | None = None,
+    test_area: StrPath | None = None,
     nodata: Nodata = "auto",
     contact: Contact = "auto",
     label_shift: LabelShift = "none",
@@ -102,7 +102,7 @@ def tile(
     """Cut scenes and labels into training windows: images.npy, labels.npy, index.gpkg and chips.json.
 
     Args:
-        scenes: rasters, treated singly; or a folder of them.
+        scenes: rasters, treated singly; or a folder of them. Files may be strings or paths, here as everywhere.
         labels: a file for all scenes, or one for each: polygons in any CRS, or a raster of class ids, of 0 and 255, or
             coloured; or a folder of files that are named as the scenes are. None: the one folder of `scenes` holds
             train, train_labels and, perhaps, val, val_labels, test and test_labels.
@@ -127,10 +127,11 @@ def tile(
         OutputError: a folder that cannot be written, or exists.
     """
     _check(size, stride, keep_empty, split_block)
-    data = dataset_of(scenes, labels, classes)
+    paths = as_paths(scenes)
+    data = dataset_of(paths, as_paths(labels), as_path(classes))
     settings = SplitSettings(keep_empty, val, test, split_block, seed)
-    areas = Areas(label_area, ignore, val_area, test_area)
-    folder = out or default_chips(scenes[0])
+    areas = Areas(as_path(label_area), as_path(ignore), as_path(val_area), as_path(test_area))
+    folder = as_path(out) or default_chips(paths[0])
     cutting = {"size": size, "stride": stride, "bands": bands, "gsd": gsd, "field": class_field, "nodata": str(nodata)}
     job = _job(data, areas, settings, contact=contact, label_shift=label_shift, **cutting)
     if not overwrite and (finished := _finished(folder, job)) is not None:

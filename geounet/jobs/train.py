@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from geounet.files import StrPath, as_path, as_paths
 from geounet.jobs.datasets import is_layout
 from geounet.jobs.tile import Tiling, default_chips, tile
 from geounet.jobs.train_job import Job, new_network, opened, resumed, shaped_like, started
@@ -24,10 +25,10 @@ from geounet.track import Track, untracked
 
 
 def train(
-    sources: Path | Sequence[Path],
+    sources: StrPath | Sequence[StrPath],
     *,
-    labels: Path | Sequence[Path] | None = None,
-    out: Path | None = None,
+    labels: StrPath | Sequence[StrPath] | None = None,
+    out: StrPath | None = None,
     tiling: Tiling | None = None,
     steps: int | Auto = "auto",
     epochs: int | None = None,
@@ -45,7 +46,7 @@ def train(
     workers: int | Literal["auto"] = "auto",
     patience: int | None = None,
     resume: bool = False,
-    init: Path | None = None,
+    init: StrPath | None = None,
     seed: int = 0,
     device: str = "auto",
     precision: str = "auto",
@@ -59,7 +60,8 @@ def train(
     Processes that torchrun started train together, each on its share of every batch; the first of them writes.
 
     Args:
-        sources: folders that `tile` wrote and that go together; or, with `labels`, scenes to be tiled first, into
+        sources: folders that `tile` wrote and that go together (strings or paths, here as everywhere); or, with
+            `labels`, scenes to be tiled first, into
             `out`/chips, or SCENE_chips where there is no `out`; or a folder of train, train_labels, ... to be tiled.
         labels: of the scenes, one file for all or one each, as `tile` takes them.
         out: the folder to write; by default the first folder's name with `_run` added.
@@ -92,7 +94,7 @@ def train(
         ModelError: an `init` that is no model or of another shape.
     """
     begin = time.perf_counter()
-    folders = _listed(sources)
+    folders, out, init = as_paths(sources), as_path(out), as_path(init)
     with joined() as group:
         settings = TrainingSettings(
             steps=steps,
@@ -115,7 +117,14 @@ def train(
         runtime = chosen_runtime(group.device(device), precision)
         if labels is not None or is_layout(folders[0]):
             tiled = partial(
-                _tiled, folders, labels or (), out, tiling or Tiling(), seed=seed, overwrite=overwrite, track=track
+                _tiled,
+                folders,
+                as_paths(labels or ()),
+                out,
+                tiling or Tiling(),
+                seed=seed,
+                overwrite=overwrite,
+                track=track,
             )
             folders = [group.from_first(tiled)]
         run = out or default_run(folders[0])
@@ -143,13 +152,9 @@ def train(
             return group.from_first(partial(concluded, job, training, plan, begin))
 
 
-def _listed(paths: Path | Sequence[Path]) -> list[Path]:
-    return [paths] if isinstance(paths, Path) else list(paths)
-
-
 def _tiled(
     scenes: Sequence[Path],
-    labels: Path | Sequence[Path],
+    labels: Sequence[Path],
     out: Path | None,
     tiling: Tiling,
     *,
@@ -159,9 +164,7 @@ def _tiled(
 ) -> Path:
     """The folder of training windows of the scenes; made, unless the same ones are there already."""
     chips = out / "chips" if out else default_chips(scenes[0])
-    return tile(
-        scenes, labels=_listed(labels), out=chips, seed=seed, overwrite=overwrite, track=track, **tiling.options()
-    ).out
+    return tile(scenes, labels=labels, out=chips, seed=seed, overwrite=overwrite, track=track, **tiling.options()).out
 
 
 def default_run(chips: Path) -> Path:

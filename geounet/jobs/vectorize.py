@@ -13,6 +13,7 @@ import numpy as np
 
 from geounet.block import Block
 from geounet.errors import SceneError
+from geounet.files import StrPath, as_path
 from geounet.footprints import Footprints
 from geounet.io.area import at_edge_of
 from geounet.io.strips import Strips, open_strips
@@ -41,11 +42,11 @@ class VectorizeResult:
 
 
 def vectorize(
-    raster: Path,
+    raster: StrPath,
     *,
-    out: Path | None = None,
-    probability: Path | None = None,
-    aoi: Path | None = None,
+    out: StrPath | None = None,
+    probability: StrPath | None = None,
+    aoi: StrPath | None = None,
     threshold: float = 0.5,
     min_area: float = 4.0,
     fill_holes: float = 4.0,
@@ -80,7 +81,8 @@ def vectorize(
     """
     tidying = Tidying(min_area, fill_holes, None if simplify == "auto" else simplify)
     k = cut_level(threshold)
-    out = raster.with_suffix(".gpkg") if out is None else out
+    raster, probability, aoi = as_path(raster), as_path(probability), as_path(aoi)
+    out = raster.with_suffix(".gpkg") if out is None else as_path(out)
     check_writable(out, overwrite=overwrite)
     with (
         open_strips(raster) as strips,

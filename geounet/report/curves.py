@@ -7,8 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-# Okabe & Ito (2008): told apart with any kind of colour vision
-BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#555555"
+from geounet.report.furniture import BLUE, GREEN, GREY, ORANGE
 
 Row = Mapping[str, float | int | None]
 
@@ -55,12 +54,12 @@ def curves_picture(history: Sequence[Row], *, best_step: int) -> bytes:
     best = next((row["iou"] for row in history if row["step"] == best_step), None)
     if best is not None:
         middle.axvline(best_step, color=GREY, linewidth=1, linestyle=":")
-        # written on the side of the mark that has room
+        # written where there is room: on the inner side of the mark, above a low curve or below a high one
         inward = best_step > history[-1]["step"] / 2 if history[-1]["step"] else False
         middle.annotate(
             f"kept: {best:.3f}",
-            (best_step, best),
-            xytext=(-6 if inward else 6, -14 if best > 0.15 else 10),
+            (best_step, 0.03 if best > 0.4 else 0.93),
+            xytext=(-6 if inward else 6, 0),
             textcoords="offset points",
             ha="right" if inward else "left",
             color=GREY,

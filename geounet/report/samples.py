@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 from geounet.block import Array
 from geounet.legend import IGNORE, Legend
 from geounet.report.curves import png
+from geounet.report.furniture import MISSING, greyed
 
 RIGHT, MISSED, MADE_UP = (0, 114, 178), (230, 159, 0), (204, 121, 167)  # after Okabe & Ito (2008)
 UNSCORED = (170, 170, 170)
@@ -42,7 +43,7 @@ def stretched(pixels: Array, valid: Array, colours: Sequence[str]) -> Array:
     8-bit red, green and blue, whose balance is known, else of each band by itself. Invalid pixels are grey.
     """
     places, low, high = shown_bands(pixels, valid, colours)
-    image = np.full((*valid.shape, 3), 0.7, dtype=np.float32)
+    image = np.full((*valid.shape, 3), MISSING, dtype=np.float32)
     image[valid] = np.clip((pixels[places][:, valid].T - low) / np.maximum(high - low, 1e-6), 0, 1)
     return image
 
@@ -65,12 +66,8 @@ def _painted(image: Array, mask: Array, colour: Sequence[int]) -> None:
     image[mask] = (1 - SHADE) * image[mask] + SHADE * np.asarray(colour, dtype=np.float32) / 255
 
 
-def _grey(image: Array) -> Array:
-    return np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2)
-
-
 def _truth_view(image: Array, sample: Sample, legend: Legend) -> Array:
-    view = _grey(image)
+    view = greyed(image)
     for row in legend.foreground:
         _painted(view, (sample.truth == row.id) & ~sample.contact, row.rgb)
     _painted(view, sample.contact, TOUCHING)
@@ -79,7 +76,7 @@ def _truth_view(image: Array, sample: Sample, legend: Legend) -> Array:
 
 
 def _answer_view(image: Array, sample: Sample) -> Array:
-    view = _grey(image)
+    view = greyed(image)
     scored, truth, answer = sample.truth != IGNORE, sample.truth, sample.answer
     _painted(view, scored & (answer == truth) & (truth > 0), RIGHT)
     _painted(view, scored & (truth > 0) & (answer != truth), MISSED)
@@ -101,9 +98,10 @@ def samples_picture(samples: Sequence[Sample], legend: Legend, colours: Sequence
     for row, sample in zip(rows, samples, strict=False):
         image = stretched(sample.pixels, sample.valid, colours)
         views = (image, _truth_view(image, sample, legend), sample.chance, _answer_view(image, sample))
-        for axes, view, title in zip(row, views, (sample.title, "truth", "probability", "errors"), strict=True):
-            # one way of light for all that is not in colour: black is 0, white is 1
-            axes.imshow(view, interpolation="nearest", cmap="gray", vmin=0, vmax=1)
+        for axes, view, title in zip(
+            row, views, (sample.title, "truth", "probability (blue 0, yellow 1)", "errors"), strict=True
+        ):
+            axes.imshow(view, interpolation="nearest", cmap="cividis", vmin=0, vmax=1)
             axes.set_title(title, fontsize=10, loc="left")
     keys = [(row.rgb, row.name) for row in legend.foreground]
     if any(sample.contact.any() for sample in samples):

@@ -71,7 +71,9 @@ def test_a_job_goes_on_until_it_is_finished_and_then_overwriting_begins_anew(tmp
     (tmp_path / "map" / "last").touch()
     assert guard.is_finished
     assert guard.state(overwrite=True) == other.state(overwrite=True) == "new"
-    with pytest.raises(OutputError, match=r"differs in batch_size\); choose another --out, or give --overwrite"):
+    with pytest.raises(
+        OutputError, match=r"differs in --batch-size \(was 4\)\); choose another --out, or give --overwrite"
+    ):
         other.state(overwrite=False)
 
 

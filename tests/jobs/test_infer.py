@@ -132,10 +132,11 @@ def test_an_identical_finished_job_is_left_as_it_is(finished: Path, holed: Path,
 @pytest.mark.parametrize(
     ("options", "differing"),
     [
-        pytest.param({"threshold": 0.4}, "threshold", id="another threshold"),
-        pytest.param({"window": 80}, "window", id="another window"),
-        pytest.param({"min_area": 9.0}, "vectors", id="other vectors"),
-        pytest.param({"nodata": "none"}, "nodata", id="another nodata"),
+        pytest.param({"threshold": 0.4}, r"--threshold \(was 0\.5\)", id="another threshold"),
+        pytest.param({"window": 80}, r"--window \(was 64\)", id="another window"),
+        pytest.param({"min_area": 9.0}, r"--min-area \(was 4\.0\)", id="other footprints"),
+        pytest.param({"no_vectors": True}, r"--no-vectors \(was off\)", id="no footprints"),
+        pytest.param({"nodata": "none"}, r"--nodata \(was auto\)", id="another nodata"),
     ],
 )
 def test_another_job_on_the_folder_is_refused_and_names_the_difference(
@@ -320,7 +321,7 @@ def test_where_no_geopackage_can_be_written_rasters_can(scene: Path, model: Path
 @pytest.mark.parametrize("name", [None, "map"])
 def test_no_scene_at_all_is_refused(tmp_path: Path, model: Path, name: str | None) -> None:
     with pytest.raises(SettingsError, match="there is no scene to be mapped; give one"):
-        infer([], model=model, out=name and tmp_path / name)  # type: ignore[arg-type]
+        infer([], model=model, out=name and tmp_path / name)
     assert not any(tmp_path.iterdir())
 
 

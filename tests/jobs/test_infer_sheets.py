@@ -257,7 +257,7 @@ def test_a_map_does_not_go_on_with_a_sheet_that_was_changed(
             mapped(paths, model=model, out=tmp_path / "map")
     before = paths[changed].stat()
     os.utime(paths[changed], ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000_000))
-    with pytest.raises(OutputError, match=r"another job \(it differs in scenes\)"):
+    with pytest.raises(OutputError, match=r"another job \(it differs in the scenes\)"):
         mapped(paths, model=model, out=tmp_path / "map")
     os.utime(paths[changed], ns=(before.st_atime_ns, before.st_mtime_ns))
     assert mapped(paths, model=model, out=tmp_path / "map").summary["parts_resumed"]
@@ -292,9 +292,9 @@ def test_several_scenes_need_a_name_for_their_map(quarters: list[Path], model: P
 @pytest.mark.parametrize(
     ("options", "differing"),
     [
-        pytest.param({"aoi": "aoi.gpkg"}, "aoi", id="an area"),
-        pytest.param({"stretch": (0.0, 200.0)}, "stretch", id="a stretch"),
-        pytest.param({"tta": "flips"}, "tta", id="augmentation"),
+        pytest.param({"aoi": "aoi.gpkg"}, r"--aoi \(was none\)", id="an area"),
+        pytest.param({"stretch": (0.0, 200.0)}, r"--stretch \(was none\)", id="a stretch"),
+        pytest.param({"tta": "flips"}, r"--tta \(was none\)", id="augmentation"),
     ],
 )
 def test_each_new_setting_tells_one_job_from_another(

@@ -1,0 +1,86 @@
+"""What a file of polygons says of itself: its layers, and what footprints and training windows in it are like."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from geounet.block import Array
+from geounet.errors import LabelError
+from geounet.footprints import DOUBT
+from geounet.io.polygon_files import crs_in, is_parquet, layers, vector_info
+
+ENDINGS = (".gpkg", ".geojson", ".json", ".shp", ".fgb", ".parquet", ".geoparquet", ".pmtiles", ".kml", ".gml", ".gdb")
+_COUNTED = ("class", "split")  # fields whose values are counted
+_MOST = 20  # values of one of them that are told
+
+
+def vector_facts(path: Path) -> dict[str, object]:
+    """Of each layer its features, CRS, bounds and fields; of footprints and windows their classes, splits and doubt.
+
+    Raises:
+        LabelError: no file that can be read.
+    """
+    info = vector_info(path)
+    if is_parquet(path):
+        crs = None if info.crs is None else _crs_name(path, info.crs)
+        fields, bounds = list(info.fields), list(info.bounds)
+        only = {"features": info.features, "crs": crs, "bounds": bounds, "fields": fields}
+        return {"layers": {path.stem: only}}
+    return {"layers": {name: _layer(path, name) for name in layers(path)}, **_provenance(path)}
+
+
+def _layer(path: Path, name: str) -> dict[str, object]:
+    try:
+        info = pyogrio.read_info(path, layer=name, force_feature_count=True, force_total_bounds=True)
+        fields = list(map(str, info["fields"]))
+        wanted = [field for field in (*_COUNTED, "confidence") if field in fields]
+        table = pyogrio.read_dataframe(path, layer=name, columns=wanted, read_geometry=False) if wanted else None
+    except (DataSourceError, DataLayerError, ValueError) as error:
+        raise LabelError(f"{path} cannot be read ({error}); repair or export it again") from error
+    bounds = info["total_bounds"]
+    facts: dict[str, object] = {
+        "geometry": info["geometry_type"],
+        "features": int(info["features"]),
+        "crs": _crs_name(path, info["crs"]) if info["crs"] else None,
+        "bounds": None if bounds is None else list(map(float, bounds)),
+        "fields": fields,
+    }
+    if table is None:
+        return facts
+    for field in _COUNTED:
+        if field in wanted:
+            facts[f"by {field}"] = dict(Counter(map(str, table[field])).most_common(_MOST))
+    if "confidence" in wanted and table["confidence"].notna().any():
+        chances = table["confidence"]
+        facts["mean confidence"] = round(float(chances.mean()), 3)
+        facts["doubtful"] = int((chances < DOUBT).sum())
+    return facts
+
+
+def _crs_name(path: Path, text: str) -> str:
+    crs = crs_in(path, text)
+    code = crs.to_epsg()
+    return crs.name if code is None else f"{crs.name} (EPSG:{code})"
+
+
+def _provenance(path: Path) -> dict[str, object]:
+    """From what and how geounet made it, where it did."""
+    try:
+        found = pyogrio.read_info(path, layer=next(iter(layers(path)), None)).get("layer_metadata") or {}
+    except (DataSourceError, DataLayerError):
+        return {}
+    kept = {str(key): str(value) for key, value in found.items() if str(key).isupper() and "DATE_LAST" not in key}
+    return {"made from": kept} if kept else {}
+
+
+def sizes_and_chances(path: Path) -> tuple[Array, Array]:
+    """Areas in m² and confidences of the footprints of a map, of all layers; none without a file of them."""
+    found: list[Array] = [np.empty((0, 2))]
+    for name in layers(path) if path.exists() else ():
+        table = pyogrio.read_dataframe(path, layer=name, columns=["area_m2", "confidence"], read_geometry=False)
+        found.append(table[["area_m2", "confidence"]].to_numpy(dtype=np.float64))
+    area, confidence = np.concatenate(found).T
+    return area, confidence
