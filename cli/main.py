@@ -2,6 +2,7 @@
 
 import logging
 import os
+import platform
 import signal
 import sys
 import threading
@@ -118,6 +119,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
     for noisy in ("rasterio", "matplotlib", "pyogrio", "fiona", "PIL", "torch"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    log = logging.getLogger(__name__)
+    log.debug("geounet %s, Python %s on %s", __version__, platform.python_version(), platform.platform())
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what schedulers send is an interruption like Ctrl-C
     threads = threading.active_count()
     try:
@@ -135,7 +138,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(1)
     except GeoUNetError as error:
         if verbose:
-            logging.getLogger(__name__).debug("where it came from", exc_info=error)
+            log.debug("where it came from", exc_info=error)
         _fail(str(error))
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)

@@ -189,6 +189,7 @@ def infer(
                 largest = machine.largest_window(card)
                 segmenter = machine.segmenter(model, largest, threshold=threshold, tta=tta)
             grid = _grid(scene, card, largest)
+            log.debug("the job is %s", given | _resolved(segmenter, grid))
             job = MapJob(folder, scene, segmenter, grid, asked, given | _resolved(segmenter, grid), clock, track)
             job.map_folder.claim(overwrite=overwrite)
             summary = mapped(job)

@@ -1,5 +1,6 @@
 """A map from an open scene to its finished folder, stage by stage."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ from geounet.nn.device import give_freed_memory_back
 from geounet.nn.segmenter import TorchSegmenter
 from geounet.polygons.simplify import Tidying
 from geounet.track import Track
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +208,7 @@ def _write_pictures(job: MapJob) -> None:
 def _summary(job: MapJob, predicted: Predicted, polygons: int, frame: Frame) -> dict[str, object]:
     seconds = job.clock.seconds("read", "write", "assemble", "vectorize")
     seconds["forward"] = round(job.segmenter.network_seconds, 3)
+    log.debug("seconds by stage, some side by side: %s", seconds)
     pixels = frame.window.area
     computed = pixels * (1 - predicted.parts_resumed / predicted.parts)
     kept = (

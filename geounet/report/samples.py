@@ -97,7 +97,8 @@ def samples_picture(samples: Sequence[Sample], legend: Legend, colours: Sequence
         axes.set_axis_off()
     for row, sample in zip(rows, samples, strict=False):
         image = stretched(sample.pixels, sample.valid, colours)
-        views = (image, _truth_view(image, sample, legend), sample.chance, _answer_view(image, sample))
+        chance = np.where(sample.valid, sample.chance, np.nan)
+        views = (image, _truth_view(image, sample, legend), chance, _answer_view(image, sample))
         for axes, view, title in zip(
             row, views, (sample.title, "truth", "probability (blue 0, yellow 1)", "errors"), strict=True
         ):
