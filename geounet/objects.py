@@ -1,5 +1,6 @@
 """Polygons found against polygons that are there: which of them stand for the same object."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,9 @@ class Matching:
         return float(self.iou.mean()) if len(self.iou) else None
 
 
+Wanted = Callable[[Geometries, Geometries], NDArray[np.bool_]]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Overlaps:
     """Pairs of a true polygon and one found that have an area in common, and that area, (n,) each."""
@@ -62,11 +66,18 @@ class Overlaps:
         return Overlaps(self.truth[which], self.found[which], self.common[which])
 
 
-def overlaps(truth: Geometries, found: Geometries) -> Overlaps:
-    """The pairs of valid polygons in one CRS that overlap."""
+def overlaps(truth: Geometries, found: Geometries, wanted: Wanted | None = None) -> Overlaps:
+    """The pairs of valid polygons in one CRS that overlap.
+
+    Args:
+        wanted: says which of the pairs that may overlap, (n,) polygons each, are looked at; None: all.
+    """
     if not len(truth) or not len(found):
         return Overlaps(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-    one, other = shapely.STRtree(found).query(truth, predicate="intersects")
+    one, other = shapely.STRtree(found).query(truth)
+    if wanted is not None:
+        chosen = wanted(truth[one], found[other])
+        one, other = one[chosen], other[chosen]
     common = shapely.area(shapely.intersection(truth[one], found[other]))
     return Overlaps(one, other, common)[common > 0]
 

@@ -93,7 +93,10 @@ class ObjectStore:
         self._counts = dict.fromkeys(KINDS, 0)
         self._last: dict[Kind, tuple[Window, Stored]] = {}  # asked for again by whoever looks at the same window
         for kind in KINDS:
-            database.execute(f"CREATE TABLE {kind} (id INTEGER PRIMARY KEY, class INTEGER, wkb BLOB)")
+            database.execute(
+                f"CREATE TABLE {kind} (id INTEGER PRIMARY KEY, class INTEGER, left REAL, top REAL, right REAL, "
+                "bottom REAL, wkb BLOB)"
+            )
             database.execute(
                 f"CREATE TABLE {kind}_tiles (tile INTEGER, id INTEGER, PRIMARY KEY (tile, id)) WITHOUT ROWID"
             )
@@ -101,15 +104,17 @@ class ObjectStore:
     def add(self, kind: Kind, geometry: Geometries, class_ids: NDArray[np.uint8]) -> None:
         """Keep some more polygons."""
         first = self._counts[kind]
-        rows = zip(range(first, first + len(geometry)), class_ids.tolist(), shapely.to_wkb(geometry), strict=True)
-        self._database.executemany(f"INSERT INTO {kind} VALUES (?, ?, ?)", rows)  # noqa: S608 (of two words)
+        numbers = range(first, first + len(geometry))
+        bounds = shapely.bounds(geometry).reshape(-1, 4).T.tolist()
+        rows = zip(numbers, class_ids.tolist(), *bounds, shapely.to_wkb(geometry), strict=True)
+        self._database.executemany(f"INSERT INTO {kind} VALUES (?, ?, ?, ?, ?, ?, ?)", rows)  # noqa: S608 (of two words)
         tile, owner = self.tiles.touched(geometry)
         pairs = zip(tile.tolist(), (owner + first).tolist(), strict=True)
         self._database.executemany(f"INSERT INTO {kind}_tiles VALUES (?, ?)", pairs)  # noqa: S608
         self._counts[kind] += len(geometry)
 
     def touching(self, kind: Kind, window: Window) -> Stored:
-        """The polygons that touch a window by their tiles, and others near it, in the order in which they came."""
+        """The polygons whose bounds touch a window, in the order in which they came."""
         window_before, before = self._last.get(kind, (None, None))
         if before is not None and window_before == window:
             return before
@@ -117,8 +122,9 @@ class ObjectStore:
         marks = ", ".join("?" * len(numbers))
         rows = self._database.execute(
             f"SELECT id, class, wkb FROM {kind} WHERE id IN "  # noqa: S608
-            f"(SELECT id FROM {kind}_tiles WHERE tile IN ({marks})) ORDER BY id",
-            numbers,
+            f"(SELECT id FROM {kind}_tiles WHERE tile IN ({marks})) "
+            "AND right >= ? AND left <= ? AND bottom >= ? AND top <= ? ORDER BY id",
+            [*numbers, window.col, window.cols.stop, window.row, window.rows.stop],
         )
         some = _stored(rows.fetchall())
         self._last[kind] = window, some

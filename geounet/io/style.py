@@ -90,7 +90,7 @@ def place_renderer() -> ET.Element:
         "color": _colour((240, 228, 66), 230),
         "outline_color": _colour(_DARK, 255),
         "outline_width": str(_OUTLINE_MM),
-        "size": "4",
+        "size": "3",
         "size_unit": "MM",
     }
     _add_symbols(renderer, [[("SimpleMarker", marker)]], kind="marker")

@@ -143,11 +143,8 @@ def compared_in_tile(
         around: a window of which the store was asked before.
     """
     truth, found = (_of_class(store.touching(kind, around), main) for kind in KINDS)
-    both = overlaps(truth.geometry, found.geometry)
-    if len(both.truth):
-        both = both[
-            store.tiles.meeting(truth.geometry[both.truth], found.geometry[both.found]) == store.tiles.number(tile)
-        ]
+    tiles, number = store.tiles, store.tiles.number(tile)
+    both = overlaps(truth.geometry, found.geometry, lambda one, other: tiles.meeting(one, other) == number)
     ids = np.stack([truth.ids[both.truth], found.ids[both.found]])
     areas = objects["truth"].area[ids[0]], objects["found"].area[ids[1]]
     for kind, own, area_of_other in zip(KINDS, ids, areas[::-1], strict=True):

@@ -13,7 +13,7 @@ from geounet.calibration import BINS, Reliability
 from geounet.report.curves import BLUE, GREEN, GREY, ORANGE, png
 
 Floats = NDArray[np.float64]
-Place = Literal["lower left", "lower center", "upper left"]  # of the key
+Place = Literal["lower left", "upper left"]  # of the key
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,10 +38,10 @@ class SweepPanels:
 def sweep_picture(panels: SweepPanels) -> bytes:
     """The picture as PNG, the same for the same figures."""
     figure = Figure(figsize=(13.5, 4.6), dpi=110, layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    _precision_recall(left, panels)
-    _by_threshold(middle, panels)
-    _reliability(right, panels.reliabilities)
+    axes = figure.subplot_mosaic([["curve", "scores", "right"], ["curve", "scores", "count"]], height_ratios=[4, 1])
+    _precision_recall(axes["curve"], panels)
+    _by_threshold(axes["scores"], panels)
+    _reliability(axes["right"], axes["count"], panels.reliabilities)
     return png(figure)
 
 
@@ -80,19 +80,19 @@ def _by_threshold(axes: Axes, panels: SweepPanels) -> None:
     axes.plot(panels.thresholds, f1, color=GREEN, linewidth=2, linestyle="--", label="F1")
     for threshold, colour, _, word in _marks(panels):
         axes.axvline(threshold, color=colour, linewidth=1.4, linestyle=":" if colour == GREY else "-")
+        is_left = word == "chosen" and panels.best is not None and threshold < panels.best
         axes.annotate(
-            f"{word} {threshold:g}", (threshold, 0.02), xytext=(-4, 4), textcoords="offset points", rotation=90,
-            fontsize=9, ha="right", va="bottom",
+            f"{word} {threshold:g}", (threshold, 1.0), xytext=(-4 if is_left else 4, 0), textcoords="offset points",
+            fontsize=9, ha="right" if is_left else "left", va="top",
         )  # fmt: skip
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.02)
-    _finished(axes, "scores of pixels by threshold", "threshold", "score", place="lower center")
+    _finished(axes, "scores of pixels by threshold", "threshold", "score", place="upper left")
 
 
-def _reliability(axes: Axes, reliabilities: Mapping[str, Reliability]) -> None:
+def _reliability(axes: Axes, below: Axes, reliabilities: Mapping[str, Reliability]) -> None:
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="as claimed")
     styles = ((BLUE, "o", "-"), (ORANGE, "s", "--"))
-    below = axes.inset_axes((0.0, -0.42, 1.0, 0.2), sharex=axes)
     width = 0.8 / BINS / max(1, len(reliabilities))
     for number, ((name, one), (colour, marker, line)) in enumerate(zip(reliabilities.items(), styles, strict=False)):
         error = "" if one.error is None else f", error {one.error:.3f}"
@@ -111,6 +111,7 @@ def _reliability(axes: Axes, reliabilities: Mapping[str, Reliability]) -> None:
     below.set_ylabel("share", fontsize=8)
     below.tick_params(labelsize=8)
     below.set_xlabel("probability claimed")
+    below.set_xlim(0, 1)
     below.spines[["top", "right"]].set_visible(False)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.02)
