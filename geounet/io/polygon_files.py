@@ -18,6 +18,7 @@ from geounet.files import translated
 
 log = logging.getLogger(__name__)
 
+_UNDEFINED = "Undefined Cartesian SRS"  # how GeoPackages name that there is no CRS
 _BATCH = 50_000  # features that are read together
 
 # GDAL 3.12 writes an .aux.xml beside a GeoPackage with metadata that is only read: what we read stays as it is
@@ -55,7 +56,8 @@ def vector_info(path: Path, layer: str | None = None) -> VectorInfo:
     except (DataSourceError, DataLayerError) as error:
         raise LabelError(f"{path} is no vector file that GDAL can read ({error}); give GPKG, GeoJSON, ...") from error
     bounds = info["total_bounds"] or ()
-    return VectorInfo(info["features"], info["crs"], tuple(map(str, info["fields"])), tuple(map(float, bounds)))
+    crs = None if _UNDEFINED in (info["crs"] or "") else info["crs"]
+    return VectorInfo(info["features"], crs, tuple(map(str, info["fields"])), tuple(map(float, bounds)))
 
 
 def layers(path: Path) -> list[str]:
