@@ -56,7 +56,7 @@ def _at(levels: LevelCounts, threshold: float) -> Nested:
 
 def _claims(judged: Judged) -> tuple[np.ndarray, np.ndarray]:
     """Confidence of each polygon that is right or wrong, and whether it is right."""
-    verdict, confidence = judged.verdict, judged.objects["found"].confidence.astype(float)
+    verdict, confidence = judged.verdict, np.round(judged.objects["found"].confidence.astype(float), 4)  # as stored
     right = np.zeros(len(confidence), bool)
     right[verdict.pairs.found[verdict.hit]] = True
     known = (right | verdict.made_up) & np.isfinite(confidence)

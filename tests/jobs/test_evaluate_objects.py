@@ -238,7 +238,7 @@ def test_without_a_crs_lengths_and_sizes_are_pixels(tmp_path: Path) -> None:
     assert found["polygons"]["unit"] == "px"
     assert 0.5 < found["polygons"]["polis_m"] < 2
     assert found["objects"]["by_size"]["1024_to_9216_px"]["truth"] == 1
-    assert layer(folder, "true_positive").crs is None
+    assert layer(folder, "true_positive").crs.name == "Undefined Cartesian SRS"
     assert found["intervals"]["block_side"].endswith(" px")
     traced = tmp_path / "found.gpkg"
     write_polygons(traced, [box(Place(Affine(1, 0, 0, 0, -1, 0), None), 10, 12, 40, 40)], NOWHERE, crs=None)
