@@ -43,6 +43,11 @@ class Tiles:
             for col in range(0, self.width, self.tile_width):
                 yield Window(row, col, self.tile_height, self.tile_width).within(whole)
 
+    def tile(self, number: int) -> Window:
+        row, col = divmod(number, self.across)
+        place = Window(row * self.tile_height, col * self.tile_width, self.tile_height, self.tile_width)
+        return place.within(Window(0, 0, self.height, self.width))
+
     def number(self, tile: Window) -> int:
         return tile.row // self.tile_height * self.across + tile.col // self.tile_width
 
@@ -129,6 +134,11 @@ class ObjectStore:
         some = _stored(rows.fetchall())
         self._last[kind] = window, some
         return some
+
+    def occupied(self) -> list[Window]:
+        """The tiles that polygons of either kind touch by their bounds, from the top to the bottom."""
+        query = " UNION ".join(f"SELECT tile FROM {kind}_tiles" for kind in KINDS)  # noqa: S608
+        return [self.tiles.tile(number) for (number,) in self._database.execute(f"{query} ORDER BY tile")]
 
     def all(self, kind: Kind) -> Iterator[Stored]:
         """All polygons, some at a time."""

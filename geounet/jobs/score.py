@@ -1,7 +1,7 @@
 """A map judged: what is counted of pixels and polygons, window by window."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,6 @@ from geounet.io.labels import read_areas
 from geounet.io.object_store import KINDS, Kind, ObjectStore, object_store
 from geounet.io.strips import Strips, open_strips
 from geounet.jobs.label_set import LabelSet
-from geounet.jobs.score_classed import OfStore
 from geounet.jobs.score_figures import Judged
 from geounet.jobs.score_inputs import Areas, Prediction
 from geounet.jobs.score_objects import Objects, Pairs, Verdict, add_unscored, compared_in_tile
@@ -148,14 +147,15 @@ def _counted(
     tally = Tally.over(frame)
     sums, pairs = tally.empty(), []
     confusion, levels = Confusion.empty(classes), LevelCounts.none()
-    tiles = track(
-        ground.tiles, "scoring", total=frame.window.area / 1e6, unit="Mpx", amount=lambda tile: tile.area / 1e6
-    )
-    for tile in tiles:
+    tiles: Iterable[Window] = ground.tiles
+    if scored.is_of_polygons:  # cities have gaps, countries more of them
+        tally.add_background(sums, frame.window)
+        tiles = store.occupied()
+        for tile in tiles:
+            tally.add_background(sums, tile, -1)
+    total = sum(tile.area for tile in tiles) / 1e6
+    for tile in track(tiles, "scoring", total=total, unit="Mpx", amount=lambda tile: tile.area / 1e6):
         around = tile.grown(tally.reach).within(frame.window)
-        if _is_bare(scored, store, around):
-            tally.add_background(sums, tile)
-            continue
         both = scored.read(around)
         tally.add(sums, both, tile, around)
         place = tile.seen_from(around)
@@ -168,15 +168,6 @@ def _counted(
             add_unscored(objects[kind], store.touching(kind, around), here.known, tile)
         pairs.append(compared_in_tile(store, objects, tile, around, main=scored.main, frame=frame))
     return _Counted(tally, sums, confusion, levels, Pairs.joined(pairs))
-
-
-def _is_bare(scored: Scored, store: ObjectStore, around: Window) -> bool:
-    """Whether a window of polygons has none, and all of it is scored: cities have gaps, countries more of them."""
-    if scored.inside or scored.ignore is not None:
-        return False
-    if not (isinstance(scored.predicted, OfStore) and isinstance(scored.truth, OfStore)):
-        return False
-    return not any(len(store.touching(kind, around).ids) for kind in KINDS)
 
 
 def _of_classes(confusion: Confusion, names: tuple[str, ...]) -> dict[str, object]:

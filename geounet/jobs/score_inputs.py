@@ -19,7 +19,7 @@ from geounet.jobs.outputs import CLASSES, FOOTPRINTS, PROBABILITY
 from geounet.legend import BACKGROUND, NODATA, Legend, LegendClass
 
 _USUAL = 0.3  # metres a pixel, on which polygons are scored
-_MOST = 2**31  # rows or columns of a grid
+_MOST = 2**45  # pixels of a grid: some 1,800 km square at 0.3 m
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def grid_of_polygons(path: Path, over: Path | None, gsd: float | Literal["auto"]
     first_col, last_col = math.floor(left / across), math.ceil(right / across)
     first_row, last_row = math.floor(-top / down), math.ceil(-bottom / down)
     height, width = max(1, last_row - first_row), max(1, last_col - first_col)
-    if max(height, width) > _MOST:
+    if height * width > _MOST:
         raise SettingsError(f"a grid of {height} x {width} pixels over {path} is too large; give a larger --gsd")
     return Frame(height, width, Affine(across, 0, first_col * across, 0, -down, -first_row * down), info.crs)
 

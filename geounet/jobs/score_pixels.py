@@ -11,7 +11,7 @@ from geounet.boundary import Mask, disk, near, outline
 from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.io.labels import PixelPolygons
-from geounet.jobs.score_classed import Classed, Classes
+from geounet.jobs.score_classed import Classed, Classes, OfStore
 from geounet.legend import NODATA
 
 RHO = 3  # pixels of relaxed precision and recall, as Mnih (2013) has them
@@ -32,6 +32,12 @@ class Scored:
     inside: Sequence[PixelPolygons]
     ignore: PixelPolygons | None
     main: int
+
+    @property
+    def is_of_polygons(self) -> bool:
+        """Whether polygons are all there is: where there are none, there is background, and it is scored."""
+        by_polygons = isinstance(self.predicted, OfStore) and isinstance(self.truth, OfStore)
+        return by_polygons and not self.inside and self.ignore is None
 
     def read(self, window: Window) -> "Compared":
         truth, predicted = self.truth.classes(window), self.predicted.classes(window)
@@ -128,10 +134,10 @@ class Tally:
             masks[f"seen_{name}"] = true_line & near(found_line, kernel)
         return masks
 
-    def add_background(self, sums: dict[str, NDArray[np.float64]], window: Window) -> None:
-        """Add a window that has nothing but background, all of it scored."""
+    def add_background(self, sums: dict[str, NDArray[np.float64]], window: Window, times: int = 1) -> None:
+        """Add a window that has nothing but background, all of it scored, so many times."""
         for block, part in self.blocks.within(window):
-            sums["tn"][block] += part.area
+            sums["tn"][block] += times * part.area
 
 
 def pixel_figures(sums: Sums) -> dict[str, NDArray[np.float64]]:

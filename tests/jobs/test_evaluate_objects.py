@@ -135,6 +135,30 @@ def test_windows_of_any_size_count_the_same_pixels(
     assert metrics(raster, two_files[1]) == whole
 
 
+def test_gaps_between_towns_are_background_that_nobody_looks_at(tmp_path: Path) -> None:
+    """Two houses 15 km apart: 2.5 thousand megapixels, of which some tiles are looked at."""
+    truth = [box(UTM, 0, 0, 40, 40), box(UTM, 50_000, 50_000, 40, 40)]
+    found = [box(UTM, 0, 0, 40, 20), box(UTM, 50_000, 50_000, 40, 40)]
+    labels = write_polygons(tmp_path / "labels.gpkg", truth, crs=None)
+    prediction = write_polygons(tmp_path / "map.gpkg", found, crs=None)
+    told = metrics(prediction, labels)
+    assert told["pixels_scored"] == pytest.approx(50_040**2, rel=0.001)
+    assert told["pixel"]["iou"] == pytest.approx(0.75, abs=0.02)
+    assert told["pixel"]["accuracy"] == pytest.approx(1 - 800 / told["pixels_scored"], abs=1e-8)
+    near = write_polygons(tmp_path / "near.gpkg", [*found[:1], box(UTM, 900, 800, 9, 9)], crs=None)
+    everywhere = write_polygons(tmp_path / "area.gpkg", [box(UTM, -9, -9, 2000, 2000)], crs=None)
+    gaps, whole = metrics(near, labels), metrics(near, labels, label_area=everywhere)
+    assert gaps["pixel"]["iou"] == whole["pixel"]["iou"]
+    assert gaps["objects"]["f1"] == whole["objects"]["f1"]
+
+
+def test_a_grid_over_half_the_world_is_refused(tmp_path: Path) -> None:
+    labels = write_polygons(tmp_path / "labels.gpkg", [box(UTM, 0, 0, 40, 40)])
+    world = write_polygons(tmp_path / "map.gpkg", [shapely.box(-170, -60, 170, 60)], Place(UTM.transform, "EPSG:4326"))
+    with pytest.raises(SettingsError, match="is too large; give a larger --gsd"):
+        metrics(world, labels)
+
+
 def test_what_lies_mostly_outside_counts_on_neither_side(tmp_path: Path) -> None:
     """The house on the line lies half inside: it counts; those beyond do not, though found or missed there."""
     houses = [box(UTM, 10, 10, 10, 10), box(UTM, 10, 35, 10, 10), box(UTM, 10, 60, 10, 10)]
