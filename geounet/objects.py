@@ -1,5 +1,6 @@
 """Polygons found against polygons that are there: which of them stand for the same object."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,40 +51,86 @@ class Matching:
         return float(self.iou.mean()) if len(self.iou) else None
 
 
+Wanted = Callable[[Geometries, Geometries], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlaps:
+    """Pairs of a true polygon and one found that have an area in common, and that area, (n,) each."""
+
+    truth: NDArray[np.int64]
+    found: NDArray[np.int64]
+    common: NDArray[np.float64]
+
+    def __getitem__(self, which: NDArray[np.bool_]) -> "Overlaps":
+        return Overlaps(self.truth[which], self.found[which], self.common[which])
+
+
+def overlaps(truth: Geometries, found: Geometries, wanted: Wanted | None = None) -> Overlaps:
+    """The pairs of valid polygons in one CRS that overlap.
+
+    Args:
+        wanted: says which of the pairs that may overlap, (n,) polygons each, are looked at; None: all.
+    """
+    if not len(truth) or not len(found):
+        return Overlaps(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    one, other = shapely.STRtree(found).query(truth)
+    if wanted is not None:
+        chosen = wanted(truth[one], found[other])
+        one, other = one[chosen], other[chosen]
+    common = shapely.area(shapely.intersection(truth[one], found[other]))
+    return Overlaps(one, other, common)[common > 0]
+
+
 def matched(truth: Geometries, found: Geometries, least_iou: float = LEAST_IOU) -> Matching:
     """The true polygons and those found for them, one to one, the best first.
 
     Args:
         truth, found: (n,) valid polygons in one CRS.
     """
-    one, other = shapely.STRtree(found).query(truth, predicate="intersects") if len(found) else np.empty((2, 0), int)
-    common = shapely.area(shapely.intersection(truth[one], found[other]))
+    both = overlaps(truth, found)
     true_area, found_area = shapely.area(truth), shapely.area(found)
-    iou = common / (true_area[one] + found_area[other] - common)
-    order = np.lexsort((other, one, -iou))
-    order = order[iou[order] >= least_iou]
-    kept = order[_one_to_one(one[order], other[order])]
+    iou = both.common / (true_area[both.truth] + found_area[both.found] - both.common)
+    kept = best_pairs(both.truth, both.found, iou, least_iou)
     return Matching(
         truth=len(truth),
         found=len(found),
-        pairs=np.stack([one[kept], other[kept]], axis=1).astype(np.int64),
+        pairs=np.stack([both.truth[kept], both.found[kept]], axis=1).astype(np.int64),
         iou=iou[kept],
-        merged=_holding_several(other[common > _MOST_OF_IT * true_area[one]]),
-        split=_holding_several(one[common > _MOST_OF_IT * found_area[other]]),
+        merged=_holding_several(both.found[holds_most(both.common, true_area[both.truth])]),
+        split=_holding_several(both.truth[holds_most(both.common, found_area[both.found])]),
     )
 
 
-def _one_to_one(one: NDArray[np.int64], other: NDArray[np.int64]) -> list[int]:
+def holds_most(common: NDArray[np.float64], area: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether what a polygon has in common with another one is more than half of it."""
+    return common > _MOST_OF_IT * area
+
+
+def best_pairs(
+    truth: NDArray[np.int64], found: NDArray[np.int64], iou: NDArray[np.float64], least_iou: float = LEAST_IOU
+) -> NDArray[np.int64]:
+    """Places of the pairs that are kept one to one, the best first; of equal ones that of the first polygons."""
+    order = np.lexsort((found, truth, -iou))
+    order = order[iou[order] >= least_iou]
+    return order[one_to_one(truth[order], found[order])]
+
+
+def one_to_one(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
     """Places in a list of pairs, best first, that use no polygon twice."""
+    if not len(one):
+        return np.empty(0, np.int64)
+    lonely = (np.bincount(one)[one] == 1) & (np.bincount(other)[other] == 1)  # as all but few are
+    chosen = lonely.copy()
     taken_one: set[int] = set()
     taken_other: set[int] = set()
-    places = []
-    for place, (a, b) in enumerate(zip(one.tolist(), other.tolist(), strict=True)):
+    for place in np.flatnonzero(~lonely).tolist():
+        a, b = int(one[place]), int(other[place])
         if a not in taken_one and b not in taken_other:
-            places.append(place)
+            chosen[place] = True
             taken_one.add(a)
             taken_other.add(b)
-    return places
+    return np.flatnonzero(chosen)
 
 
 def _holding_several(holders: NDArray[np.int64]) -> int:

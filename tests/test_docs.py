@@ -100,6 +100,18 @@ def test_the_commands_of_the_page_on_mapping_run(desk: Path, monkeypatch: pytest
         assert (out / "footprints.gpkg" if out.is_dir() else out).stat().st_size > 0
 
 
+def test_the_commands_of_the_page_on_scores_run(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(desk)
+    if not (desk / "run").exists():
+        run("geounet train orthophoto.tif --labels buildings.geojson --out run", desk, monkeypatch)
+    if not (desk / "map").exists():
+        run("geounet infer orthophoto.tif --model run --out map --threshold 0.4", desk, monkeypatch)
+    for command in (line for block in blocks("sh", "docs/metrics.md") for line in block.splitlines()):
+        run(command, desk, monkeypatch)
+    for name in ("map/metrics.json", "map/errors.gpkg", "map/sweep.png", "polygons_alone/metrics.json"):
+        assert (desk / name).stat().st_size > 0
+
+
 def test_the_commands_of_the_page_on_labels_run(
     desk: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

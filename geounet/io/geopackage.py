@@ -30,7 +30,7 @@ def write_geopackage(path: Path, about: About, footprints: Iterable[Footprints])
                 graded[cls.name] |= bool(np.isfinite(some.confidence).any())
                 if number == 0 or len(some):
                     append(path, cls.name, about, some, is_new=number == 0)
-        _check_indexed(path, graded)
+        check_indexed(path, graded)
         is_only = len(about.classes) == 1
         write_styles(
             path,
@@ -112,7 +112,7 @@ def clear_way(path: Path) -> None:
             path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
-def _check_indexed(path: Path, layers: Iterable[str]) -> None:
+def check_indexed(path: Path, layers: Iterable[str]) -> None:
     """Look for every footprint in its layer's spatial index: on a full disk GDAL leaves it out without a word.
 
     Raises:

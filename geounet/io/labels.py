@@ -1,7 +1,6 @@
 """Vector labels and areas: read in any CRS, brought to the pixels of a working grid, burnt window by window."""
 
 import logging
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,14 @@ import pyogrio
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
-from pyproj.exceptions import ProjError
 from rasterio.features import rasterize
 
 from geounet.errors import LabelError
 from geounet.footprints import affine_transformed
-from geounet.frame import Frame, same_crs
+from geounet.frame import Frame
 from geounet.grid import Window
-from geounet.io.polygon_files import crs_in, features_of, layers, vector_info
+from geounet.io.polygon_files import features_of, layers, vector_info
+from geounet.io.reach import Reach
 from geounet.legend import Legend
 
 if TYPE_CHECKING:
@@ -55,6 +53,14 @@ class PixelPolygons:
     def moved(self, cols: float, rows: float) -> "PixelPolygons":
         """The polygons so many pixels farther right and down."""
         return PixelPolygons.of(affine_transformed(self.geometry, Affine.translation(cols, rows)), self.ids)
+
+
+def numbered(geometry: "Array", window: Window) -> NDArray[np.int32]:
+    """(height, width): the number, from 1, of the last of some polygons that holds a pixel's centre, else 0."""
+    placed = Affine.translation(window.col, window.row)
+    shapes = zip(geometry, range(1, len(geometry) + 1), strict=True)
+    burnt: NDArray[np.int32] = rasterize(shapes, out_shape=window.shape, transform=placed, dtype="int32")
+    return burnt
 
 
 def class_names(paths: Sequence[Path], field: str | None) -> tuple[str, ...]:
@@ -94,7 +100,7 @@ def read_labels(path: Path, frame: Frame, legend: Legend, field: str | None = No
     geometry = features.geometry.to_numpy()
     kept = ~shapely.is_empty(geometry) & shapely.intersects(geometry, _ground(frame))
     if not kept.any():
-        raise LabelError(_miss(path, frame, "labels"))
+        raise Reach.of(path, frame).miss("labels")
     return PixelPolygons.of(_in_pixels(geometry[kept], frame), ids[kept])
 
 
@@ -128,51 +134,12 @@ def read_outlines(path: Path, frame: Frame) -> list[tuple[list["Array"], float]]
 
 def _near(path: Path, frame: Frame, what: str, *, may_miss: bool = False) -> geopandas.GeoDataFrame:
     """Features of a file near the frame, in the frame's CRS."""
-    info = vector_info(path)
-    if not info.features:
-        raise LabelError(f"{path} holds no features; give at least one polygon")
-    if (info.crs is None) != (frame.crs is None):
-        has, lacks = ("the scene", path.name) if info.crs is None else (path.name, "the scene")
-        raise LabelError(f"{has} has a CRS and {lacks} has none: they cannot be laid over each other; assign one")
-    if info.crs is not None:
-        crs_in(path, info.crs)
-    is_other = not same_crs(info.crs, frame.crs)
-    bounds = _bounds_in(frame, crs_in(path, info.crs)) if is_other else frame.bounds
-    is_known = all(map(math.isfinite, bounds))
-    features = features_of(path, bbox=bounds) if is_known else features_of(path)
+    reach = Reach.of(path, frame)
+    features = features_of(path, bbox=reach.bounds) if reach.is_known else features_of(path)
     if not len(features) and not may_miss:
-        raise LabelError(_miss(path, frame, what))
-    geometry = _polygons(path, features.geometry.to_numpy())
-    if is_other and is_known:
-        geometry = _clipped(geometry, bounds)
-    features = features.set_geometry(geometry, crs=info.crs)
-    if not is_other:
-        return features
-    features = features.to_crs(frame.crs)
-    if not np.isfinite(shapely.get_coordinates(features.geometry.to_numpy())).all():
-        raise LabelError(f"{path} has polygons that reach beyond the scene's CRS; cut them to the scene's surroundings")
-    return features
-
-
-def _clipped(geometry: "Array", bounds: tuple[float, float, float, float]) -> "Array":
-    """The polygons without what lies far from the bounds, which another projection may not be able to show."""
-    left, bottom, right, top = bounds
-    width, height = right - left, top - bottom
-    around = shapely.box(left - width, bottom - height, right + width, top + height)
-    far = ~shapely.covered_by(geometry, around)
-    geometry[far] = shapely.intersection(geometry[far], around)
-    flat = np.isin(shapely.get_type_id(geometry), (3, 6))  # where one only touches, a point or a line is left
-    return np.where(flat, geometry, shapely.Polygon())
-
-
-def _bounds_in(frame: Frame, crs: CRS) -> tuple[float, float, float, float]:
-    """Bounds of the frame in another CRS; infinite where it cannot be said."""
-    try:
-        bounds = Transformer.from_crs(frame.crs, crs, always_xy=True).transform_bounds(*frame.bounds, densify_pts=21)
-    except ProjError:
-        return -math.inf, -math.inf, math.inf, math.inf
-    left, bottom, right, top = bounds
-    return (left, bottom, right, top) if left <= right else (-math.inf, bottom, math.inf, top)  # over the antimeridian
+        raise reach.miss(what)
+    geometry = reach.brought(_polygons(path, features.geometry.to_numpy()))
+    return features.set_geometry(geometry, crs=frame.crs)
 
 
 def _polygons(path: Path, geometry: "Array") -> "Array":
@@ -203,17 +170,3 @@ def _ground(frame: Frame) -> shapely.Polygon:
 
 def _box(window: Window) -> shapely.Polygon:
     return shapely.box(window.col, window.row, window.col + window.width, window.row + window.height)
-
-
-def _miss(path: Path, frame: Frame, what: str) -> str:
-    info = vector_info(path)
-    where = "pixels" if frame.crs is None else CRS(frame.crs).name
-    theirs = "pixels" if info.crs is None else crs_in(path, info.crs).name
-    return (
-        f"{what} in {path} (bounds {_numbers(info.bounds)} in {theirs}) miss the scene "
-        f"(bounds {_numbers(frame.bounds)} in {where}); check that both are of one place and their CRS are right"
-    )
-
-
-def _numbers(values: Sequence[float]) -> str:
-    return " ".join(f"{value:.7g}" for value in values)

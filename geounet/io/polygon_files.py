@@ -1,8 +1,9 @@
 """Files of polygons: what GDAL opens, and GeoParquet, looked at and read."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import geopandas
@@ -16,6 +17,9 @@ from geounet.errors import LabelError
 from geounet.files import translated
 
 log = logging.getLogger(__name__)
+
+_UNDEFINED = "Undefined Cartesian SRS"  # how GeoPackages name that there is no CRS
+_BATCH = 50_000  # features that are read together
 
 # GDAL 3.12 writes an .aux.xml beside a GeoPackage with metadata that is only read: what we read stays as it is
 pyogrio.set_gdal_config_options({"GDAL_PAM_ENABLED": "NO"})
@@ -31,8 +35,8 @@ class VectorInfo:
     bounds: tuple[float, ...]
 
 
-def vector_info(path: Path) -> VectorInfo:
-    """What a file says of itself.
+def vector_info(path: Path, layer: str | None = None) -> VectorInfo:
+    """What a file says of itself and of a layer (None: the first).
 
     Raises:
         LabelError: no file, or none of polygons.
@@ -48,11 +52,12 @@ def vector_info(path: Path) -> VectorInfo:
         fields = [str(name) for name in table.columns if name != table.geometry.name]
         return VectorInfo(len(table), crs, tuple(fields), tuple(map(float, table.total_bounds)))
     try:
-        info = pyogrio.read_info(path, layer=_layer(path), force_feature_count=True, force_total_bounds=True)
+        info = pyogrio.read_info(path, layer=layer or _layer(path), force_feature_count=True, force_total_bounds=True)
     except (DataSourceError, DataLayerError) as error:
         raise LabelError(f"{path} is no vector file that GDAL can read ({error}); give GPKG, GeoJSON, ...") from error
     bounds = info["total_bounds"] or ()
-    return VectorInfo(info["features"], info["crs"], tuple(map(str, info["fields"])), tuple(map(float, bounds)))
+    crs = None if _UNDEFINED in (info["crs"] or "") else info["crs"]
+    return VectorInfo(info["features"], crs, tuple(map(str, info["fields"])), tuple(map(float, bounds)))
 
 
 def layers(path: Path) -> list[str]:
@@ -86,10 +91,35 @@ def features_of(
     if is_parquet(path):
         table = _parquet(path)
         return table if bbox is None else table.cx[bbox[0] : bbox[2], bbox[1] : bbox[3]]
+    return _read(path, layer=layer or _layer(path), columns=columns, bbox=bbox)
+
+
+def _read(path: Path, **wanted: object) -> geopandas.GeoDataFrame:
     try:
-        return pyogrio.read_dataframe(path, layer=layer or _layer(path), columns=columns, bbox=bbox)
+        return pyogrio.read_dataframe(path, **wanted)
     except (DataSourceError, DataLayerError, shapely.GEOSException, ValueError) as error:
         raise LabelError(f"{path} cannot be read ({error}); repair or export it again") from error
+
+
+def feature_batches(
+    path: Path,
+    layer: str | None = None,
+    *,
+    columns: Sequence[str] | None = None,
+    bbox: tuple[float, float, float, float] | None = None,
+) -> Iterator[geopandas.GeoDataFrame]:
+    """Features as `features_of` gives them, so many at once that memory stays flat (but for GeoParquet)."""
+    if is_parquet(path):
+        table = features_of(path, bbox=bbox)
+        yield from (table.iloc[first : first + _BATCH] for first in range(0, len(table), _BATCH))
+        return
+    layer = layer or _layer(path)
+    for first in count(0, _BATCH):
+        some = _read(path, layer=layer, columns=columns, bbox=bbox, skip_features=first, max_features=_BATCH)
+        if len(some):
+            yield some
+        if len(some) < _BATCH:
+            return
 
 
 def is_parquet(path: Path) -> bool:

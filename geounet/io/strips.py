@@ -78,6 +78,20 @@ class Strips:
                 levels[0, into.rows, into.cols] = self._levels(piece, band)
             yield Block(window, levels)
 
+    @property
+    def block_shape(self) -> tuple[int, int]:
+        """Rows and columns that are decoded together."""
+        height, width = self._dataset.block_shapes[0]
+        return int(height), int(width)
+
+    def band(self, window: Window, band: int = 1) -> NDArray[np.uint8]:
+        """One band (height, width) of a window inside the raster, as `read` gives it.
+
+        Raises:
+            SceneError: as `read`.
+        """
+        return self._levels(window, band)
+
     def window(self, window: Window) -> Block:
         """All bands of a window inside the raster, (bands, height, width) uint8, as `read` gives them.
 

@@ -1,4 +1,4 @@
-"""How QGIS shows layers of polygons: footprints by their confidence, training windows by their split."""
+"""How QGIS shows layers: footprints by their confidence, training windows by their split, errors by their kind."""
 
 from collections.abc import Iterable, Mapping
 from xml.etree import ElementTree as ET
@@ -62,6 +62,61 @@ def split_renderer() -> ET.Element:
     return renderer
 
 
+# Okabe & Ito (2008), and what samples.png has: right is blue, missed orange, made up purple
+_ERRORS: Mapping[str, tuple[Rgb, int, bool]] = {
+    "true_positive": ((0, 114, 178), 60, False),
+    "false_positive": ((204, 121, 167), 130, False),
+    "false_negative": ((230, 159, 0), 130, False),
+    "split": ((0, 158, 115), 0, True),
+    "merged": ((213, 94, 0), 0, True),
+}
+
+
+def error_renderer(layer: str) -> ET.Element:
+    """The renderer of a layer of what is right or wrong: filled, and dashed for what came apart or together."""
+    rgb, alpha, dashed = _ERRORS[layer]
+    renderer = ET.Element("renderer-v2", type="singleSymbol")
+    symbol = [_line(_LIGHT, _CASING_MM + dashed * _OUTLINE_MM, _CASING_ALPHA)]
+    symbol += [_line(rgb, _OUTLINE_MM * (1 + dashed), dashed=dashed)]
+    _add_symbols(renderer, [[_fill(rgb, alpha), *symbol] if alpha else symbol])
+    return renderer
+
+
+def place_renderer() -> ET.Element:
+    """The renderer of points: yellow circles with a dark edge."""
+    renderer = ET.Element("renderer-v2", type="singleSymbol")
+    marker = {
+        "name": "circle",
+        "color": _colour((240, 228, 66), 230),
+        "outline_color": _colour(_DARK, 255),
+        "outline_width": str(_OUTLINE_MM),
+        "size": "3",
+        "size_unit": "MM",
+    }
+    _add_symbols(renderer, [[("SimpleMarker", marker)]], kind="marker")
+    return renderer
+
+
+def labelling(field: str) -> ET.Element:
+    """Texts of a field beside each feature, dark on white."""
+    labelling = ET.Element("labeling", type="simple")
+    settings = ET.SubElement(labelling, "settings", calloutType="simple")
+    style = {
+        "fieldName": field,
+        "isExpression": "0",
+        "fontSize": "8",
+        "fontSizeUnit": "Point",
+        "textColor": _colour(_DARK, 255),
+        "textOpacity": "1",
+    }
+    text = ET.SubElement(settings, "text-style", style)
+    halo = {"bufferDraw": "1", "bufferSize": "0.8", "bufferSizeUnits": "MM", "bufferColor": _colour(_LIGHT, 230)}
+    ET.SubElement(text, "text-buffer", halo, bufferOpacity="1")
+    placement = {"placement": "6", "dist": "1", "distUnits": "MM", "priority": "5", "offsetType": "1"}
+    ET.SubElement(settings, "placement", placement)
+    return labelling
+
+
 Layer = tuple[str, Mapping[str, str]]  # of a symbol: its kind and properties
 
 
@@ -92,12 +147,12 @@ def _colour(rgb: Rgb, alpha: int) -> str:
     return ",".join(map(str, (*rgb, alpha)))
 
 
-def _add_symbols(renderer: ET.Element, symbols: Iterable[Iterable[Layer]]) -> None:
+def _add_symbols(renderer: ET.Element, symbols: Iterable[Iterable[Layer]], kind: str = "fill") -> None:
     """Symbols 0, 1, 2, ... of a renderer, each of layers that are drawn one over the other."""
     parent = ET.SubElement(renderer, "symbols")
     for number, layers in enumerate(symbols):
-        symbol = ET.SubElement(parent, "symbol", type="fill", name=str(number), alpha="1")
-        for kind, properties in layers:
-            layer = ET.SubElement(symbol, "layer", {"class": kind, "enabled": "1", "pass": "0", "locked": "0"})
+        symbol = ET.SubElement(parent, "symbol", type=kind, name=str(number), alpha="1")
+        for class_, properties in layers:
+            layer = ET.SubElement(symbol, "layer", {"class": class_, "enabled": "1", "pass": "0", "locked": "0"})
             for key, value in properties.items():
                 ET.SubElement(layer, "prop", k=key, v=value)

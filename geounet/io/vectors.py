@@ -84,7 +84,7 @@ def write_footprints(
             counts.update(about.counts(some))
             yield some
 
-    with whole_file(path) as unfinished, _translated(path), fixed_date():
+    with whole_file(path) as unfinished, translated_writing(path), fixed_date():
         _FORMATS[path.suffix.lower()](unfinished, about, counted())
         check_writable(path, overwrite=overwrite)  # it may have been opened, or made, meanwhile
     return dict(counts)
@@ -99,7 +99,8 @@ def _check_on_earth(path: Path, crs: str | None) -> None:
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def translated_writing(path: Path) -> Iterator[None]:
+    """Turns an error while a file is written into an OutputError."""
     try:
         yield
     except (RuntimeError, sqlite3.Error) as error:  # all of pyogrio's errors are RuntimeErrors

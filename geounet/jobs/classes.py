@@ -15,8 +15,14 @@ log = logging.getLogger(__name__)
 
 Tracked = Callable[[Iterable[Block], str], Iterator[Block]]
 
+_BUILDINGS = ("building", "buildings", "house", "houses", "roof", "roofs")
 _MOST_UNNAMED = 32  # classes; a raster of more is an image
 _CONTACT = "contact"  # the band of lines between near neighbours, which is no class of a map
+
+
+def is_building(name: str) -> bool:
+    """Whether a class is named as one of buildings."""
+    return name.casefold() in _BUILDINGS
 
 
 def class_bands(strips: Strips) -> list[int]:

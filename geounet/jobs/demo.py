@@ -63,5 +63,5 @@ def demo(
     log.info("3/4 map the test town, which it has not seen")
     mapped = infer(towns["test"], model=run.run, out=out / "map", overwrite=overwrite, track=track)
     log.info("4/4 score the map")
-    scores = evaluate(mapped.out, labels=samples / "town_test.gpkg", out=out / "score", track=track)
+    scores = evaluate(mapped.out, labels=samples / "town_test.gpkg", track=track)
     return DemoResult(chips.out, run.run, mapped.out, scores.metrics)

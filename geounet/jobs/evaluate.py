@@ -1,37 +1,37 @@
-"""evaluate: a class raster against label polygons, scored pixel by pixel."""
+"""evaluate: a map, a class raster or polygons against labels: pixels, objects, outlines, and where it is wrong."""
 
 import json
+import shutil
+import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from geounet.errors import LegendError, SceneError
-from geounet.files import whole_file
-from geounet.frame import same_crs
-from geounet.grid import Window
+from geounet import __version__
+from geounet.errors import OutputError, SettingsError
+from geounet.files import advice, held, translated, whole_file
 from geounet.io.gdal import Handles
-from geounet.io.scene import Scene, open_scene
-from geounet.io.source import Reading
 from geounet.jobs.label_set import LabelSet
-from geounet.jobs.outputs import CLASSES
-from geounet.jobs.truth import Areas, Truth
-from geounet.legend import NODATA, Legend
-from geounet.metrics import Confusion
+from geounet.jobs.outputs import ERRORS, METRICS, SWEEP
+from geounet.jobs.score import Wanted, judge
+from geounet.jobs.score_figures import figures
+from geounet.jobs.score_inputs import Areas, Prediction
+from geounet.jobs.score_layers import write_errors
+from geounet.jobs.score_sweep import sweep
 from geounet.track import Track, untracked
 
-_STRIP = 16 << 20  # pixels of one strip
+_UNFINISHED = ".eval-"  # folders of what is compared, while it is
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluateResult:
-    """Figures as in metrics.json, and the file, where one was asked for."""
+    """Figures as in metrics.json, and the folder that holds it."""
 
     metrics: Mapping[str, object]
-    out: Path | None
+    out: Path
 
 
 def evaluate(
@@ -40,102 +40,108 @@ def evaluate(
     labels: Path,
     label_area: Path | None = None,
     ignore: Path | None = None,
+    aoi: Path | None = None,
+    gsd: float | Literal["auto"] = "auto",
     grid: Path | None = None,
+    classes: Path | None = None,
+    class_field: str | None = None,
+    threshold_sweep: bool = False,
     out: Path | None = None,
     track: Track = untracked,
 ) -> EvaluateResult:
-    """Score a building map: figures of the class building, pooled over all pixels where map and labels have data.
+    """Score a map: pixels, objects and outlines of the class building; metrics.json and errors.gpkg in a folder.
+
+    What each figure means is told in docs/metrics.md.
 
     Args:
-        prediction: infer's folder, or a class raster (0 background, 1 building, 255 nodata).
-        labels: a vector file in any CRS, or a raster of 0 and 1, or of 0 and 255.
+        prediction: infer's folder, a class raster, or a file of polygons.
+        labels: polygons in any CRS, or a raster of classes, a mask or a coloured mask.
         label_area, ignore: polygons outside or inside of which nothing is scored.
-        grid: a raster on whose pixels is scored, each taking the class at its centre; None: the prediction's own.
-        out: a folder for metrics.json.
+        aoi: the polygons that were mapped; outside of them nothing is scored.
+        gsd: metres a pixel on which polygons are scored; auto is 0.3.
+        grid: a raster on whose pixels a class raster is scored, each taking the class at its centre; None: its own.
+        classes: a CSV file that says what the values or colours of label rasters stand for.
+        class_field: of label polygons, with the class of each; without it all are buildings.
+        threshold_sweep: whether to draw sweep.png, and to name the best threshold.
+        out: folder to write; the map's own, or PREDICTION_eval beside a file, where None.
 
     Raises:
         SceneError, LabelError: files that cannot be read or miss each other.
-        LegendError: a raster with other values than 0, 1 and 255.
+        LegendError: classes of which map and labels share none.
+        SettingsError: an option that means nothing for such a map.
+        OutputError: a folder that cannot be written.
     """
-    raster = prediction / CLASSES if prediction.is_dir() else prediction
-    legend = Legend.of_names("building")
-    confusion = Confusion.empty(len(legend.classes))
-    with (
-        open_scene(raster, Reading(nodata=NODATA)) as classes,
-        open_scene(grid or raster) as scored,
-        closing(Handles()) as handles,
-    ):
-        if classes.dtype != np.uint8 or len(classes.bands.numbers) != 1:
-            raise SceneError(f"{raster} is no class raster (one band of uint8); give infer's folder or its classes.tif")
-        frame = scored.frame
-        known = LabelSet.read([labels], handles)
-        if not known.legend.is_binary:
-            raise LegendError(f"{labels} holds {len(known.legend.foreground)} classes; give labels of buildings alone")
-        truth = Truth.read(known.on(labels, frame, scored.native), frame, Areas(label_area, ignore))
-        strips = track(
-            _strips(frame.height, frame.width),
-            "scoring",
-            total=frame.height * frame.width / 1e6,
-            unit="Mpx",
-            amount=lambda window: window.area / 1e6,
+    predicted = Prediction.of(prediction)
+    _check_options(predicted, gsd, grid, threshold_sweep=threshold_sweep)
+    folder = out or predicted.out
+    wanted = Wanted(Areas(label_area, ignore, aoi), gsd, grid, threshold_sweep)
+    with _working_folder(folder) as spare, closing(Handles()) as handles, ExitStack() as opened:
+        known = LabelSet.read([labels], handles, field=class_field, classes=classes)
+        result = judge(predicted, labels, known, wanted, spare=spare, opened=opened, track=track)
+        judged = result.judged
+        sources = {"prediction": prediction.name, "labels": labels.name}
+        provenance = {f"GEOUNET_{key.upper()}": text for key, text in sources.items()}
+        places = write_errors(folder / ERRORS, judged, result.store, provenance)
+        metrics: dict[str, object] = {
+            "geounet": __version__,
+            **sources,
+            "class": result.main_name,
+            "size": list(judged.frame.shape),
+            "ground_resolution": judged.frame.ground_resolution,
+            "pixels_scored": int(sum(judged.sums[name].sum() for name in ("tp", "fp", "fn", "tn"))),
+            **figures(judged),
+        }
+        if result.classes is not None:
+            metrics["classes"] = result.classes
+        if result.levels is not None:
+            metrics["sweep"] = sweep(result.levels, judged, result.threshold, folder / SWEEP)
+        metrics["worst"] = [place.to_json() for place in places]
+        with whole_file(folder / METRICS) as unfinished:
+            unfinished.write_text(json.dumps(metrics, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        if not threshold_sweep:
+            (folder / SWEEP).unlink(missing_ok=True)  # it would be of another map or other labels
+    return EvaluateResult(metrics, folder)
+
+
+def _check_options(
+    predicted: Prediction, gsd: float | Literal["auto"], grid: Path | None, *, threshold_sweep: bool
+) -> None:
+    """Nothing, or a SettingsError where an option means nothing."""
+    if gsd != "auto" and not 0 < gsd < float("inf"):
+        raise SettingsError(f"--gsd {gsd} must be above 0")
+    if predicted.classes is None:
+        if grid is not None:
+            raise SettingsError(f"--grid {grid} is for class rasters; polygons are scored on pixels of --gsd metres")
+        if threshold_sweep:
+            raise SettingsError("--threshold-sweep needs probabilities, and polygons have none; give infer's folder")
+    elif gsd != "auto":
+        raise SettingsError(f"--gsd {gsd} is for polygons; a raster is scored on its own pixels, or on those of --grid")
+    if threshold_sweep and predicted.probability is None:
+        raise SettingsError(
+            f"--threshold-sweep needs probabilities, and {predicted.path} comes without; give infer's folder"
         )
-        for strip in strips:
-            predicted = _at(classes, scored, strip) if grid else _classes(classes, strip)
-            _check_ids(raster, predicted, legend)
-            confusion += Confusion.of(truth.classes(strip), predicted, len(legend.classes))
-        metrics = _metrics(confusion, frame.ground_resolution)
-    if out is not None:
-        with whole_file(out / "metrics.json") as unfinished:
-            unfinished.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
-    return EvaluateResult(metrics, None if out is None else out / "metrics.json")
+    if threshold_sweep and grid is not None:
+        raise SettingsError("--threshold-sweep is on the map's own pixels; leave out --grid")
 
 
-def _strips(height: int, width: int) -> Iterator[Window]:
-    rows = max(1, _STRIP // width)
-    for row in range(0, height, rows):
-        yield Window(row, 0, min(rows, height - row), width)
-
-
-def _classes(classes: Scene, strip: Window) -> NDArray[np.uint8]:
-    """Class ids of a strip, 255 where the raster has no data."""
-    values, valid = classes.read(strip)
-    known: NDArray[np.uint8] = np.where(valid.values[0], values.values[0], np.uint8(NODATA))
-    return known
-
-
-def _at(classes: Scene, grid: Scene, strip: Window) -> NDArray[np.uint8]:
-    """Classes at the centres of another grid's pixels; nodata outside. Both grids are of one CRS, neither rotated
-    against the other.
+@contextmanager
+def _working_folder(folder: Path) -> Iterator[Path]:
+    """A folder for what is compared, inside of the one to be written, that is taken away afterwards.
 
     Raises:
-        SceneError: grids that are not.
+        OutputError: it cannot be written, or another process scores the same map.
     """
-    to_classes = ~classes.frame.transform @ grid.frame.transform
-    if not same_crs(classes.frame.crs, grid.frame.crs) or abs(to_classes.b) + abs(to_classes.d) > 1e-9:
-        raise SceneError(f"{grid.path} and {classes.path} differ in CRS or direction; give the scene that was mapped")
-    rows = np.floor((np.arange(strip.row, strip.row + strip.height) + 0.5) * to_classes.e + to_classes.f).astype(int)
-    cols = np.floor((np.arange(strip.col, strip.col + strip.width) + 0.5) * to_classes.a + to_classes.c).astype(int)
-    sampled = np.full(strip.shape, NODATA, dtype="uint8")
-    down = np.flatnonzero((rows >= 0) & (rows < classes.frame.height))
-    across = np.flatnonzero((cols >= 0) & (cols < classes.frame.width))
-    if down.size and across.size:
-        first, last = rows[down].min(), rows[down].max()
-        read = _classes(classes, Window(int(first), 0, int(last - first) + 1, classes.frame.width))
-        sampled[np.ix_(down, across)] = read[np.ix_(rows[down] - first, cols[across])]
-    return sampled
-
-
-def _check_ids(raster: Path, predicted: NDArray[np.uint8], legend: Legend) -> None:
-    odd = np.setdiff1d(predicted, [c.id for c in legend.classes] + [NODATA])
-    if odd.size:
-        raise LegendError(f"{raster} holds the values {odd[:5].tolist()}; a building map has 0, 1 and 255 (nodata)")
-
-
-def _metrics(confusion: Confusion, resolution: float | None) -> dict[str, object]:
-    building = confusion.of_class(1)
-    names = ("iou", "f1", "precision", "recall", "accuracy", "iou_two_channel")
-    return {
-        "pixel": {name: getattr(building, name) for name in names},
-        "pixels_scored": building.total,
-        "ground_resolution": resolution,
-    }
+    was_there = folder.exists()
+    with translated(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with held(folder / ".eval.lock", folder):
+            for left in folder.glob(f"{_UNFINISHED}*"):  # by one that was killed: nobody else scores this map
+                shutil.rmtree(left, ignore_errors=True)
+            with translated(folder), tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=folder) as spare:
+                yield Path(spare)
+    except sqlite3.Error as error:
+        raise OutputError(f"{folder} cannot be written ({error}); {advice(error)}") from error
+    finally:
+        if not was_there and folder.exists() and not any(folder.iterdir()):
+            folder.rmdir()

@@ -11,7 +11,7 @@ from geounet.files import translated, whole_file
 from geounet.io.geopackage import clear_way
 from geounet.jobs.guard import NAME as JOB
 from geounet.jobs.guard import Guard
-from geounet.jobs.outputs import ALL, FOOTPRINTS, PARTS, SUMMARY
+from geounet.jobs.outputs import ALL, FOOTPRINTS, PARTS, SCORES, SUMMARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,8 @@ class MapFolder:
                     unfinished.unlink()
 
     def _clear(self) -> None:
-        """Take away what an earlier job of this kind left; what it did not write stays."""
+        """Take away what an earlier job of this kind left, and scores of its map; what it did not write stays."""
         with translated(self.folder):
-            for name in ALL:
+            for name in (*ALL, *SCORES):
                 (self.folder / name).unlink(missing_ok=True)
             shutil.rmtree(self.folder / PARTS, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Names of what infer writes into its folder."""
+"""Names of what infer writes into its folder, and eval beside it."""
 
 CLASSES = "classes.tif"
 PROBABILITY = "probability.tif"
@@ -13,3 +13,5 @@ SPOOL = "spool"  # in the folder of parts: what is decoded of files that are cos
 ALL = (
     SUMMARY, CLASSES, CLASSES + ".aux.xml", PROBABILITY, PROBABILITY_STYLE, FOOTPRINTS, PROJECT, PREVIEW
 )  # the proof of the others first  # fmt: skip
+METRICS, ERRORS, SWEEP = "metrics.json", "errors.gpkg", "sweep.png"
+SCORES = (METRICS, ERRORS, SWEEP)  # what eval adds to the folder

@@ -18,7 +18,7 @@ from geounet.footprints import Footprints
 from geounet.io.area import at_edge_of
 from geounet.io.strips import Strips, open_strips
 from geounet.io.vectors import check_writable, write_footprints
-from geounet.jobs.classes import ClassIds, Tracked, band_classes, class_bands, class_ids
+from geounet.jobs.classes import ClassIds, Tracked, band_classes, class_bands, class_ids, is_building
 from geounet.jobs.pipeline import ahead
 from geounet.legend import LegendClass
 from geounet.polygons.outlines import footprints_of, footprints_of_classes
@@ -29,7 +29,6 @@ from geounet.track import Track, untracked
 
 log = logging.getLogger(__name__)
 
-_BUILDINGS = ("building", "buildings", "house", "houses", "roof", "roofs")
 _SMALLEST = 4.0  # m² of a building that comes apart from others; what is smaller is part of one
 
 
@@ -130,7 +129,7 @@ def _tidyings(
 
 def _is_building(cls: LegendClass, *, is_only: bool) -> bool:
     """Whether a class is named as one of buildings, or is the only one of a raster that names none."""
-    return cls.name.casefold() in _BUILDINGS or (is_only and re.fullmatch(r"class_\d+", cls.name) is not None)
+    return is_building(cls.name) or (is_only and re.fullmatch(r"class_\d+", cls.name) is not None)
 
 
 def _of_probabilities(

@@ -52,18 +52,10 @@ def test_a_mask_serves_as_labels_and_what_it_does_not_know_is_not_scored(tmp_pat
     assert evaluate(classes, labels=part).metrics["pixels_scored"] == 60 * 60
 
 
-def test_labels_of_several_classes_are_refused(tmp_path: Path, classes: Path) -> None:
+def test_labels_of_several_classes_without_a_building_are_refused(tmp_path: Path, classes: Path) -> None:
     many = write_scene(tmp_path / "many.tif", (PREDICTED * 2 + (np.arange(80) < 5)).astype("uint8"))
-    with pytest.raises(LegendError, match=r"many\.tif holds 2 classes; give labels of buildings alone"):
-        evaluate(classes, labels=many)
-
-
-def test_strips_of_any_height_give_the_same_figures(
-    classes: Path, truth: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    at_once = evaluate(classes, labels=truth).metrics
-    monkeypatch.setattr("geounet.jobs.evaluate._STRIP", 80 * 7)
-    assert evaluate(classes, labels=truth).metrics == at_once
+    with pytest.raises(LegendError, match=r"map has the classes class_7, the labels class_1, class_2: none is shared"):
+        evaluate(write_scene(tmp_path / "seven.tif", PREDICTED * 7), labels=many)
 
 
 def test_pixels_without_data_and_outside_the_label_area_are_not_scored(tmp_path: Path, truth: Path) -> None:
