@@ -120,7 +120,7 @@ def _check_indexed(path: Path, layers: Iterable[str]) -> None:
     """
     with closing(sqlite3.connect(path)) as database:
         for layer in layers:
-            table, index = _quoted(layer), _quoted(f"rtree_{layer}_geom")
+            table, index = quoted(layer), quoted(f"rtree_{layer}_geom")
             ((count, indexed),) = database.execute(
                 f"SELECT (SELECT count(*) FROM {table}), (SELECT count(*) FROM {index})"  # noqa: S608
             )
@@ -128,10 +128,10 @@ def _check_indexed(path: Path, layers: Iterable[str]) -> None:
                 raise sqlite3.DataError(f"the spatial index of {layer} holds {indexed} of {count}")
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
     """A name as SQL writes it.
 
-    >>> _quoted('of "glass"')
+    >>> quoted('of "glass"')
     '"of ""glass""\"'
     """
     return '"' + name.replace('"', '""') + '"'

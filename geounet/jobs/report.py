@@ -1,0 +1,176 @@
+"""report.html of a finished map: one file that a browser opens from disk."""
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from geounet.errors import GeoUNetError
+from geounet.files import whole_file
+from geounet.frame import Frame
+from geounet.io.features import Totals
+from geounet.jobs.outputs import ERRORS, FOOTPRINTS, METRICS, REPORT
+from geounet.jobs.report_facts import found_table, lead, summary_rows
+from geounet.jobs.report_overlays import MapRaster, class_overlay, probability_overlay, scene_overlay
+from geounet.jobs.report_shapes import error_layers, footprint_layers
+from geounet.jobs.report_sources import MapSources, read_json
+from geounet.report.content import GRADES, Content, Grade, Ground, Layer, Overlay
+from geounet.report.figures import listed, metric_charts, metric_tables, timing_rows
+from geounet.report.images import Picture, again
+from geounet.report.page import page
+
+log = logging.getLogger(__name__)
+
+LIMIT = 15_000_000  # bytes of a report
+_SCENE_ROOM = 7_000_000  # bytes for the scene at most
+_PICTURE_ROOM, _PICTURE_SIDE = 500_000, 1600  # bytes and pixels of a picture of the training
+_TRAINING = (
+    ("curves.png", "How it learned", "Curves of the loss, of the IoU on validation windows, and of the learning rate"),
+    ("samples.png", "Windows that it was tested on", "Rows of image, truth, probability and errors of some windows"),
+)
+
+
+def write_report(folder: Path) -> Path:
+    """Make report.html of a finished map anew, from what lies in its folder; the same folder gives the same bytes.
+
+    The scene and the training that the map came from are shown where they are still to be found, and so are scores
+    that `eval` wrote into the folder. Nothing of all that has to be there.
+
+    Raises:
+        SceneError: the folder holds no finished map.
+        OutputError: the report cannot be written.
+    """
+    sources = MapSources.of(folder)
+    raster = MapRaster.of(folder)
+    content = _with_scene(sources, raster, _content(sources, raster))
+    path = folder / REPORT
+    with whole_file(path) as unfinished:
+        unfinished.write_text(page(content), encoding="utf-8", newline="\n")
+    return path
+
+
+def _content(sources: MapSources, raster: MapRaster) -> Content:
+    """All of a report but for the scene."""
+    folder, frame = sources.folder, raster.frame
+    notes: list[str] = []
+    classes, shares = class_overlay(folder, raster)
+    layers, sums = _footprints(folder, raster, notes)
+    errors, worst = _errors(folder, frame, notes)
+    metrics = read_json(folder / METRICS) or {}
+    unreadable = sources.summary.get("unreadable")
+    if isinstance(unreadable, list) and unreadable:
+        notes.append(f"{len(unreadable):,} blocks of the scene could not be read: they are nodata in the map.")
+    return Content(
+        title=f"Map of {listed(sources.scene_names, 2) or folder.resolve().name}",
+        lead=lead(raster, sums, shares),
+        ground=_ground(frame),
+        overlays=[classes, probability_overlay(folder, raster)],
+        footprints=layers,
+        grades=_grades(sums),
+        errors=errors,
+        worst=worst,
+        summary=summary_rows(sources, raster, unreadable if isinstance(unreadable, list) else []),
+        timing=timing_rows(sources.summary),
+        figures=[found_table(raster, layers, sums, shares), *metric_tables(metrics)],
+        charts=metric_charts(metrics),
+        pictures=training_pictures(sources.training()),
+        notes=notes,
+    )
+
+
+def _with_scene(sources: MapSources, raster: MapRaster, content: Content) -> Content:
+    """The content with the scene under it, in the room that is left, or with a note why it is not there."""
+    room = min(_SCENE_ROOM, LIMIT - len(page(content)) - 10_000)
+    notes, overlays = list(content.notes), list(content.overlays)
+    try:
+        with sources.scene() as scene:
+            overlays.insert(0, scene_overlay(scene, raster.frame, room))
+    except (GeoUNetError, OSError) as error:
+        log.info("the report is made without the scene: %s", error)
+        notes.insert(0, "The scene that was mapped is not where it was, or has changed: it is left out here.")
+    notes += _smaller_notes(overlays, content)
+    return replace(content, overlays=overlays, notes=notes)
+
+
+def _smaller_notes(overlays: Sequence[Overlay], content: Content) -> list[str]:
+    """What of the map this page does not show."""
+    notes = []
+    assert content.ground is not None
+    height, width = content.ground.shape
+    coarse = [
+        f"{overlay.name.lower()} {overlay.picture.shape[0]:,} × {overlay.picture.shape[1]:,} px"
+        for overlay in overlays
+        if overlay.id != "scene" and overlay.picture.shape[0] < height
+    ]
+    if coarse:
+        notes.append(
+            f"The map has {height:,} × {width:,} pixels; this page shows smaller pictures of it ({', '.join(coarse)})."
+        )
+    shown, total = sum(len(one.shapes) for one in content.footprints), sum(one.total for one in content.footprints)
+    if shown < total:
+        notes.append(
+            f"Of {total:,} footprints the {shown:,} that the model is least sure of are drawn here; "
+            f"{FOOTPRINTS} has all of them."
+        )
+    if any(len(layer.shapes) < layer.total for layer in content.errors):
+        notes.append(f"Of some kinds of error only the first are drawn here; {ERRORS} has all of them.")
+    return notes
+
+
+def _ground(frame: Frame) -> Ground:
+    """The pixels of a map, and how they lie on the ground."""
+    steps = frame.ground_steps
+    if steps is None:
+        return Ground(frame.shape)
+    across, down = np.hypot(steps[0], steps[1])
+    side = math.sqrt(across * down)
+    aspect = (across / side, down / side)
+    north = None
+    if frame.north is not None:
+        col, row = np.linalg.solve(steps, (0.0, 1.0))
+        north = round(math.degrees(math.atan2(col * aspect[0], -row * aspect[1])), 2)
+    return Ground(frame.shape, aspect, side, north)
+
+
+def _footprints(folder: Path, raster: MapRaster, notes: list[str]) -> tuple[list[Layer], list[Totals]]:
+    if not (folder / FOOTPRINTS).exists():
+        return [], []
+    colours = {name: raster.colours[number_] for number_, name in raster.names.items()}
+    try:
+        return footprint_layers(folder / FOOTPRINTS, raster.frame, colours)
+    except GeoUNetError as error:
+        log.warning("the report is made without the footprints: %s", error)
+        notes.append(f"{FOOTPRINTS} cannot be read: the footprints are left out here.")
+        return [], []
+
+
+def _errors(folder: Path, frame: Frame, notes: list[str]) -> tuple[list[Layer], Layer | None]:
+    if not (folder / ERRORS).exists():
+        return [], None
+    try:
+        return error_layers(folder / ERRORS, frame)
+    except GeoUNetError as error:
+        log.warning("the report is made without the errors: %s", error)
+        notes.append(f"{ERRORS} cannot be read: the errors are left out here.")
+        return [], None
+
+
+def _grades(sums: Sequence[Totals]) -> list[Grade]:
+    counts = [sum(total.grades[i] for total in sums) for i in range(len(GRADES))]
+    return [Grade(least, colour, count) for (least, colour), count in zip(GRADES, counts, strict=True)]
+
+
+def training_pictures(run: Path | None) -> list[tuple[str, str, Picture]]:
+    """Curves and samples of the training that lie beside the model."""
+    pictures = []
+    for name, title, alt in _TRAINING:
+        try:
+            content = (run / name).read_bytes() if run else None
+            if content:
+                pictures.append((title, alt, again(content, _PICTURE_SIDE, _PICTURE_ROOM)))
+        except (OSError, ValueError) as error:  # damaged: PIL says so by either
+            log.info("the report is made without %s: %s", name, error)
+    return pictures
