@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Dialog, Page
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _FLAGS = (
@@ -43,7 +43,7 @@ def opened_in_browser(path: Path, **context: Any) -> Iterator[tuple["Page", Hear
         page = browser.new_context(**{"reduced_motion": "reduce"} | context).new_page()
         page.on("console", lambda message: heard.complaints.append(message.text))
         page.on("pageerror", lambda error: heard.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (heard.complaints.append(dialog.message), dialog.dismiss()))
+        page.on("dialog", lambda dialog: _refuse(heard, dialog))
         page.on("request", lambda request: _note(heard, address, request.url))
         page.goto(address)
         yield page, heard
@@ -53,3 +53,8 @@ def opened_in_browser(path: Path, **context: Any) -> Iterator[tuple["Page", Hear
 def _note(heard: Heard, address: str, url: str) -> None:
     if url.partition("#")[0] != address and not url.startswith("data:"):
         heard.requests.append(url)
+
+
+def _refuse(heard: Heard, dialog: "Dialog") -> None:
+    heard.complaints.append(dialog.message)
+    dialog.dismiss()

@@ -50,6 +50,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
+    for display in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):  # nothing is to open on anybody's screen
+        monkeypatch.delenv(display, raising=False)
     words = [name for word in shlex.split(command) for name in sorted(map(str, Path().glob(word))) or [word]]
     assert words[0] == "geounet", command
     extra = SHORT if words[1] == "train" else []
@@ -78,6 +80,17 @@ def test_the_commands_of_the_page_on_mapping_run(desk: Path, monkeypatch: pytest
         run(f"{command} --overwrite", desk, monkeypatch)
         out = desk / shlex.split(command)[-1]
         assert (out / "footprints.gpkg" if out.is_dir() else out).stat().st_size > 0
+
+
+def test_the_command_of_the_page_on_the_report_runs(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(desk)
+    if not (desk / "map").exists():
+        run("geounet train orthophoto.tif --labels buildings.geojson --out run", desk, monkeypatch)
+        run("geounet infer orthophoto.tif --model run --out map", desk, monkeypatch)
+    (command,) = (line for block in blocks("sh", "docs/report.md") for line in block.splitlines())
+    (desk / "map" / "report.html").unlink()
+    run(command, desk, monkeypatch)
+    assert (desk / "map" / "report.html").stat().st_size > 0
 
 
 def test_the_commands_of_the_page_on_labels_run(

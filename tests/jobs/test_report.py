@@ -16,7 +16,6 @@ import pytest
 import rasterio
 import shapely
 
-from geounet.block import Array
 from geounet.card import Architecture
 from geounet.errors import SceneError
 from geounet.io.picture import Smaller, averaged
@@ -27,6 +26,7 @@ from geounet.jobs.report import LIMIT, write_report
 from geounet.jobs.view import view
 from tests.models import write_model
 from tests.nn.cards import card_of
+from tests.reports import patches, write_errors
 from tests.scenes import (
     DEGREES_60N,
     NOWHERE,
@@ -67,12 +67,6 @@ def content_of(report: Path) -> dict[str, Any]:
     return content_in(report.read_text(encoding="utf-8"))
 
 
-def patches(rows: int = 15, cols: int = 17) -> Array:
-    """Squares of 10 px, each of a colour of its own: of them a model makes footprints, not specks."""
-    pixels: Array = np.kron(noise(rows, cols), np.ones((1, 10, 10), "uint8"))
-    return pixels
-
-
 @pytest.fixture
 def scene(tmp_path: Path) -> Path:
     """A scene of 150 x 170 px at 0.3 m in UTM."""
@@ -83,20 +77,6 @@ def scene(tmp_path: Path) -> Path:
 def mapped(scene: Path, model: Path, tmp_path: Path) -> Path:
     """The map of the scene."""
     return infer(scene, model=model, out=tmp_path / "map", device="cpu", precision="fp32").out
-
-
-def write_errors(folder: Path) -> None:
-    """Errors as eval writes them, of a map's footprints: all are made up, and the first one is the worst place."""
-    found = geopandas.read_file(folder / "footprints.gpkg", layer="building")
-    found[["confidence", "area_m2", "geometry"]].to_file(
-        folder / "errors.gpkg", layer="false_positive", driver="GPKG", VERSION="1.2"
-    )
-    centre = geopandas.GeoDataFrame(
-        {"rank": [1], "what": ["made up"], "area_m2": [12.5], "link": ["geo:1,2"]},
-        geometry=[found.geometry[0].representative_point()],
-        crs=found.crs,
-    )
-    centre.to_file(folder / "errors.gpkg", layer="worst", driver="GPKG", VERSION="1.2")
 
 
 def test_infer_ends_with_the_report_and_the_same_folder_gives_the_same_bytes(mapped: Path) -> None:
@@ -160,7 +140,7 @@ def test_the_licence_of_leaflet_is_in_the_page(mapped: Path) -> None:
 )
 def test_footprints_lie_on_the_pixels_of_their_class(place: Place, model: Path, tmp_path: Path) -> None:
     scene = write_scene(tmp_path / "scene.tif", patches(), place)
-    made = infer(scene, model=model, out=tmp_path / "map", device="cpu", simplify=0, fill_holes=0.0, min_area=1.0)
+    made = infer(scene, model=model, out=tmp_path / "map", device="cpu", simplify=0, fill_holes=0.0, min_area=0.0)
     content = content_of(made.out / "report.html")
     with rasterio.open(made.out / "classes.tif") as raster:
         classes = raster.read(1)

@@ -98,9 +98,10 @@ function errorStyle(layer) {
   return () => ({ color: layer.colour, fillColor: layer.colour, weight: 2.5, fillOpacity: layer.isDashed ? 0.12 : 0.4, dashArray: layer.isDashed ? "7 5" : null });
 }
 
-/** Move the map to some bounds, quickly or at once as the reader likes it. */
-function flyTo(map, bounds) {
+/** Move the map to some bounds, quickly or at once as the reader likes it; `then` is done there. */
+function flyTo(map, bounds, then) {
   const room = { padding: [60, 60], maxZoom: 2 };
+  map.once("moveend", then); // a popup that opens on the way would stop it
   if (isCalm) map.fitBounds(bounds.pad(1.5), { ...room, animate: false });
   else map.flyToBounds(bounds.pad(1.5), { ...room, duration: 0.8 });
 }

@@ -42,8 +42,9 @@ function worstList(map, worst, ring, errors) {
       const [x, y] = place;
       const around = 12 / (content.ground.metres ?? 0.5);
       ring.setLatLng(at(x, y)).addTo(map);
-      flyTo(map, placeBounds([x - around, y - around, x + around, y + around]));
-      L.popup({ minWidth: 210, maxWidth: 320, offset: [0, -18] }).setLatLng(at(x, y)).setContent(factsNode(name, facts, content.ground.metres !== null)).openOn(map);
+      const told = L.popup({ minWidth: 210, maxWidth: 320, offset: [0, -18] }).setLatLng(at(x, y))
+        .setContent(factsNode(name, facts, content.ground.metres !== null));
+      flyTo(map, placeBounds([x - around, y - around, x + around, y + around]), () => told.openOn(map));
       say(`The map shows ${name}, ${area}`);
     } };
   });
@@ -66,8 +67,8 @@ function doubtList(map, footprints, grades, groups) {
     return { name: text, count: facts.confidence.toFixed(2), colour: grades[grade].colour, isDashed: grade === 0, go() {
       const box = document.getElementById(`layer-footprints-${layer}`);
       if (!map.hasLayer(group)) box.click();
-      flyTo(map, shape.getBounds());
-      shape.openPopup(L.latLng(shape.getBounds().getNorth(), shape.getBounds().getCenter().lng));
+      const bounds = shape.getBounds();
+      flyTo(map, bounds, () => shape.openPopup(L.latLng(bounds.getNorth(), bounds.getCenter().lng)));
       say(`The map shows footprint ${text}, confidence ${facts.confidence.toFixed(2)}`);
     } };
   });
