@@ -71,7 +71,7 @@ def test_an_old_report_whose_map_is_damaged_is_an_error_that_names_the_file(
 
 
 def test_where_nothing_can_be_written_an_old_report_is_shown_as_it_is(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "disk").mkdir()
     mount = ["mount", "-t", "tmpfs", "tmpfs", str(tmp_path / "disk")]
@@ -85,7 +85,7 @@ def test_where_nothing_can_be_written_an_old_report_is_shown_as_it_is(
     finally:
         subprocess.run(["umount", tmp_path / "disk"], check=True)
     assert (told.status, told.out) == (0, f"{tmp_path / 'disk' / 'map' / 'report.html'}\n")
-    assert "the report is shown as it is" in told.err
+    assert "the report is shown as it is" in caplog.text
 
 
 def test_a_training_has_a_report_of_its_scores_and_curves(

@@ -98,17 +98,13 @@ def _with_scene(sources: MapSources, raster: MapRaster, content: Content) -> Con
 def _smaller_notes(overlays: Sequence[Overlay], content: Content) -> list[str]:
     """What of the map this page does not show."""
     notes = []
-    assert content.ground is not None
-    height, width = content.ground.shape
     coarse = [
-        f"{overlay.name.lower()} {overlay.picture.shape[0]:,} × {overlay.picture.shape[1]:,} px"
+        f"{overlay.name.lower()} {_size(overlay.picture.shape)} of {_size(overlay.whole)} pixels"
         for overlay in overlays
-        if overlay.id != "scene" and overlay.picture.shape[0] < height
+        if overlay.picture.shape[0] < overlay.whole[0]
     ]
     if coarse:
-        notes.append(
-            f"The map has {height:,} × {width:,} pixels; this page shows smaller pictures of it ({', '.join(coarse)})."
-        )
+        notes.append(f"The pictures on this page are smaller than what they show: {', '.join(coarse)}.")
     shown, total = sum(len(one.shapes) for one in content.footprints), sum(one.total for one in content.footprints)
     if shown < total:
         notes.append(
@@ -118,6 +114,10 @@ def _smaller_notes(overlays: Sequence[Overlay], content: Content) -> list[str]:
     if any(len(layer.shapes) < layer.total for layer in content.errors):
         notes.append(f"Of some kinds of error only the first are drawn here; {ERRORS} has all of them.")
     return notes
+
+
+def _size(shape: tuple[int, int]) -> str:
+    return f"{shape[0]:,} × {shape[1]:,}"
 
 
 def _ground(frame: Frame) -> Ground:

@@ -95,6 +95,7 @@ def class_overlay(folder: Path, raster: MapRaster) -> tuple[Overlay, dict[int, f
         "The classes of the map in their colours",
         flat(ids, palette, _ROOM),
         _whole(raster.frame),
+        raster.frame.shape,
         opacity=0.7,
         keys=[(raster.colours[number], short(name)) for number, name in sorted(raster.names.items())],
     )
@@ -121,6 +122,7 @@ def probability_overlay(folder: Path, raster: MapRaster) -> Overlay:
         "The probability of the likeliest class, from dark blue to yellow",
         flat(steps, [(0, 0, 0, 0), *colours], _ROOM),
         _whole(raster.frame),
+        raster.frame.shape,
         opacity=0.85,
         keys=[("#{:02x}{:02x}{:02x}".format(*rgba[:3]), ends.get(step, "")) for step, rgba in enumerate(colours)],
         is_scale=True,
@@ -143,7 +145,8 @@ def scene_overlay(scene: Scene, frame: Frame, room: int) -> Overlay:
         raise SceneError(f"{scene.path} does not lie where the map does; map it again")
     first = ~to_scene @ (window.col, window.row)
     last = ~to_scene @ (window.col + window.width, window.row + window.height)
-    return Overlay("scene", "Scene", "The scene from above", _photographed(scene, window, room), (*first, *last), 1.0)
+    picture, place = _photographed(scene, window, room), (*first, *last)
+    return Overlay("scene", "Scene", "The scene from above", picture, place, window.shape, opacity=1.0)
 
 
 def _photographed(scene: Scene, window: Window, room: int) -> Picture:

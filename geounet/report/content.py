@@ -47,6 +47,7 @@ class Overlay:
 
     Args:
         place: left, top, right and bottom in pixels of the map.
+        whole: rows and columns of what it is a picture of.
         keys: colours (#rrggbb) and what they stand for.
         is_scale: whether the keys are the ends of a scale, the colours between them are in `keys` too.
     """
@@ -56,6 +57,7 @@ class Overlay:
     alt: str
     picture: Picture
     place: tuple[float, float, float, float]
+    whole: tuple[int, int]
     opacity: float
     keys: Sequence[tuple[str, str]] = ()
     is_scale: bool = False

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import html
+import io
 import json
 import re
 import shutil
@@ -15,15 +16,17 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from PIL import Image
 
 from geounet.card import Architecture
 from geounet.errors import SceneError
 from geounet.io.picture import Smaller, averaged
 from geounet.io.scene import open_scene
-from geounet.jobs import report_shapes
+from geounet.jobs import report_overlays, report_shapes
 from geounet.jobs.infer import infer
 from geounet.jobs.report import LIMIT, write_report
 from geounet.jobs.view import view
+from geounet.report.images import flat, photograph
 from tests.models import write_model
 from tests.nn.cards import card_of
 from tests.reports import patches, write_errors
@@ -235,6 +238,27 @@ def test_of_many_footprints_the_least_sure_are_shown_and_the_page_says_so(
     assert layer["total"] == len(every) > 4
     assert [facts["confidence"] for _, facts in layer["shapes"]] == sorted(every)[:4]
     assert [note for note in content["notes"] if f"Of {len(every):,} footprints the 4 that the model is" in note]
+
+
+def test_a_picture_smaller_than_the_map_is_told_of(mapped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_overlays, "LARGEST", 100)
+    content = content_of(write_report(mapped))
+    assert content["notes"] == [
+        "The pictures on this page are smaller than what they show: scene 86 × 98 of 150 × 170 pixels, "
+        "classes 86 × 98 of 150 × 170 pixels, probability 86 × 98 of 150 × 170 pixels."
+    ]
+    assert [overlay["place"] for overlay in content["overlays"]] == [[0, 0, 170, 150]] * 3
+
+
+def test_pictures_of_nothing_but_noise_keep_to_their_room() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (700, 900, 3), dtype=np.uint8)
+    small = photograph(image, np.ones((700, 900), bool), room=60_000)
+    assert small.room <= 60_000
+    assert small.shape[0] < 700
+    steps = image[..., 0] % 16
+    assert flat(steps, [(v, v, v, 255) for v in range(16)], room=60_000).room <= 60_000
+    with Image.open(io.BytesIO(flat(steps, [(9 * v, v, v, 255) for v in range(16)], 10**7).data)) as picture:
+        assert (np.asarray(picture) == steps).all()
 
 
 def test_outlines_of_very_many_vertices_are_simplified(mapped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
