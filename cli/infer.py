@@ -111,4 +111,4 @@ def command(
         f"{result.out}: {summary['polygons']:,} footprints from {summary['pixels']:,} pixels "
         f"at {summary['megapixels_per_second']} Mpx/s"
     )
-    click.echo(f"open {result.out / 'map.qgz'} in QGIS, or {result.out / 'report.html'} in a browser (geounet view)")
+    click.echo(f"open {result.out / 'map.qgz'} in QGIS; {result.out / 'preview.png'} shows it at a glance")

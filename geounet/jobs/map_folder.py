@@ -11,7 +11,7 @@ from geounet.files import translated, whole_file
 from geounet.io.geopackage import clear_way
 from geounet.jobs.guard import NAME as JOB
 from geounet.jobs.guard import Guard
-from geounet.jobs.outputs import AFTERWARDS, ALL, FOOTPRINTS, PARTS, SUMMARY
+from geounet.jobs.outputs import ALL, FOOTPRINTS, PARTS, REPORT, SCORES, SUMMARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +85,13 @@ class MapFolder:
     def sweep(self) -> None:
         """Take away what a killed job was writing."""
         with translated(self.folder):
-            for name in (*ALL, *AFTERWARDS, JOB):
+            for name in (*ALL, REPORT, JOB):
                 for unfinished in self.folder.glob(f".{Path(name).stem}-*"):
                     unfinished.unlink()
 
     def _clear(self) -> None:
-        """Take away what an earlier map left, and what was said of it; what has nothing to do with it stays."""
+        """Take away what an earlier job of this kind left, and scores of its map; what it did not write stays."""
         with translated(self.folder):
-            for name in (*ALL, *AFTERWARDS):
+            for name in (*ALL, REPORT, *SCORES):
                 (self.folder / name).unlink(missing_ok=True)
             shutil.rmtree(self.folder / PARTS, ignore_errors=True)

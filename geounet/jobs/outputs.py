@@ -1,4 +1,4 @@
-"""Names of what infer writes into its folder."""
+"""Names of what infer writes into its folder, and eval beside it."""
 
 CLASSES = "classes.tif"
 PROBABILITY = "probability.tif"
@@ -7,12 +7,12 @@ FOOTPRINTS = "footprints.gpkg"
 PROJECT = "map.qgz"
 PREVIEW = "preview.png"
 SUMMARY = "summary.json"
-REPORT = "report.html"
-METRICS, ERRORS = "metrics.json", "errors.gpkg"  # of the map, where eval wrote them into its folder
+REPORT = "report.html"  # made of a map that is finished
 PARTS = "parts"
 OWN_GRID = "scene"  # in the folder of parts: those on the scene's own pixels
 SPOOL = "spool"  # in the folder of parts: what is decoded of files that are costly to read in pieces
 ALL = (
     SUMMARY, CLASSES, CLASSES + ".aux.xml", PROBABILITY, PROBABILITY_STYLE, FOOTPRINTS, PROJECT, PREVIEW
 )  # the proof of the others first  # fmt: skip
-AFTERWARDS = (REPORT, METRICS, ERRORS)  # made of a map that is finished
+METRICS, ERRORS, SWEEP = "metrics.json", "errors.gpkg", "sweep.png"
+SCORES = (METRICS, ERRORS, SWEEP)  # what eval adds to the folder

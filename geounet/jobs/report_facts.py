@@ -73,9 +73,6 @@ def summary_rows(sources: MapSources, raster: MapRaster, unreadable: Sequence[ob
     for key, name in told.items():
         if (value := summary.get(key)) is not None:
             rows.append((name, short(f"{value} px" if key in ("window", "halo") else value)))
-    windows, skipped = summary.get("windows"), summary.get("windows_skipped")
-    if isinstance(windows, int) and isinstance(skipped, int):
-        rows.append(("Windows", f"{windows:,}, of which {skipped:,} without data were skipped"))
     rows += [("Could not be read", short(_block(one))) for one in unreadable[:10]]
     if len(unreadable) > 10:
         rows.append(("Could not be read", f"and {len(unreadable) - 10:,} more blocks, listed in {SUMMARY}"))

@@ -74,6 +74,9 @@ def timing_rows(summary: Json) -> list[tuple[str, str]]:
         rows.append(("Speed", f"{speed:g} Mpx/s"))
     if _is_number(memory := summary.get("peak_memory_mb")):
         rows.append(("Peak memory", f"{memory:,.0f} MB"))
+    windows, skipped = summary.get("windows"), summary.get("windows_skipped")
+    if _is_number(windows) and _is_number(skipped):
+        rows.append(("Windows", f"{windows:,} through the network, {skipped:,} without data skipped"))
     resumed, parts = summary.get("parts_resumed"), summary.get("parts")
     if _is_number(resumed) and resumed:
         rows.append(("Gone on with", f"{resumed} of {parts} parts that an earlier run had made"))
