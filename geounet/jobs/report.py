@@ -14,10 +14,11 @@ from geounet.frame import Frame
 from geounet.io.features import Totals
 from geounet.jobs.outputs import ERRORS, FOOTPRINTS, METRICS, REPORT
 from geounet.jobs.report_facts import found_table, lead, summary_rows
-from geounet.jobs.report_overlays import MapRaster, class_overlay, probability_overlay, scene_overlay
+from geounet.jobs.report_overlays import MapRaster, class_overlay, probability_overlay
+from geounet.jobs.report_scene import Look
 from geounet.jobs.report_shapes import error_layers, footprint_layers
 from geounet.jobs.report_sources import MapSources, read_json
-from geounet.report.content import GRADES, Content, Grade, Ground, Layer, Overlay
+from geounet.report.content import GRADES, Content, Grade, Ground, Layer
 from geounet.report.figures import listed, metric_charts, metric_tables, timing_rows
 from geounet.report.images import Picture, again
 from geounet.report.page import page
@@ -25,7 +26,8 @@ from geounet.report.page import page
 log = logging.getLogger(__name__)
 
 LIMIT = 15_000_000  # bytes of a report
-_SCENE_ROOM = 7_000_000  # bytes for the scene at most
+PLACES = 50  # that are listed, and shown as sharp as they are
+_SCENE_ROOM, _CLOSE_UPS_ROOM = 7_000_000, 1_300_000  # bytes for the scene at most, and for its places
 _PICTURE_ROOM, _PICTURE_SIDE = 500_000, 1600  # bytes and pixels of a picture of the training
 _TRAINING = (
     ("curves.png", "How it learned", "Curves of the loss, of the IoU on validation windows, and of the learning rate"),
@@ -83,28 +85,43 @@ def _content(sources: MapSources, raster: MapRaster) -> Content:
 
 def _with_scene(sources: MapSources, raster: MapRaster, content: Content) -> Content:
     """The content with the scene under it, in the room that is left, or with a note why it is not there."""
-    room = min(_SCENE_ROOM, LIMIT - len(page(content)) - 10_000)
-    notes, overlays = list(content.notes), list(content.overlays)
+    left = LIMIT - len(page(content)) - 10_000
     try:
         with sources.scene() as scene:
-            overlays.insert(0, scene_overlay(scene, raster.frame, room))
+            look = Look.of(scene, raster.frame)
+            overlay = look.overlay(min(_SCENE_ROOM, left - _CLOSE_UPS_ROOM))
+            close_ups = list(look.close_ups(overlay, _places(content)))
     except (GeoUNetError, OSError) as error:
         log.info("the report is made without the scene: %s", error)
-        notes.insert(0, "The scene that was mapped is not where it was, or has changed: it is left out here.")
-    notes += _smaller_notes(overlays, content)
-    return replace(content, overlays=overlays, notes=notes)
+        lost = "The scene that was mapped is not where it was, or has changed: it is left out here."
+        return replace(content, notes=[lost, *content.notes, *_smaller_notes(content)])
+    whole = replace(content, overlays=[overlay, *content.overlays], close_ups=close_ups)
+    return replace(whole, notes=[*whole.notes, *_smaller_notes(whole)])
 
 
-def _smaller_notes(overlays: Sequence[Overlay], content: Content) -> list[str]:
+def _places(content: Content) -> list[tuple[float, float]]:
+    """Columns and rows of the places that the page lists: the worst ones, or the most doubtful footprints."""
+    if content.worst is not None and content.worst.shapes:
+        rings = [shape.polygons[0][0] for shape in content.worst.shapes]
+    else:
+        shapes = [shape for layer in content.footprints for shape in layer.shapes]
+        known = [(value, shape) for shape in shapes if isinstance(value := shape.facts.get("confidence"), int | float)]
+        rings = [shape.polygons[0][0] for _, shape in sorted(known, key=lambda one: one[0])]
+    ends = [(ring[::2], ring[1::2]) for ring in rings[:PLACES]]
+    return [((min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2) for xs, ys in ends]
+
+
+def _smaller_notes(content: Content) -> list[str]:
     """What of the map this page does not show."""
     notes = []
     coarse = [
         f"{overlay.name.lower()} {_size(overlay.picture.shape)} of {_size(overlay.whole)} pixels"
-        for overlay in overlays
+        for overlay in content.overlays
         if overlay.picture.shape[0] < overlay.whole[0]
     ]
     if coarse:
-        notes.append(f"The pictures on this page are smaller than what they show: {', '.join(coarse)}.")
+        sharp = " The places listed are shown as sharp as the scene is." if content.close_ups else ""
+        notes.append(f"The pictures on this page are smaller than what they show: {', '.join(coarse)}.{sharp}")
     shown, total = sum(len(one.shapes) for one in content.footprints), sum(one.total for one in content.footprints)
     if shown < total:
         notes.append(

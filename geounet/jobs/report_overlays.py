@@ -1,4 +1,4 @@
-"""Pictures that a report lays on the map: the scene, the classes, the probability."""
+"""Pictures of a map that a report shows: its classes and its probability."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,24 +7,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from geounet.errors import LabelError, SceneError
+from geounet.errors import LabelError
 from geounet.frame import Frame
-from geounet.grid import Window
 from geounet.io.class_table import category_names
 from geounet.io.picture import Smaller, averaged, nearest
-from geounet.io.scene import Scene, open_scene
+from geounet.io.scene import open_scene
 from geounet.io.source import Reading
 from geounet.io.strips import open_strips
 from geounet.jobs.outputs import CLASSES, PROBABILITY
 from geounet.legend import BACKGROUND, NODATA, colour_of
 from geounet.report.content import Overlay, colour_or
 from geounet.report.figures import short
-from geounet.report.images import Picture, flat, photograph, ramp
-from geounet.report.samples import shown_bands
+from geounet.report.images import flat, ramp
 from geounet.rule import LEVELS
 
 LARGEST = 4096  # pixels of a picture's side
-_THUMBNAIL = 900  # of the picture by which a scene's black and white are found
 _STEPS = 15  # of probability that are told apart: with what is transparent, four bits a pixel
 _ROOM = 2_000_000  # bytes for each raster of the map
 
@@ -127,40 +124,6 @@ def probability_overlay(folder: Path, raster: MapRaster) -> Overlay:
         keys=[("#{:02x}{:02x}{:02x}".format(*rgba[:3]), ends.get(step, "")) for step, rgba in enumerate(colours)],
         is_scale=True,
     )
-
-
-def scene_overlay(scene: Scene, frame: Frame, room: int) -> Overlay:
-    """The part of a scene that lies under a map, in its own pixels as far as there is room for them.
-
-    Raises:
-        SceneError: the scene lies elsewhere, or on another grid than the map.
-    """
-    to_scene = ~scene.native.transform @ frame.transform
-    if abs(to_scene.b) + abs(to_scene.d) > 1e-6 * (abs(to_scene.a) + abs(to_scene.e)):
-        raise SceneError(f"{scene.path} lies on another grid than the map; map it again")
-    (left, top), (right, bottom) = to_scene @ (0, 0), to_scene @ (frame.width, frame.height)
-    row, col = int(np.floor(top)), int(np.floor(left))
-    window = Window(row, col, int(np.ceil(bottom)) - row, int(np.ceil(right)) - col).within(scene.native.window)
-    if not window.area:
-        raise SceneError(f"{scene.path} does not lie where the map does; map it again")
-    first = ~to_scene @ (window.col, window.row)
-    last = ~to_scene @ (window.col + window.width, window.row + window.height)
-    picture, place = _photographed(scene, window, room), (*first, *last)
-    return Overlay("scene", "Scene", "The scene from above", picture, place, window.shape, opacity=1.0)
-
-
-def _photographed(scene: Scene, window: Window, room: int) -> Picture:
-    """A picture of a window of a scene: black and white are the same for all of it."""
-    small = Smaller.of(window, _THUMBNAIL)
-    bands, low, high = shown_bands(*scene.spread_over(window, small.shape), scene.bands.colours)
-    smaller = Smaller.of(window, LARGEST)
-    image: NDArray[np.uint8] = np.zeros((*smaller.shape, 3), np.uint8)
-    there = np.zeros(smaller.shape, bool)
-    for rows, values, valid in averaged(scene, smaller):
-        share = (np.moveaxis(values[bands], 0, -1) - low) / np.maximum(high - low, 1e-6)
-        image[rows] = np.where(valid[..., None], 255 * share.clip(0, 1) + 0.5, 0).astype(np.uint8)
-        there[rows] = valid
-    return photograph(image, there, room)
 
 
 def _whole(frame: Frame) -> tuple[float, float, float, float]:

@@ -64,6 +64,14 @@ class Overlay:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CloseUp:
+    """A place of the scene, sharper than the overlay shows it; `place` as an overlay's."""
+
+    picture: Picture
+    place: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
     """A polygon, or several of one feature, or a point (one ring of one place), and what is known of it."""
 
@@ -112,6 +120,7 @@ class Content:
     lead: str
     ground: Ground | None
     overlays: Sequence[Overlay] = ()
+    close_ups: Sequence[CloseUp] = ()
     footprints: Sequence[Layer] = ()
     grades: Sequence[Grade] = ()
     errors: Sequence[Layer] = ()

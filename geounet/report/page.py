@@ -76,6 +76,9 @@ def _content(content: Content) -> dict[str, object]:
         "lead": content.lead,
         "ground": asdict(content.ground) if content.ground else None,
         "overlays": [_overlay(overlay) for overlay in content.overlays],
+        "closeUps": [
+            {"src": one.picture.uri, "shape": one.picture.shape, "place": one.place} for one in content.close_ups
+        ],
         "footprints": [_layer(layer) for layer in content.footprints],
         "grades": [asdict(grade) for grade in content.grades],
         "errors": [_layer(layer) for layer in content.errors],

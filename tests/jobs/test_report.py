@@ -22,7 +22,7 @@ from geounet.card import Architecture
 from geounet.errors import SceneError
 from geounet.io.picture import Smaller, averaged
 from geounet.io.scene import open_scene
-from geounet.jobs import report_overlays, report_shapes
+from geounet.jobs import report_overlays, report_scene, report_shapes
 from geounet.jobs.infer import infer
 from geounet.jobs.report import LIMIT, write_report
 from geounet.jobs.view import view
@@ -245,9 +245,27 @@ def test_a_picture_smaller_than_the_map_is_told_of(mapped: Path, monkeypatch: py
     content = content_of(write_report(mapped))
     assert content["notes"] == [
         "The pictures on this page are smaller than what they show: scene 86 × 98 of 150 × 170 pixels, "
-        "classes 86 × 98 of 150 × 170 pixels, probability 86 × 98 of 150 × 170 pixels."
+        "classes 86 × 98 of 150 × 170 pixels, probability 86 × 98 of 150 × 170 pixels. "
+        "The places listed are shown as sharp as the scene is."
     ]
     assert [overlay["place"] for overlay in content["overlays"]] == [[0, 0, 170, 150]] * 3
+
+
+def test_places_that_are_listed_are_shown_as_sharp_as_the_scene_is(
+    scene: Path, mapped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert content_of(mapped / "report.html")["closeUps"] == []  # there all is
+    monkeypatch.setattr(report_overlays, "LARGEST", 60)
+    monkeypatch.setattr(report_scene, "_AROUND", 20)
+    content = content_of(write_report(mapped))
+    (layer,) = content["footprints"]
+    least = [np.reshape(polygons[0][0], (-1, 2)) for polygons, _ in layer["shapes"]][:50]
+    assert len(content["closeUps"]) == len(least)
+    for ring, one in zip(least, content["closeUps"], strict=True):
+        left, top, right, bottom = one["place"]
+        assert shapely.box(left, top, right, bottom).contains(shapely.Point((ring.min(0) + ring.max(0)) / 2))
+        assert one["shape"] == [bottom - top, right - left]  # its own pixels
+    assert "The places listed are shown as sharp as the scene is." in content["notes"][0]
 
 
 def test_pictures_of_nothing_but_noise_keep_to_their_room() -> None:

@@ -29,18 +29,23 @@ function places(ring) {
   return found;
 }
 
-/** A picture of the map; its pixels stay squares when they are seen singly. */
-function pictureLayer(map, overlay, order) {
-  const layer = L.imageOverlay(overlay.src, placeBounds(overlay.place), {
-    opacity: overlay.opacity, alt: overlay.alt, zIndex: order, className: `picture picture-${overlay.id}`,
-  });
+/** A picture on the map; its pixels stay squares when they are seen singly. */
+function pictureLayer(map, { src, place, shape }, options) {
+  const layer = L.imageOverlay(src, placeBounds(place), options);
   const sharpen = () => {
-    const side = (overlay.place[2] - overlay.place[0]) / overlay.shape[1]; // of its pixels in the map's
+    const side = (place[2] - place[0]) / shape[1]; // of its pixels in the map's
     layer.getElement()?.classList.toggle("crisp", map.getZoomScale(map.getZoom(), 0) * side > 2.5);
   };
   layer.on("add", sharpen);
   map.on("zoomend", sharpen);
   return layer;
+}
+
+/** An overlay, and of the scene the places that are shown sharper: one layer, of one opacity. */
+function overlayLayer(map, overlay, order, closeUps) {
+  const whole = pictureLayer(map, overlay, { opacity: overlay.opacity, alt: overlay.alt, zIndex: order, className: `picture picture-${overlay.id}` });
+  const parts = closeUps.map((one) => pictureLayer(map, one, { alt: "", zIndex: order, className: "close-up" }));
+  return { layer: L.layerGroup([whole, ...parts]), setOpacity: (opacity) => [whole, ...parts].forEach((one) => one.setOpacity(opacity)) };
 }
 
 /** Where a link leads, without its long tail. */

@@ -12,7 +12,7 @@ document.getElementById("facts").append(...factNodes(content, block("timing")));
 document.getElementById("training").append(...pictureNodes(content.pictures));
 if (content.ground) showMap(content);
 
-function showMap({ ground, overlays, footprints, grades, errors, worst }) {
+function showMap({ ground, overlays, closeUps, footprints, grades, errors, worst }) {
   document.getElementById("look").hidden = false;
   const map = openMap(ground);
   const hasMetres = ground.metres !== null;
@@ -28,7 +28,7 @@ function showMap({ ground, overlays, footprints, grades, errors, worst }) {
     groups = made.groups;
     panel.append(made.node);
   }
-  if (overlays.length) panel.append(picturePanel(map, overlays));
+  if (overlays.length) panel.append(picturePanel(map, overlays, closeUps));
   if (footprints.some(({ shapes }) => shapes.length)) panel.append(doubtList(map, footprints, grades, groups));
 }
 

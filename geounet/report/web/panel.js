@@ -23,12 +23,12 @@ function group(title, ...children) {
 }
 
 /** The pictures, each with a slider for its opacity. */
-function picturePanel(map, overlays) {
+function picturePanel(map, overlays, closeUps) {
   const rows = [];
   overlays.forEach((overlay, order) => {
-    const layer = pictureLayer(map, overlay, order + 1);
+    const { layer, setOpacity } = overlayLayer(map, overlay, order + 1, overlay.id === "scene" ? closeUps : []);
     const slider = element("input", { type: "range", id: `opacity-${overlay.id}`, min: 0, max: 100, value: Math.round(overlay.opacity * 100),
-      "aria-label": `Opacity of ${overlay.name}`, on: { input: () => layer.setOpacity(slider.value / 100) } });
+      "aria-label": `Opacity of ${overlay.name}`, on: { input: () => setOpacity(slider.value / 100) } });
     const isOn = overlay.id === "scene" || (overlay.id === "probability" && overlays.every(({ id }) => id !== "scene"));
     rows.unshift(layerSwitch(map, layer, { id: overlay.id, name: overlay.name, isOn, beside: slider }), ...keysOf(overlay));
   });
