@@ -18,6 +18,8 @@ _NAMES = {
     "boundary_f1": "boundary F1",
     "polis_m": "PoLiS (m)",
     "ap": "AP",
+    "ap50_95": "AP, IoU 0.5 to 0.95",
+    "rotation_deg": "rotation (°)",
     "matched_iou": "matched IoU",
 }
 _TITLES = {"pixel": "Pixels", "objects": "Buildings one by one", "polygons": "Outlines"}
