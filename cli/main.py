@@ -24,6 +24,7 @@ _COMMANDS = {
     "stitch": "Merge predictions of padded windows into one raster.",
     "vectorize": "Turn a class or probability raster into polygons.",
     "eval": "Score a map against labels.",
+    "view": "Open the report of a map, or of a training, in the browser.",
     "info": "Tell about a scene, model, training windows or map.",
     "demo": "Do all of it on the sample town: tile, train, infer, score.",
 }

@@ -20,7 +20,7 @@ from numpy.testing import assert_array_equal
 from tests.command import files_below, geounet
 from tests.scenes import noise, write_scene
 
-COMMANDS = ("tile", "train", "infer", "stitch", "vectorize", "eval", "info", "demo")
+COMMANDS = ("tile", "train", "infer", "stitch", "vectorize", "eval", "view", "info", "demo")
 EXACT = ("--device", "cpu", "--precision", "fp32")
 
 HELP = """

@@ -252,3 +252,14 @@ def test_what_a_page_links_to_exists(page: str) -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
     assert links or page != "README.md"
     assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
+
+
+def test_the_command_of_the_page_on_the_report_runs(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(desk)
+    if not (desk / "map").exists():
+        run("geounet train orthophoto.tif --labels buildings.geojson --out run", desk, monkeypatch)
+        run("geounet infer orthophoto.tif --model run --out map", desk, monkeypatch)
+    (command,) = (line for block in blocks("sh", "docs/report.md") for line in block.splitlines())
+    (desk / "map" / "report.html").unlink()
+    run(command, desk, monkeypatch)
+    assert (desk / "map" / "report.html").stat().st_size > 0

@@ -137,6 +137,13 @@ class Scene:
         height, width = (max(1, round(side / factor)) for side in native.shape)
         return self._source.decode(native, (height, width))
 
+    def spread_over(self, window: Window, shape: tuple[int, int]) -> Decoded:
+        """Pixels (bands, h, w) spread evenly over a window of the files' own grid, and where they are valid.
+
+        Overviews of the files may be used; what cannot be read is not valid.
+        """
+        return self._source.decode(window, shape)
+
     def _whole(self, window: Window) -> Decoded:
         """A window of the working grid, mirrored at the edge of the only sheet."""
         whole = self._grid.frame

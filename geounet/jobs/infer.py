@@ -17,8 +17,10 @@ from geounet.io.source import Nodata, Reading, stretch_for
 from geounet.jobs.guard import alone, as_before, begun_with, remembered
 from geounet.jobs.map_folder import MapFolder
 from geounet.jobs.map_job import Asked, MapJob, Vectors, mapped
-from geounet.jobs.outputs import PARTS, SPOOL
+from geounet.jobs.outputs import PARTS, REPORT, SPOOL
 from geounet.jobs.pipeline import Clock
+from geounet.jobs.report import write_report
+from geounet.jobs.report_sources import found_at
 from geounet.jobs.unreadable import Unreadable
 from geounet.nn.model_file import model_hash, read_card
 from geounet.nn.segmenter import TorchSegmenter, load_segmenter, usual_window
@@ -116,7 +118,7 @@ def infer(
     overwrite: bool = False,
     track: Track = untracked,
 ) -> InferResult:
-    """Map a scene: rasters of classes and probabilities, footprints, a QGIS project, a preview in the folder `out`.
+    """Map a scene: rasters of classes and probabilities, footprints, a QGIS project, a preview, a report in `out`.
 
     Several scenes are one mosaic on the grid of the first. A job that was killed goes on where it was when it is called
     again; a finished one is left as it is.
@@ -180,6 +182,9 @@ def infer(
             begun = remembered(folder)
             before = MapFolder(folder, given | machine.as_before(begun).settings, asked.outputs)
             if not overwrite and (summary := before.finished()) is not None:
+                if not (folder / REPORT).exists():  # what stopped an earlier run before its last step
+                    before.sweep()
+                    write_report(folder)
                 return InferResult(folder, summary, was_finished=True)
             if overwrite and not before.is_unfinished:
                 begun = {}
@@ -192,8 +197,9 @@ def infer(
             log.debug("the job is %s", given | _resolved(segmenter, grid))
             job = MapJob(folder, scene, segmenter, grid, asked, given | _resolved(segmenter, grid), clock, track)
             job.map_folder.claim(overwrite=overwrite)
-            summary = mapped(job)
+            summary = mapped(job) | found_at(folder, paths, model)
         job.map_folder.finish(summary)
+        write_report(folder)
     return InferResult(folder, summary, was_finished=False)
 
 

@@ -11,7 +11,7 @@ from geounet.files import translated, whole_file
 from geounet.io.geopackage import clear_way
 from geounet.jobs.guard import NAME as JOB
 from geounet.jobs.guard import Guard
-from geounet.jobs.outputs import ALL, FOOTPRINTS, PARTS, SCORES, SUMMARY
+from geounet.jobs.outputs import ALL, FOOTPRINTS, PARTS, REPORT, SCORES, SUMMARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class MapFolder:
         if self.guard.state(overwrite=overwrite) == "new":
             clear_way(self.folder / FOOTPRINTS)
             self._clear()
-        self._sweep()
+        self.sweep()
         self.guard.claim()
 
     def finish(self, summary: Mapping[str, object]) -> None:
@@ -82,16 +82,16 @@ class MapFolder:
             return None
         return summary if isinstance(summary, dict) else None
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
         """Take away what a killed job was writing."""
         with translated(self.folder):
-            for name in (*ALL, JOB):
+            for name in (*ALL, REPORT, JOB):
                 for unfinished in self.folder.glob(f".{Path(name).stem}-*"):
                     unfinished.unlink()
 
     def _clear(self) -> None:
         """Take away what an earlier job of this kind left, and scores of its map; what it did not write stays."""
         with translated(self.folder):
-            for name in (*ALL, *SCORES):
+            for name in (*ALL, REPORT, *SCORES):
                 (self.folder / name).unlink(missing_ok=True)
             shutil.rmtree(self.folder / PARTS, ignore_errors=True)

@@ -7,6 +7,7 @@ FOOTPRINTS = "footprints.gpkg"
 PROJECT = "map.qgz"
 PREVIEW = "preview.png"
 SUMMARY = "summary.json"
+REPORT = "report.html"  # made of a map that is finished
 PARTS = "parts"
 OWN_GRID = "scene"  # in the folder of parts: those on the scene's own pixels
 SPOOL = "spool"  # in the folder of parts: what is decoded of files that are costly to read in pieces

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from geounet.errors import OutputError, SettingsError
 from geounet.files import translated
+from geounet.jobs.outputs import REPORT
 from geounet.nn.checkpoint import NAME as CHECKPOINT
 from geounet.nn.model_file import NAME as MODEL
 
@@ -19,7 +20,7 @@ CURVES = "curves.png"
 SAMPLES = "samples.png"
 PAGE = "MODEL.md"
 LEDGER = "mlflow.txt"  # the page of this training in a ledger; the ledger itself stays
-ALL = (METRICS, CHECKPOINT, MODEL, HISTORY, CURVES, SAMPLES, PAGE, LEDGER)  # the proof of the others first
+ALL = (METRICS, CHECKPOINT, MODEL, HISTORY, CURVES, SAMPLES, PAGE, LEDGER, REPORT)  # the proof of the others first
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from geounet_cli.main import main
 
 from geounet.jobs import infer
-from geounet.jobs.outputs import ALL, PARTS, PREVIEW, PROJECT, SUMMARY
+from geounet.jobs.outputs import ALL, PARTS, PREVIEW, PROJECT, REPORT, SUMMARY
 from tests.command import Told
 
 assert infer  # a command imports it late, and a child is to find it there
@@ -30,6 +30,8 @@ SAME = [name for name in ALL if name not in (PREVIEW, PROJECT, SUMMARY)]
 PART_BYTES = 4096  # of input: each window is a part
 _EXACT = ("--device", "cpu", "--precision", "fp32", "--workers", "1")
 _CHANGES = ("tempfile.mkstemp", "os.chmod", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "sqlite3.connect")
+
+_TIMING = rb'<script type="application/json" id="timing">.*?</script>'  # of a report: how long it took
 
 KILLED = partial(signal.raise_signal, signal.SIGKILL)
 
@@ -94,7 +96,8 @@ class Map:
 
     def contents(self) -> dict[str, bytes]:
         """Of its finished files; those that are the same in all maps of one scene."""
-        return {name: (self.out / name).read_bytes() for name in SAME if (self.out / name).exists()}
+        found = {name: (self.out / name).read_bytes() for name in (*SAME, REPORT) if (self.out / name).exists()}
+        return {name: re.sub(_TIMING, b"", content) for name, content in found.items()}
 
     def summary(self) -> dict[str, object]:
         summary: dict[str, object] = json.loads((self.out / SUMMARY).read_text())

@@ -59,7 +59,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, holed: Path, model: Path)
 
 def test_the_folder_holds_what_is_promised_and_nothing_of_the_work(finished: Path) -> None:
     assert sorted(path.name for path in finished.iterdir()) == sorted(
-        [*OUTPUTS, "job.json", "preview.png", "summary.json"]
+        [*OUTPUTS, "job.json", "preview.png", "report.html", "summary.json"]
     )
 
 

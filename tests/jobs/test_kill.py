@@ -20,7 +20,7 @@ import rasterio
 
 from geounet.card import Architecture
 from geounet.jobs.guard import alone
-from geounet.jobs.outputs import PARTS, SUMMARY
+from geounet.jobs.outputs import PARTS, REPORT, SUMMARY
 from tests.jobs.stopped import Left, Map, Stop
 from tests.models import write_model
 from tests.nn.cards import card_of
@@ -97,7 +97,8 @@ def sheets(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Whole:
 def test_the_maps_of_these_tests_have_parts_polygons_and_all_stages(buildings: Whole, roads: Whole) -> None:
     stages = {
         ".classes-*.tif", ".classes.tif.aux-*.xml", ".footprints-*.gpkg", ".job-*.json", ".map-*.qgz",
-        ".preview-*.png", ".probability-*.qml", ".probability-*.tif", ".summary-*.json", "parts/.r*c*-*.tif",
+        ".preview-*.png", ".probability-*.qml", ".probability-*.tif", ".report-*.html", ".summary-*.json",
+        "parts/.r*c*-*.tif",
     }  # fmt: skip
     for made in (buildings, roads):
         summary = made.asked.summary()
@@ -116,6 +117,18 @@ def test_a_map_killed_once_goes_on_and_computes_no_part_again(buildings: Whole, 
     assert asked.made().status == 0
     buildings.check(asked)
     assert was_finished or asked.summary()["parts_resumed"] == noted
+
+
+def test_a_map_killed_before_its_report_is_finished_and_gets_it_when_it_is_asked_for_again(
+    buildings: Whole, tmp_path: Path
+) -> None:
+    asked = buildings.elsewhere(tmp_path)
+    assert asked.made(Stop("os.rename .report-*.html")).status == -signal.SIGKILL
+    assert (asked.out / SUMMARY).exists()
+    assert not (asked.out / REPORT).exists()
+    left = asked.made()
+    assert (left.status, [moment for moment in left.moments if "parts/" in moment]) == (0, [])
+    buildings.check(asked)
 
 
 def test_the_blended_map_has_overviews_and_sums_that_come_and_go(sheets: Whole) -> None:
@@ -178,6 +191,7 @@ def test_a_map_interrupted_in_every_stage_says_each_time_how_to_go_on_and_ends_t
     asked = buildings.elsewhere(tmp_path)
     stages = ["open .job-*.json", "open parts/.r*c*-*.tif", "os.rename .classes-*.tif", "os.chmod .probability-*.tif"]
     stages += ["sqlite3.connect .footprints-*.gpkg", "open .preview-*.png", "os.rename .summary-*.json"]
+    stages += ["open .report-*.html"]
     for stage, number in zip(stages, cycle((signal.SIGINT, signal.SIGTERM)), strict=False):
         left = asked.made(Stop(stage, fate=partial(signal.raise_signal, number)))
         assert (left.status, left.error) == (130, "Error: interrupted; run the same command again to go on")
@@ -220,6 +234,7 @@ def test_on_a_disk_that_fills_up_in_any_stage_a_map_goes_on_when_there_is_room(
         "sqlite3.connect .footprints-*.gpkg": "footprints.gpkg",
         "open .preview-*.png": "preview.png",
         "open .summary-*.json": "summary.json",
+        "open .report-*.html": "report.html",
     }
     for stage, name in stages.items():
         left = asked.made(Stop(stage, fate=partial(fill, ballast)))
