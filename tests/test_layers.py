@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 MIDDLE = ("io", "nn", "polygons", "report")
 GROUND = {
     "errors", "grid", "frame", "block", "legend", "card", "chips", "contact", "split", "assemble", "footprints",
-    "metrics", "objects", "offset", "rule", "files", "track", "working",
+    "edges", "metrics", "objects", "offset", "rule", "files", "track", "working",
 }  # fmt: skip
 KEPT_TO = {
     "rasterio": "geounet.io",
