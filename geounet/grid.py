@@ -36,6 +36,16 @@ class Window:
         """The window with `margin` more pixels on each of its four sides."""
         return Window(self.row - margin, self.col - margin, self.height + 2 * margin, self.width + 2 * margin)
 
+    def aligned(self, grid: int) -> "Window":
+        """The smallest window that holds this one and starts and ends on multiples of `grid`.
+
+        >>> Window(20, -3, 10, 3).aligned(16)
+        Window(row=16, col=-16, height=16, width=16)
+        """
+        row, col = self.row // grid * grid, self.col // grid * grid
+        bottom, right = (-(-end // grid) * grid for end in (self.row + self.height, self.col + self.width))
+        return Window(row, col, bottom - row, right - col)
+
     def within(self, other: "Window") -> "Window":
         """The part that lies in `other`; of height or width 0 where they do not meet."""
         row, col = max(self.row, other.row), max(self.col, other.col)

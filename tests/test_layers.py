@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 MIDDLE = ("io", "nn", "polygons", "report")
 GROUND = {
     "errors", "grid", "frame", "block", "legend", "card", "chips", "contact", "split", "assemble", "footprints",
-    "metrics", "objects", "offset", "order", "rule", "files", "track", "working", "boundary", "bootstrap", "calibration",
-    "likeness", "ranking",
+    "edges", "metrics", "objects", "offset", "order", "rule", "files", "track", "working", "boundary", "bootstrap",
+    "calibration", "likeness", "ranking",
 }  # fmt: skip
 KEPT_TO = {
     "rasterio": "geounet.io",

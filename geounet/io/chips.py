@@ -33,7 +33,7 @@ class GrowingArray:
         """Add one item of the array's shape and dtype."""
         assert (values.shape, values.dtype) == (self._item, self._dtype), (values.shape, values.dtype)
         with translated(self._path):
-            self._file.write(np.ascontiguousarray(values).tobytes())
+            self._file.write(np.ascontiguousarray(values).data)
         self.count += 1
 
     def _write_header(self) -> None:

@@ -10,11 +10,11 @@ import shapely
 from numpy.typing import NDArray
 
 from geounet.block import Array, Block
+from geounet.edges import Extents, copies_around, mirrored, taken
 from geounet.errors import LabelError
 from geounet.frame import Frame
 from geounet.grid import Window, hull
 from geounet.io.bands import Bands
-from geounet.io.edges import Extents, copies_around, mirrored, taken
 from geounet.io.gdal import Handles, gdal
 from geounet.io.labels import PixelPolygons, read_areas
 from geounet.io.mosaic import Mosaic

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,8 +55,11 @@ class Statistics:
 
 def _sums(values: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sums of (bands, n) values and of their squares, by band."""
-    if values.dtype == np.uint8:  # five times as fast as in float64, and the same: sums of whole numbers are exact
-        counts = np.stack([np.bincount(band, minlength=256) for band in values]).astype("float64")
+    if values.dtype == np.uint8:  # ten times as fast as in float64, and the same: sums of whole numbers are exact
+        # float32 counts whole numbers to 2 ** 24, the pixels of the largest window
+        counts = np.stack([cv2.calcHist([band], [0], None, [256], [0, 256]).ravel() for band in values]).astype(
+            "float64"
+        )
         levels = np.arange(256.0)
         return counts @ levels, counts @ np.square(levels)
     exact = values.astype("float64")
@@ -163,6 +167,8 @@ def _run_shape(down: _Axis, across: _Axis, pixels: int) -> tuple[int, int]:
 
 def _padded(plan: PlannedChip, pixels: Block, valid: NDArray[np.bool_], labels: NDArray[np.uint8]) -> Chip:
     """The chip at its full size: what hangs over the scene's edge is invalid and ignored."""
+    if pixels.window == plan.window and valid.all():
+        return Chip(plan, pixels.values, valid, labels)
     here = pixels.window.seen_from(plan.window)
     full = np.zeros((len(pixels.values), *plan.window.shape), dtype=pixels.values.dtype)
     seen = np.zeros(plan.window.shape, dtype=bool)

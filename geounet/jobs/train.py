@@ -177,7 +177,8 @@ def _run(job: Job, samples: Samples, training: Training, plan: Plan, *, until: f
     """Train to the end of the plan; model, history and checkpoint are written at each validation."""
     numbers = plan.numbers(training.step, job.group)
     made = batches(samples, numbers, workers=job.workers, device=job.runtime.device)
-    records = fit(training, plan, made, job.exam(plan), job.entrance, until=until, group=job.group)
+    exam = job.exam(plan, training.network.architecture)
+    records = fit(training, plan, made, exam, job.entrance, until=until, group=job.group)
     for record in track(
         records,
         "training",

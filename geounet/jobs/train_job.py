@@ -12,6 +12,7 @@ from geounet.card import Architecture
 from geounet.errors import SettingsError
 from geounet.jobs.ledger import Ledger, ledger_named
 from geounet.jobs.train_run import Run
+from geounet.nn.areas import AreaWindows, in_firsts, read_ahead
 from geounet.nn.augment import AUGMENTS, Augmentation
 from geounet.nn.checkpoint import load_checkpoint
 from geounet.nn.chip_set import ChipSet
@@ -33,6 +34,7 @@ from geounet.nn.unet import UNet, alignment, initialised
 
 log = logging.getLogger(__name__)
 
+DEARER = 1.5  # times that a validation may cost what it would without context around what it scores
 MEASURING = 0.08  # share of the minutes given after which a few steps are measured well enough
 DRAWING = 4.0  # seconds that the pictures of a finished training take, and reading its model
 
@@ -57,14 +59,33 @@ class Job:
         """The training samples, augmented."""
         return Samples(self.data.folders, self.augmentation, self.settings.seed)
 
-    def exam(self, plan: Plan) -> Exam:
-        """This process's batches of the windows that a validation looks at."""
-        windows = self.data.windows("val").thinned(plan.scored_windows)
+    def validation(self, plan: Plan, architecture: Architecture) -> AreaWindows:
+        """The padded windows that score every pixel of the validation windows once."""
+        return AreaWindows.of(self.data.folders, "val", architecture, pixels=self._step_pixels(plan))
+
+    def exam(self, plan: Plan, architecture: Architecture) -> Exam:
+        """This process's part of what a validation looks at."""
+        windows = self._looked_at(plan, architecture)
+        groups = windows.together(self._step_pixels(plan))[self.group.rank :: self.group.size]
         return Exam(
-            lambda: windows.batches(plan.share, first=self.group.rank, every=self.group.size),
+            lambda: read_ahead(groups),
             len(self.data.card.legend.classes),
-            math.ceil(len(windows) / plan.share / self.group.size),
+            in_firsts(groups),
+            windows.margin,
         )
+
+    def _looked_at(self, plan: Plan, architecture: Architecture) -> AreaWindows:
+        """So many of the windows that looking at them takes a small share of the run."""
+        return self.validation(plan, architecture).thinned(DEARER * plan.scored_windows * self.data.card.size**2)
+
+    def looks_at_all(self, plan: Plan, architecture: Architecture) -> float:
+        """Times that one process needs for all windows what a validation takes."""
+        looked_at = self._looked_at(plan, architecture).cost
+        return self.group.size * self.validation(plan, architecture).cost / looked_at if looked_at else 0.0
+
+    def _step_pixels(self, plan: Plan) -> int:
+        """Pixels that are computed together in a step."""
+        return plan.share * self.data.card.size**2
 
 
 def opened(
@@ -181,12 +202,12 @@ def _timed(job: Job, samples: Samples, network: UNet, plan: Plan, end: float) ->
         batches=lambda tried: batches(
             samples, tried.numbers(0, job.group), workers=job.workers, device=job.runtime.device
         ),
-        exam=job.exam(plan),
+        exam=job.exam(plan, network.architecture),
         entrance=job.entrance,
         within=MEASURING * (end - time.perf_counter()),
         group=job.group,
     )
-    judging = DRAWING + pace.batch * len(job.data.windows("val")) / plan.share
+    judging = DRAWING + pace.validation * job.looks_at_all(plan, network.architecture)
     left = job.group.of_first(end - judging - time.perf_counter())
     if left < pace.least:
         minutes = job.settings.minutes or 0

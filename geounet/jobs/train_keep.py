@@ -64,8 +64,8 @@ def _write(path: Path, content: bytes) -> None:
 def concluded(job: Job, training: Training, plan: Plan, begin: float) -> TrainResult:
     """Score the kept model on all validation windows, draw, describe, and write metrics.json last."""
     folder, windows = job.run.folder, job.data.windows("val")
-    segmenter = load_segmenter(job.run.model, str(job.runtime.device), job.runtime.precision, batch_size=plan.share)
-    judgement = judged(segmenter, windows)
+    segmenter = load_segmenter(job.run.model, str(job.runtime.device), job.runtime.precision)
+    judgement = judged(segmenter, job.validation(plan, training.average.architecture), windows)
     shown = windows if judgement.scores else job.data.windows("train").thinned(SHOWN)
     facts = _facts(job, training, judgement)
     _write(folder / CURVES, curves_picture(training.history, best_step=training.best_step))

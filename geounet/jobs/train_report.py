@@ -1,15 +1,18 @@
 """What a finished training is judged and pictured by: its validation windows, answered as a map would be."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from geounet.block import Array, Block, Piece, Segmenter
-from geounet.grid import Window
+from geounet.card import ModelCard
 from geounet.legend import CONTACT
 from geounet.metrics import Confusion
+from geounet.nn.areas import AreaWindows
 from geounet.nn.chip_set import Windows
 from geounet.nn.chip_store import VOID
 from geounet.nn.score import scored, scored_truth
+from geounet.nn.surface import Surface
 from geounet.report.samples import Sample, samples_picture
 from geounet.rule import LEVELS
 
@@ -18,30 +21,50 @@ SHOWN = 6
 
 @dataclass(frozen=True)
 class Judgement:
-    """Counts over all windows, and the score of each window by its index (those with no foreground have none)."""
+    """Counts over all pixels, and the score of each window by its index (those with no foreground have none)."""
 
     confusion: Confusion
     scores: dict[int, float]
 
 
-def pieces(windows: Iterable[tuple[Array, Array]]) -> Iterator[Piece]:
-    """Each window as the network is given it, all of it core."""
-    for pixels, labels in windows:
-        place = Window(0, 0, *labels.shape)
-        yield Piece(Block(place, pixels), Block(place, (labels != VOID)[None]), place)
+def judged(segmenter: Segmenter, areas: AreaWindows, windows: Windows) -> Judgement:
+    """The segmenter's answers, as in a map of the windows' ground, scored by the rule that makes the maps.
 
-
-def judged(segmenter: Segmenter, windows: Windows) -> Judgement:
-    """The segmenter's answers on the windows, scored by the rule that makes the maps."""
+    Args:
+        areas: windows that cover those on disk, `windows`, each pixel once.
+    """
     classes = len(segmenter.card.legend.classes)
-    total, scores = Confusion.empty(classes), {}
-    answers = segmenter.predict(pieces(windows))
-    for index, (answer, (_, labels)) in enumerate(zip(answers, windows, strict=True)):
-        found = scored(labels, answer.values[0], classes)
-        total += found
-        if found.score is not None:
-            scores[index] = found.score
+    indices = {(folder.path, number): index for index, (folder, number) in enumerate(windows.places)}
+    total, found = Confusion.empty(classes), [Confusion.empty(classes) for _ in windows.places]
+    told: deque[Array] = deque()  # labels of the windows that are on their way through the network
+    for area, answer in zip(areas.windows, segmenter.predict(_pieces(areas, told)), strict=True):
+        labels = told.popleft()
+        total += scored(labels, answer.values[0], classes)
+        for number in area.numbers:
+            inside = area.surface.folder.place(number).within(area.core).seen_from(area.core)
+            own, answered = labels[inside.rows, inside.cols], answer.values[0][inside.rows, inside.cols]
+            found[indices[area.surface.folder.path, number]] += scored(own, answered, classes)
+    scores = {index: counts.score for index, counts in enumerate(found) if counts.score is not None}
     return Judgement(total, scores)
+
+
+def _pieces(areas: AreaWindows, told: deque[Array]) -> Iterator[Piece]:
+    """What the network is given; the labels of each core are added to `told`."""
+    for area in areas.windows:
+        pixels, labels = area.read()
+        inside = area.core.seen_from(area.window)
+        told.append(labels[inside.rows, inside.cols])
+        yield Piece(Block(area.window, pixels), Block(area.window, (labels != VOID)[None]), area.core)
+
+
+def _in_context(windows: Windows, card: ModelCard) -> Iterator[Piece]:
+    """Each window with what is around it in its split, so that its answer is that of a map."""
+    for folder, number in windows.places:
+        core = folder.place(number)
+        chip = folder.card.windows[number]
+        given = core.aligned(card.alignment).grown(card.halo)
+        pixels, labels = Surface(folder, chip.scene, chip.split, card.halo).read(given, [number])
+        yield Piece(Block(given, pixels), Block(given, (labels != VOID)[None]), core)
 
 
 def _answered(answer: Block, classes: int) -> tuple[Array, Array]:
@@ -75,7 +98,7 @@ def pictured(segmenter: Segmenter, windows: Windows, judgement: Judgement) -> by
             title, pixels, labels != VOID, scored_truth(labels, classes), *_answered(answer, classes), labels == CONTACT
         )
         for title, (pixels, labels), answer in zip(
-            titles.values(), picked, segmenter.predict(pieces(picked)), strict=True
+            titles.values(), picked, segmenter.predict(_in_context(picked, segmenter.card)), strict=True
         )
     ]
     return samples_picture(samples, segmenter.card.legend, segmenter.card.colours)

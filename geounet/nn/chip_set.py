@@ -15,7 +15,6 @@ from geounet.card import Architecture, ModelCard, network_outputs
 from geounet.chips import ChipsCard
 from geounet.errors import ChipsError
 from geounet.nn.chip_store import ChipFolder
-from geounet.nn.loader import Batch, collated
 from geounet.nn.unet import alignment, halo
 from geounet.rule import SAME
 
@@ -166,11 +165,6 @@ class Windows:
 
     def picked(self, indices: Sequence[int]) -> "Windows":
         return Windows(tuple(self.places[index] for index in indices))
-
-    def batches(self, size: int, *, first: int = 0, every: int = 1) -> Iterator[Batch]:
-        """The windows in batches of `size`, the last one smaller; every so many-th batch, from the `first` on."""
-        for start in range(first * size, len(self.places), every * size):
-            yield collated([folder.window(number) for folder, number in self.places[start : start + size]])
 
 
 def _difference(a: ChipsCard, b: ChipsCard) -> tuple[str, object, object] | None:

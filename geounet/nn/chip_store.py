@@ -31,6 +31,10 @@ class Part(NamedTuple):
     cols: tuple[int, int]
 
     @property
+    def window(self) -> Window:
+        return Window(self.rows[0], self.cols[0], self.rows[1] - self.rows[0], self.cols[1] - self.cols[0])
+
+    @property
     def area(self) -> int:
         return (self.rows[1] - self.rows[0]) * (self.cols[1] - self.cols[0])
 
@@ -110,35 +114,39 @@ class ChipFolder:
         return pixels, labels
 
     @cached_property
-    def _starts(self) -> dict[tuple[int, int, int], list[tuple[int, int, int]]]:
-        """Number, row and column of the training windows by scene and by the size-wide cell that they begin in."""
-        cells: dict[tuple[int, int, int], list[tuple[int, int, int]]] = defaultdict(list)
+    def _starts(self) -> dict[str, dict[tuple[int, int, int], list[tuple[int, int, int]]]]:
+        """Number, row and column of each split's windows by scene and by the size-wide cell that they begin in."""
+        cells: dict[str, dict[tuple[int, int, int], list[tuple[int, int, int]]]] = {}
         size = self.card.size
-        for number in self.card.of_split("train"):
-            window = self.card.windows[number]
-            place = number, window.row, window.col
-            cells[window.scene, window.row // size, window.col // size].append(place)
+        for number, window in enumerate(self.card.windows):
+            of_split = cells.setdefault(window.split, defaultdict(list))
+            of_split[window.scene, window.row // size, window.col // size].append((number, window.row, window.col))
         return cells
 
-    def met(self, scene: int, crop: Window) -> list["Part"]:
-        """The parts of training windows that make up a crop."""
-        size, found = self.card.size, []
+    def place(self, number: int) -> Window:
+        """Where a window lies in its scene."""
+        window = self.card.windows[number]
+        return Window(window.row, window.col, self.card.size, self.card.size)
+
+    def met(self, scene: int, crop: Window, split: str = "train") -> list["Part"]:
+        """The parts of a split's windows that make up a crop."""
+        size, found, starts = self.card.size, [], self._starts.get(split, {})
         bottom, right = crop.row + crop.height, crop.col + crop.width
         for cell_row in range(crop.row // size - 1, (bottom - 1) // size + 1):
             for cell_col in range(crop.col // size - 1, (right - 1) // size + 1):
-                for number, row, col in self._starts.get((scene, cell_row, cell_col), ()):
+                for number, row, col in starts.get((scene, cell_row, cell_col), ()):
                     rows = max(row, crop.row), min(row + size, bottom)
                     cols = max(col, crop.col), min(col + size, right)
                     if rows[0] < rows[1] and cols[0] < cols[1]:
                         found.append(Part(number, (row, col), rows, cols))
         return found
 
-    def crop(self, scene: int, crop: Window) -> tuple[Array, Array]:
-        """Pixels and labels of any place, put together from the training windows that meet it.
+    def crop(self, scene: int, crop: Window, split: str = "train") -> tuple[Array, Array]:
+        """Pixels and labels of any place, put together from the windows of a split that meet it.
 
-        Pixels of other splits are never touched: where no training window lies, pixels are the fill and labels VOID.
+        Pixels of other splits are never touched: where no such window lies, pixels are the fill and labels VOID.
         """
-        return self.put_together(crop, self.met(scene, crop))
+        return self.put_together(crop, self.met(scene, crop, split))
 
     def put_together(self, crop: Window, parts: Sequence["Part"]) -> tuple[Array, Array]:
         """Pixels and labels of a crop whose parts are known."""

@@ -1,25 +1,27 @@
-"""Validation in the midst of a training.
+"""Validation in the midst of a training: the answers that a map would have, scored by the rule that makes maps.
 
 Tensors are suffixed by shape: B batch, C bands, K outputs, F bands of a strip, H rows, W columns.
 """
 
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from geounet.block import Array
 from geounet.errors import TrainingError
 from geounet.metrics import Confusion
 from geounet.nn.answer import probabilities, strips
-from geounet.nn.device import ROOM, enough_memory
+from geounet.nn.device import ROOM, enough_memory, placed
 from geounet.nn.entrance import Entrance
 from geounet.nn.group import Group
 from geounet.nn.loader import Batch
 from geounet.nn.losses import learned, loss_named
 from geounet.nn.plan import Plan
 from geounet.nn.score import scored, scored_contact
-from geounet.nn.unet import UNet
+from geounet.nn.unet import UNet, folded, inner_answer
 from geounet.rule import cut_level
 
 
@@ -28,17 +30,19 @@ class Exam:
     """This process's part of the validation windows, made anew for each look, and the classes of the legend.
 
     Args:
-        count: of the batches.
+        count: of the batches, counted as if all cost what the first one does.
+        margin: pixels on each side of the windows that are not scored.
     """
 
     batches: Callable[[], Iterable[Batch]]
     classes: int
-    count: int
+    count: float
+    margin: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Pooled counts and mean loss over the validation windows of all processes; no loss where there are none.
+    """Pooled counts and mean loss over the pixels that all processes scored; no loss where there are none.
 
     Args:
         contact: counts of pixels in contact or not; empty for a model without it.
@@ -58,24 +62,37 @@ class Validation:
 @enough_memory(TrainingError, ROOM)
 @torch.inference_mode()
 def validated(network: UNet, plan: Plan, exam: Exam, entrance: Entrance, group: Group) -> Validation:
-    """Answers of the network, in eval mode, scored by the rule that makes the maps."""
+    """Answers of the network, in eval mode, scored by the rule that makes the maps.
+
+    Normalisations are folded into the convolutions as `infer` folds them. The loss is the mean over the windows, each
+    weighing as its pixels do.
+    """
     loss, sums = loss_named(plan.loss), torch.zeros(2, dtype=torch.float64)
     confusion, contact = Confusion.empty(exam.classes), Confusion.empty(2)
+    runtime = entrance.runtime
+    network = placed(folded(deepcopy(network)), runtime, runtime.dtype)
     for batch in exam.batches():
         x_BCHW, labels_BHW = entrance(batch)
-        with entrance.runtime.mixed():
-            logits_BKHW = network(x_BCHW)
+        with runtime.exact():
+            logits_BKHW = inner_answer(network, x_BCHW.to(runtime.dtype), exam.margin)
+        labels_BHW = _inner(labels_BHW, exam.margin)
         targets_BHW, weights_BHW = learned(
             labels_BHW, logits_BKHW.shape[1], contact=plan.contact, class_weights=plan.class_weights
         )
-        sums += torch.tensor([float(loss(logits_BKHW.float(), targets_BHW, weights_BHW)), 1.0])
+        scored_pixels = int((weights_BHW > 0).sum())
+        value = float(loss(logits_BKHW.float(), targets_BHW, weights_BHW))
+        sums += torch.tensor([value * scored_pixels, scored_pixels], dtype=torch.float64)
         answer: Array = strips(probabilities(logits_BKHW), exam.classes, cut=cut_level(0.5)).cpu().numpy()
-        labels = batch.labels_BHW.numpy()
+        labels = _inner(batch.labels_BHW, exam.margin).numpy()
         confusion += scored(labels, answer[:, 0], exam.classes)
         if plan.contact:
             contact += scored_contact(labels, answer)
     total, count = group.add(sums).tolist()
     return Validation(_added(confusion, group), _added(contact, group), total / count if count else None)
+
+
+def _inner(labels_BHW: Tensor, margin: int) -> Tensor:
+    return labels_BHW[:, margin : labels_BHW.shape[1] - margin, margin : labels_BHW.shape[2] - margin]
 
 
 def _added(counts: Confusion, group: Group) -> Confusion:

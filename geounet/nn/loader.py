@@ -61,8 +61,8 @@ def batches(samples: Samples, numbers: Sequence[range], *, workers: int, device:
     workers = min(workers, len(numbers))
     shared = shelf(samples, len(numbers[0]), DEEP * workers)
     places = prepared(samples, numbers, shared, workers)
-    if not on_gpu:  # the memory is filled anew soon
-        yield from (Batch(batch.pixels_BCHW.clone(), batch.labels_BHW.clone()) for batch in _seen(shared, places))
+    if not on_gpu:  # the memory is filled anew soon; NumPy copies in one thread, at a tenth of the processors' time
+        yield from (Batch(*(torch.from_numpy(part.copy()) for part in shared.place(place))) for place in places)
         return
     with _pinned(shared):
         yield from _sent(_seen(shared, places), device)

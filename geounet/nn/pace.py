@@ -29,7 +29,7 @@ class Pace:
     start: float
     step: float
     batch: float
-    batches: int
+    batches: float
 
     @property
     def validation(self) -> float:

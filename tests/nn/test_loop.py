@@ -12,6 +12,7 @@ import torch
 from geounet.card import Architecture
 from geounet.errors import SettingsError, TrainingError
 from geounet.legend import CONTACT, IGNORE
+from geounet.nn.areas import AreaWindows, in_firsts, read_ahead
 from geounet.nn.augment import Augmentation
 from geounet.nn.checkpoint import load_checkpoint, save_checkpoint
 from geounet.nn.chip_set import ChipSet
@@ -60,7 +61,9 @@ def flips(data: ChipSet) -> Augmentation:
 
 
 def exam(data: ChipSet) -> Exam:
-    return Exam(lambda: data.windows("val").batches(4), 2, count=-(-len(data.windows("val")) // 4))
+    windows = AreaWindows.of(data.folders, "val", SHAPE, pixels=4 * data.card.size**2)
+    groups = windows.together(4 * data.card.size**2)
+    return Exam(lambda: read_ahead(groups), 2, count=in_firsts(groups), margin=windows.margin)
 
 
 def begin(runtime: Runtime = FLOAT32, plan: Plan = PLAN) -> Training:

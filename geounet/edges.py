@@ -54,6 +54,8 @@ def copies_around(window: Window, extents: Extents, reach: int) -> list[Copy]:
     near = [(i, e, e.grown(reach).within(window)) for i, e in enumerate(extents.near(window, reach))]
     for i, extent, into in near:
         here = into.seen_from(window)
+        if not away[here.rows, here.cols].any():  # neighbours are all around
+            continue
         down = _beyond(into.row, into.height, extent.row, extent.height)
         across = _beyond(into.col, into.width, extent.col, extent.width)
         distance = np.add.outer(down, across)
