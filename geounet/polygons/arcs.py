@@ -177,6 +177,16 @@ def units(vectors: Complex) -> Complex:
     return np.divide(vectors, length, out=np.ones_like(vectors), where=length > 0)
 
 
+def turned(vectors: Complex, turn: Complex) -> Complex:
+    """Vectors turned by the angles of others, which are of length 1.
+
+    A function, not `*`: numpy swaps the factors of that to save memory where arrays are large, and complex products so
+    differ in their last digit, by how many polygons are looked at together.
+    """
+    product: Complex = np.multiply(vectors, turn)
+    return product
+
+
 def as_complex(vectors: Coordinates) -> Complex:
     """x + i y."""
     return np.ascontiguousarray(vectors).view(np.complex128)[:, 0]

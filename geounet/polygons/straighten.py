@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Complex, corners, spans
+from geounet.polygons.arcs import Arcs, Complex, corners, spans, turned
 from geounet.polygons.joints import Straightened, joined
 from geounet.polygons.partition import Partition
 from geounet.polygons.runs import Integers
@@ -76,7 +76,7 @@ def _bodies(partition: Partition, walls: Walls, chord: Complex) -> Integers:
     weight = np.abs(chord) ** 2
     own = common_direction(chord[wall], weight[wall], np.repeat(polygon, count[arc]), len(cluster))
     common = common_direction(chord, weight, by_arc[walls.arc], len(cluster))[cluster]
-    askew = np.abs(np.angle((own * common.conj()) ** 4)) > 4 * _ASKEW
+    askew = np.abs(np.angle(turned(own, common.conj()) ** 4)) > 4 * _ASKEW
     body = np.where(askew, len(cluster) + np.arange(len(cluster)), cluster)
     order = np.lexsort((size[polygon], arc))
     larger = order[np.append(arc[order][1:] != arc[order][:-1], True)]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, complex_totals, totals, units
+from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, complex_totals, totals, turned, units
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
@@ -87,11 +87,10 @@ def common_direction(walls: Complex, weight: Floats, body: Integers, bodies: int
     bins = bins.reshape(bodies, _BINS)
     smooth = sum((3 - abs(shift)) * np.roll(bins, shift, axis=1) for shift in (-2, -1, 0, 1, 2))
     peak = np.exp(2j * np.pi * np.argmax(smooth, axis=1) / _BINS / 4)
-    turned = (walls * peak[body].conj()) ** 4
-    near = np.abs(np.angle(turned)) < 4 * _NEAR
-    mean = complex_totals(body, near * weight * units(turned), bodies)
-    direction: Complex = peak * np.exp(0.25j * np.angle(mean))
-    return direction
+    fourfold = turned(walls, peak[body].conj()) ** 4
+    near = np.abs(np.angle(fourfold)) < 4 * _NEAR
+    mean = complex_totals(body, near * weight * units(fourfold), bodies)
+    return turned(peak, np.exp(0.25j * np.angle(mean)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,13 +121,13 @@ def directions(chord: Complex, frames: Complex, body: Integers, *, square: bool)
     """
     if square:
         main = frames[2 * body]
-        return Directions(2 * body, main * nearest_axis(chord * main.conj()))
+        return Directions(2 * body, main * nearest_axis(turned(chord, main.conj())))
     length = np.abs(chord)
     own = units(chord)
     frame = 2 * len(frames) + np.arange(len(chord))
     along = own.copy()
     for second in (1, 0):
-        turn = own * frames[2 * body + second].conj()
+        turn = turned(own, frames[2 * body + second].conj())
         fits = strays(turn) <= np.maximum(_ALWAYS, 2 * _SNAP / np.maximum(length, 1e-300))
         frame = np.where(fits, 2 * body + second, frame)
         along = np.where(fits, frames[2 * body + second] * nearest_axis(turn), along)
@@ -167,7 +166,7 @@ class Lines:
 
 def _alignment(sides: Sides, along: Complex) -> Floats:
     """Length of each side, less where it does not run along its wall: cosine of twice the angle, none below 0."""
-    way = as_complex(sides.way) * along.conj()
+    way = turned(as_complex(sides.way), along.conj())
     squared = way.real**2 + way.imag**2
     return np.maximum(way.real**2 - way.imag**2, 0) / np.maximum(squared, 1e-300) * sides.length
 
@@ -201,7 +200,7 @@ def refined(frames: Complex, sides: Sides, walls: Walls, found: Directions) -> C
     twist = weight * (dx * dy + way.real * way.imag / 12)
     frame = np.where(common, found.frame, len(frames))[walls.of]
     sums = [totals(frame, values, len(frames) + 1)[:-1] for values in (spread, twist)]
-    return frames * np.exp(0.5j * np.arctan2(2 * sums[1], np.maximum(sums[0], 1e-300)))
+    return turned(frames, np.exp(0.5j * np.arctan2(2 * sums[1], np.maximum(sums[0], 1e-300))))
 
 
 def meets(lines: Lines, walls: Walls) -> tuple[Flags, Complex]:
