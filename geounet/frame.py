@@ -14,7 +14,7 @@ from geounet.grid import Window
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
-    from pyproj import CRS
+    from pyproj import CRS, Transformer
 
     Floats = NDArray[np.float64]
 
@@ -212,13 +212,21 @@ def in_degrees(crs: "CRS", xs: "ArrayLike", ys: "ArrayLike") -> "tuple[Floats, F
     Some geodetic CRS count in grads, which a formula that expects degrees would take for them.
     """
     import numpy as np
+
+    to_geodetic, degrees = _to_geodetic(crs)
+    lon, lat = to_geodetic.transform(xs, ys)
+    return np.asarray(lon) * degrees, np.asarray(lat) * degrees
+
+
+@cache
+def _to_geodetic(crs: "CRS") -> "tuple[Transformer, float]":
+    """What takes places of a CRS to its own longitude and latitude, and the degrees in one of their units."""
     from pyproj import Transformer
 
     geodetic = crs.geodetic_crs
     assert geodetic is not None, crs
     degrees = math.degrees(geodetic.axis_info[0].unit_conversion_factor)
-    lon, lat = Transformer.from_crs(crs, geodetic, always_xy=True).transform(xs, ys)
-    return np.asarray(lon) * degrees, np.asarray(lat) * degrees
+    return Transformer.from_crs(crs, geodetic, always_xy=True), degrees
 
 
 def metres_per_unit(crs: "CRS") -> float:

@@ -60,11 +60,20 @@ class Arcs:
         following[self.start[1:] - 1] = np.where(self.closed, self.start[:-1], self.start[1:] - 1)
         return following
 
+    @cached_property
+    def ways(self) -> Coordinates:
+        """(n, 2) from each point to the next."""
+        return self.points[self.following] - self.points
+
+    @cached_property
+    def side_lengths(self) -> Floats:
+        """(n,) from each point to the next."""
+        return np.hypot(*self.ways.T)
+
 
 def lengths(arcs: Arcs) -> Floats:
     """(arcs,) from end to end, or all around."""
-    x, y = (arcs.points[arcs.following] - arcs.points).T
-    return totals(arcs.of, np.hypot(x, y), len(arcs))
+    return totals(arcs.of, arcs.side_lengths, len(arcs))
 
 
 def totals(group: Integers, values: Floats | Integers | Flags, count: int) -> Floats:

@@ -62,9 +62,7 @@ class Sides:
 
     @classmethod
     def of(cls, arcs: Arcs) -> "Sides":
-        end = arcs.points[arcs.following]
-        way = end - arcs.points
-        return cls(np.hypot(*way.T), (arcs.points + end) / 2, way)
+        return cls(arcs.side_lengths, (arcs.points + arcs.points[arcs.following]) / 2, arcs.ways)
 
 
 def chords(arcs: Arcs, walls: Walls) -> Complex:
@@ -164,18 +162,21 @@ class Lines:
     weight: Floats
 
 
-def _alignment(sides: Sides, along: Complex) -> Floats:
-    """Length of each side, less where it does not run along its wall: cosine of twice the angle, none below 0."""
-    way = turned(as_complex(sides.way), along.conj())
+def _alignment(way: Complex, length: Floats) -> Floats:
+    """Length of each side, less where it does not run along its wall: cosine of twice the angle, none below 0.
+
+    Args:
+        way: of each side, as seen along its wall.
+    """
     squared = way.real**2 + way.imag**2
-    return np.maximum(way.real**2 - way.imag**2, 0) / np.maximum(squared, 1e-300) * sides.length
+    return np.maximum(way.real**2 - way.imag**2, 0) / np.maximum(squared, 1e-300) * length
 
 
 def fitted_lines(arcs: Arcs, sides: Sides, walls: Walls, along: Complex) -> Lines:
     """The line through each wall: the mean of its sides' offsets, in which rounded corners hardly count."""
-    side_along = along[walls.of]
-    weight = _alignment(sides, side_along)
-    offsets = (side_along.conj() * as_complex(sides.middle)).imag
+    back = along[walls.of].conj()
+    weight = _alignment(turned(as_complex(sides.way), back), sides.length)
+    offsets = turned(back, as_complex(sides.middle)).imag
     total = totals(walls.of, weight, len(walls))
     sums = totals(walls.of, weight * offsets, len(walls))
     at_chord = (along.conj() * (as_complex(arcs.points[walls.first]) + chords(arcs, walls) / 2)).imag
@@ -190,8 +191,8 @@ def refined(frames: Complex, sides: Sides, walls: Walls, found: Directions) -> C
     """
     common = found.frame < len(frames)
     back = np.where(common, found.along, 1)[walls.of].conj()
-    weight = np.where(common[walls.of], _alignment(sides, found.along[walls.of]), 0)
     middle, way = as_complex(sides.middle) * back, as_complex(sides.way) * back
+    weight = np.where(common[walls.of], _alignment(way, sides.length), 0)
     count = len(walls)
     total = np.maximum(totals(walls.of, weight, count), 1e-300)
     x, y = (totals(walls.of, weight * part, count) / total for part in (middle.real, middle.imag))
