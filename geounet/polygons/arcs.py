@@ -68,7 +68,8 @@ class Arcs:
     @cached_property
     def side_lengths(self) -> Floats:
         """(n,) from each point to the next."""
-        return np.hypot(*self.ways.T)
+        lengths: Floats = np.hypot(*self.ways.T)
+        return lengths
 
 
 def lengths(arcs: Arcs) -> Floats:
