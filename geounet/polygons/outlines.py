@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 import numpy as np
+import shapely
 
 from geounet.block import Block
 from geounet.footprints import Flag, Footprints
 from geounet.frame import Frame
-from geounet.polygons.field import Classes, Level
+from geounet.polygons.field import Classes, Level, Only
 from geounet.polygons.runs import Levels
 from geounet.polygons.simplify import Tidying, tidied
 from geounet.polygons.trace import Traced, trace
@@ -17,6 +18,7 @@ from geounet.rule import LEVELS
 
 Spread = Callable[[Callable[[Footprints], Footprints], Iterable[Footprints]], Iterator[Footprints]]
 
+_TOGETHER = 50_000  # vertices tidied together
 _GROWTH = 1.25  # times the area of its convex hull: larger than that no outline becomes by tidying
 
 
@@ -48,7 +50,7 @@ def footprints_of(
                 found = _footprints(some, np.full(len(some.parts), class_id, np.uint8))
                 yield separate(found) if separate else found
 
-    return spread(partial(tidied, frame=frame, tidying=tidying), traced())
+    return spread(partial(tidied, frame=frame, tidying=tidying), _gathered(traced()))
 
 
 def footprints_of_classes(
@@ -65,15 +67,30 @@ def footprints_of_classes(
         spread: as of `footprints_of`.
     """
     least = min(_least_pixels(frame, tidying) for tidying in tidyings.values())
+    only = next(iter(tidyings)) if len(tidyings) == 1 and not graded else None
 
     def traced() -> Iterator[Footprints]:
-        for some in trace(strips, Classes(), least=least):
+        for some in trace(strips, Classes() if only is None else Only(only), least=least):
             if len(some.parts):
-                found = _footprints(some, some.parts.area)
+                found = _footprints(some, some.parts.area if only is None else np.full(len(some.parts), only, np.uint8))
                 found.confidence[found.class_id > graded] = np.nan
                 yield found
 
-    return spread(partial(_tidied_by_class, frame=frame, tidyings=tidyings), traced())
+    return spread(partial(_tidied_by_class, frame=frame, tidyings=tidyings), _gathered(traced()))
+
+
+def _gathered(several: Iterable[Footprints]) -> Iterator[Footprints]:
+    """The same footprints, so many together that arrays are worth their calls and still lie in a processor's cache."""
+    waiting: list[Footprints] = []
+    vertices = 0
+    for some in several:
+        waiting.append(some)
+        vertices += int(shapely.get_num_coordinates(some.geometry).sum())
+        if vertices >= _TOGETHER:
+            yield Footprints.joined(waiting)
+            waiting, vertices = [], 0
+    if waiting:
+        yield Footprints.joined(waiting)
 
 
 def _tidied_by_class(found: Footprints, frame: Frame, tidyings: Mapping[int, Tidying]) -> Footprints:
