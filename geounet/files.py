@@ -1,6 +1,7 @@
 """Files and folders that bear their final name only when they are whole."""
 
 import errno
+import glob
 import os
 import re
 import shutil
@@ -62,6 +63,27 @@ def whole_file(path: Path) -> Iterator[Path]:
             sync(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def sole_writer(path: Path) -> Iterator[None]:
+    """Keeps other processes from writing a file, and takes away what those left that were killed while they did.
+
+    Raises:
+        OutputError: another process is writing it, or there can be no such file.
+    """
+    with translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with held(path.with_name(f".{path.name}.lock"), path):
+        stem, random = re.escape(path.stem), r"-\w{8}"
+        beside = rf"\.{stem}{random}{re.escape(path.suffix)}(-journal|-wal|-shm)?"  # and what SQLite keeps beside one
+        folder = rf"\.\.{stem}{random}{random}"
+        for hidden in path.parent.glob(f".*{glob.escape(path.stem)}-*"):
+            if re.fullmatch(beside, hidden.name):
+                hidden.unlink(missing_ok=True)
+            elif re.fullmatch(folder, hidden.name):
+                shutil.rmtree(hidden, ignore_errors=True)
+        yield
 
 
 @contextmanager

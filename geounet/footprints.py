@@ -120,7 +120,8 @@ def ground_size(geometry: Geometries, crs: str | None) -> tuple[NDArray[np.float
 
     Lengths are geodesic, to a thousandth of a millimetre a side. Areas are those of an equal-area projection of the
     same ellipsoid, which for sides of less than 10 km differ from geodesic ones by less than 0.01 m². Without CRS both
-    are plain, in pixels; in a CRS that lies nowhere on Earth, in metres.
+    are plain, in pixels; in a CRS that lies nowhere on Earth, in metres. Both are NaN of what reaches beyond the Earth,
+    as a satellite sees its disk.
 
     Args:
         geometry: (n,) Polygons.
@@ -135,6 +136,8 @@ def ground_size(geometry: Geometries, crs: str | None) -> tuple[NDArray[np.float
         return np.empty(0), np.empty(0)
     _, points, (ring_starts, polygon_starts) = shapely.to_ragged_array(geometry)
     lon, lat = in_degrees(whole, *points.T)
+    off = ~(np.isfinite(lon) & np.isfinite(lat))
+    lon[off] = lat[off] = 0
     first_ring, first = polygon_starts[:-1], ring_starts[polygon_starts[:-1]]
     sides = _sides(lon, lat, whole)
     sides[ring_starts[1:-1] - 1] = 0  # from ring to ring
@@ -146,7 +149,9 @@ def ground_size(geometry: Geometries, crs: str | None) -> tuple[NDArray[np.float
     twice[ring_starts[1:] - 1] = 0
     rings = np.abs(np.add.reduceat(twice, ring_starts[:-1])) / 2
     area = 2 * rings[first_ring] - np.add.reduceat(rings, first_ring)  # exteriors less holes
-    return area, np.add.reduceat(sides, first)
+    perimeter = np.add.reduceat(sides, first)
+    area[owner[off]] = perimeter[owner[off]] = np.nan
+    return area, perimeter
 
 
 def _sides(lon: NDArray[np.float64], lat: NDArray[np.float64], crs: "CRS") -> NDArray[np.float64]:

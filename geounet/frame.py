@@ -14,7 +14,7 @@ from geounet.grid import Window
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
-    from pyproj import CRS
+    from pyproj import CRS, Transformer
 
     Floats = NDArray[np.float64]
 
@@ -87,10 +87,11 @@ class Frame:
         """(n, 2, 2) what a pixel's way to the right and its way down are on the ground around some places.
 
         [[east, east], [north, north]] in metres, as on the ellipsoid; in a CRS that lies nowhere on Earth along its
-        own axes, and without one in pixels. Angles and lengths are right there whatever the CRS does to them.
+        own axes, and without one in pixels. Angles and lengths are right there whatever the CRS does to them. Beyond
+        the Earth, as a satellite sees its disk, they are those at the raster's centre.
 
         Raises:
-            SceneError: a place that the CRS does not reach.
+            SceneError: the centre lies beyond it, too.
         """
         import numpy as np
 
@@ -104,11 +105,17 @@ class Frame:
         steps = np.array([[-0.5, 0.5, 0.0, 0.0], [0.0, 0.0, -0.5, 0.5]])  # half a pixel to either side
         xs, ys = (t @ (cols[:, None] + steps[0], rows[:, None] + steps[1]))[:2]
         lon, lat = np.radians(in_degrees(crs, xs, ys))
-        if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
-            raise SceneError(f"some of the scene lies outside its CRS {crs.name}; check its georeference")
+        off = ~(np.isfinite(lon) & np.isfinite(lat)).all(axis=1)
+        lon[off] = lat[off] = 0
         east, north = metres_per_radian(crs, lat.mean(axis=1))
         across = (np.diff(lon)[:, ::2] + np.pi) % (2 * np.pi) - np.pi
-        return np.stack([across * east[:, None], np.diff(lat)[:, ::2] * north[:, None]], axis=1)
+        axes = np.stack([across * east[:, None], np.diff(lat)[:, ::2] * north[:, None]], axis=1)
+        if off.any():
+            col, row = self.width / 2, self.height / 2
+            if off[(cols == col) & (rows == row)].any():
+                raise SceneError(f"the centre of the scene lies outside its CRS {crs.name}; check its georeference")
+            axes[off] = self.ground_axes(np.array([col]), np.array([row]))
+        return axes
 
     @property
     def ground_resolution(self) -> float | None:
@@ -212,13 +219,21 @@ def in_degrees(crs: "CRS", xs: "ArrayLike", ys: "ArrayLike") -> "tuple[Floats, F
     Some geodetic CRS count in grads, which a formula that expects degrees would take for them.
     """
     import numpy as np
+
+    to_geodetic, degrees = _to_geodetic(crs)
+    lon, lat = to_geodetic.transform(xs, ys)
+    return np.asarray(lon) * degrees, np.asarray(lat) * degrees
+
+
+@cache
+def _to_geodetic(crs: "CRS") -> "tuple[Transformer, float]":
+    """What takes places of a CRS to its own longitude and latitude, and the degrees in one of their units."""
     from pyproj import Transformer
 
     geodetic = crs.geodetic_crs
     assert geodetic is not None, crs
     degrees = math.degrees(geodetic.axis_info[0].unit_conversion_factor)
-    lon, lat = Transformer.from_crs(crs, geodetic, always_xy=True).transform(xs, ys)
-    return np.asarray(lon) * degrees, np.asarray(lat) * degrees
+    return Transformer.from_crs(crs, geodetic, always_xy=True), degrees
 
 
 def metres_per_unit(crs: "CRS") -> float:

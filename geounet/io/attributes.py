@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geounet.errors import OutputError
 from geounet.footprints import Footprints, ground_size, vertex_counts
 from geounet.legend import LegendClass
 
@@ -23,18 +24,29 @@ class About:
         classes: in the order of their layers.
         crs: WKT of the coordinates; None for the undefined cartesian one.
         provenance: what the file was made from. No times, no paths, where the same bytes are wanted.
+        on_earth: whether the format knows no coordinates but those of the Earth.
     """
 
     classes: Sequence[LegendClass]
     crs: str | None
     provenance: Mapping[str, str]
+    on_earth: bool = False
 
     def columns(self, footprints: Footprints) -> list[NDArray[Any]]:
-        """A column for each of `FIELDS`: texts are objects, vertices int32, all else float64 (NaN: unknown)."""
+        """A column for each of `FIELDS`: texts are objects, vertices int32, all else float64 (NaN: unknown).
+
+        Raises:
+            OutputError: footprints that reach beyond the Earth, in a format that knows nothing there.
+        """
         names = np.empty(256, object)
         for cls in self.classes:
             names[cls.id] = cls.name
         area, perimeter = ground_size(footprints.geometry, self.crs)
+        if self.on_earth and np.isnan(area).any():
+            raise OutputError(
+                "some footprints reach beyond the Earth as its CRS shows it, where there is "
+                "no longitude to write; choose an --out that ends in .gpkg"
+            )
         return [
             names[footprints.class_id],
             np.round(footprints.confidence.astype(np.float64), 4),

@@ -2,19 +2,28 @@
 
 import gzip
 import json
+import logging
+import math
 import struct
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pyogrio
+import shapely
 
-from geounet.footprints import Footprints
+from geounet.footprints import Footprints, vertex_counts
+from geounet.frame import crs_of, in_degrees
 from geounet.io.attributes import LAYER, About, batches
 from geounet.io.geopackage import append, crs_optional
 
+log = logging.getLogger(__name__)
+
 _ZOOMS = 12, 15  # of tiles; the finest step of the last is 0.3 m at the equator
+_MOST_WORK = 1_000_000  # pieces of four corners that footprints are cut to: some minute
+_CORNERS = 1250  # of a footprint, which cost as much again in every tile
 
 
 def write_flatgeobuf(path: Path, about: About, footprints: Iterable[Footprints]) -> None:
@@ -24,13 +33,46 @@ def write_flatgeobuf(path: Path, about: About, footprints: Iterable[Footprints])
 
 
 def write_pmtiles(path: Path, about: About, footprints: Iterable[Footprints]) -> None:
-    """Write PMTiles; where a tile holds too much, GDAL makes outlines coarser and leaves some out."""
-    least, most = _ZOOMS
-    with _spooled(path, about, footprints) as (spool, count), _one_thread():
+    """Write PMTiles; where a tile holds too much, GDAL makes outlines coarser and leaves some out.
+
+    Footprints of the size of countries would be cut to millions of tiles: they get coarser ones.
+    """
+    work = 0.0
+
+    def weighed() -> Iterator[Footprints]:
+        nonlocal work
+        for some in footprints:
+            work += _work(some, about)
+            yield some
+
+    with _spooled(path, about, weighed()) as (spool, count), _one_thread():
         if count:
+            least, most = _zooms(work)
             _copy(spool, path, about, "PMTiles", NAME=LAYER, MINZOOM=str(least), MAXZOOM=str(most))
         else:
             path.write_bytes(_no_tiles())
+
+
+def _work(footprints: Footprints, about: About) -> float:
+    """Tiles of the finest zoom that footprints reach into beyond their first; more where they have many corners."""
+    assert about.crs is not None
+    left, bottom, right, top = shapely.bounds(footprints.geometry).reshape(-1, 4).T
+    lon, lat = in_degrees(crs_of(about.crs), np.stack([left, left, right, right]), np.stack([bottom, top, bottom, top]))
+    tiles = 2 ** _ZOOMS[1] / (2 * np.pi)  # a radian
+    across = np.ptp(np.radians(lon), axis=0) * tiles
+    down = np.ptp(np.arcsinh(np.tan(np.radians(lat.clip(-85, 85)))), axis=0) * tiles
+    beyond = (across + 1) * (down + 1) - 1
+    return float((beyond * (1 + vertex_counts(footprints.geometry) / _CORNERS)).sum())
+
+
+def _zooms(work: float) -> tuple[int, int]:
+    """The coarsest and the finest zoom of tiles; one less has a fourth of the tiles."""
+    least, most = _ZOOMS
+    if work <= _MOST_WORK:
+        return least, most
+    finest = max(0, most - (math.ceil(math.log(work / _MOST_WORK, 4)) if math.isfinite(work) else most))
+    log.warning("tiles end at zoom %d, not %d: the footprints are so large that finer ones take hours", finest, most)
+    return max(0, min(least, finest - 3)), finest
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from geounet.errors import OutputError
-from geounet.files import advice, refuse_existing, whole_file
+from geounet.files import advice, refuse_existing, sole_writer, whole_file
 from geounet.footprints import Footprints
 from geounet.frame import crs_of
 from geounet.io.attributes import About
@@ -71,12 +71,14 @@ def write_footprints(
         provenance: what the file was made from; kept in it. No times, no paths, where the same bytes are wanted.
 
     Raises:
-        OutputError: `path` exists, or it cannot be written. Nothing half-written is left behind.
+        OutputError: `path` exists, or it cannot be written, or another process is writing it. Nothing half-written is
+            left behind, not even what a process left that was killed.
     """
     check_writable(path, overwrite=overwrite)
-    if path.suffix.lower() in _ON_EARTH:
+    on_earth = path.suffix.lower() in _ON_EARTH
+    if on_earth:
         _check_on_earth(path, crs)
-    about = About(classes, crs, dict(provenance))
+    about = About(classes, crs, dict(provenance), on_earth=on_earth)
     counts = Counter({cls.name: 0 for cls in classes})
 
     def counted() -> Iterator[Footprints]:
@@ -84,7 +86,7 @@ def write_footprints(
             counts.update(about.counts(some))
             yield some
 
-    with whole_file(path) as unfinished, translated_writing(path), fixed_date():
+    with sole_writer(path), whole_file(path) as unfinished, translated_writing(path), fixed_date():
         _FORMATS[path.suffix.lower()](unfinished, about, counted())
         check_writable(path, overwrite=overwrite)  # it may have been opened, or made, meanwhile
     return dict(counts)

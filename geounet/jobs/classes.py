@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from geounet.block import Block
 from geounet.errors import LegendError, SceneError
 from geounet.io.strips import Strips
+from geounet.jobs.pipeline import ahead
 from geounet.legend import BACKGROUND, NODATA, Legend, LegendClass, colour_of
 
 log = logging.getLogger(__name__)
@@ -95,7 +97,8 @@ def class_ids(strips: Strips, tracked: Tracked) -> ClassIds:
     """
     if strips.legend is not None:
         return ClassIds(strips, strips.legend.foreground)
-    found = _ids(tracked(strips.read(), "looking for classes"))
+    with closing(ahead(tracked(strips.read(), "looking for classes"))) as blocks:
+        found = _ids(blocks)
     if NODATA in found and found <= {BACKGROUND, NODATA} and not strips.declares_nodata:
         return ClassIds(strips, (LegendClass(1, "class_255", colour_of(1)),), is_mask=True)
     ids = sorted(found - {BACKGROUND, NODATA}) or [1]

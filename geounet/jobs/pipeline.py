@@ -3,9 +3,9 @@
 import sys
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +62,27 @@ def ahead(items: Iterable[T]) -> Generator[T, None, None]:
         unwanted.set()
         taken.release()
         thread.join()
+
+
+def spread(make: Callable[[S], T], items: Iterable[S], *, workers: int = 2) -> Generator[T, None, None]:
+    """What a call makes of each item, in the items' order, as `map`; several are made at once, in other threads.
+
+    Items are taken in the thread that asks for the results. No more than `workers` are ahead of the one that is used.
+    An error in making one is raised in its place. Closing this waits for those that are being made.
+    """
+    waiting: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(workers) as executor:
+        try:
+            for item in items:
+                waiting.append(executor.submit(make, item))
+                del item  # what is used up must not stay here
+                if len(waiting) > workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for unwanted in waiting:
+                unwanted.cancel()
 
 
 def together(first: Callable[[], S], second: Callable[[], T]) -> tuple[S, T]:

@@ -19,7 +19,7 @@ from geounet.io.area import at_edge_of
 from geounet.io.strips import Strips, open_strips
 from geounet.io.vectors import check_writable, write_footprints
 from geounet.jobs.classes import ClassIds, Tracked, band_classes, class_bands, class_ids, is_building
-from geounet.jobs.pipeline import ahead
+from geounet.jobs.pipeline import ahead, spread
 from geounet.legend import LegendClass
 from geounet.polygons.outlines import footprints_of, footprints_of_classes
 from geounet.polygons.separate import separator
@@ -141,7 +141,9 @@ def _of_probabilities(
 ) -> Iterator[Footprints]:
     for band, (cls, tidying) in zip(class_bands(strips), classes.items(), strict=True):
         with closing(ahead(tracked(strips.read(band), f"tracing {cls.name}"))) as levels:
-            yield from footprints_of(levels, strips.frame, k=k, class_id=cls.id, tidying=tidying, separate=separate)
+            yield from footprints_of(
+                levels, strips.frame, k=k, class_id=cls.id, tidying=tidying, separate=separate, spread=spread
+            )
 
 
 @contextmanager
@@ -195,7 +197,7 @@ def _of_classes(
         strips = _joined(strips, chances, graded)
     tidyings = {cls.id: tidying for cls, tidying in classes.items()}
     with closing(ahead(strips)) as blocks:
-        yield from footprints_of_classes(blocks, ids.strips.frame, tidyings, graded=graded)
+        yield from footprints_of_classes(blocks, ids.strips.frame, tidyings, graded=graded, spread=spread)
 
 
 def _joined(blocks: Iterable[Block], others: Strips, bands: int) -> Iterator[Block]:

@@ -60,11 +60,21 @@ class Arcs:
         following[self.start[1:] - 1] = np.where(self.closed, self.start[:-1], self.start[1:] - 1)
         return following
 
+    @cached_property
+    def ways(self) -> Coordinates:
+        """(n, 2) from each point to the next."""
+        return self.points[self.following] - self.points
+
+    @cached_property
+    def side_lengths(self) -> Floats:
+        """(n,) from each point to the next."""
+        lengths: Floats = np.hypot(*self.ways.T)
+        return lengths
+
 
 def lengths(arcs: Arcs) -> Floats:
     """(arcs,) from end to end, or all around."""
-    x, y = (arcs.points[arcs.following] - arcs.points).T
-    return totals(arcs.of, np.hypot(x, y), len(arcs))
+    return totals(arcs.of, arcs.side_lengths, len(arcs))
 
 
 def totals(group: Integers, values: Floats | Integers | Flags, count: int) -> Floats:
@@ -175,6 +185,16 @@ def units(vectors: Complex) -> Complex:
     """Vectors of length 1 in the same directions; 1 for those of no length."""
     length = np.abs(vectors)
     return np.divide(vectors, length, out=np.ones_like(vectors), where=length > 0)
+
+
+def turned(vectors: Complex, turn: Complex) -> Complex:
+    """Vectors turned by the angles of others, which are of length 1.
+
+    A function, not `*`: numpy swaps the factors of that to save memory where arrays are large, and complex products so
+    differ in their last digit, by how many polygons are looked at together.
+    """
+    product: Complex = np.multiply(vectors, turn)
+    return product
 
 
 def as_complex(vectors: Coordinates) -> Complex:

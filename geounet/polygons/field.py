@@ -22,8 +22,8 @@ class Field(Protocol):
         """
         ...
 
-    def weights(self, canvas: Levels) -> Levels:
-        """What is summed over the pixels of a part, (rows, columns)."""
+    def weights(self, canvas: Levels) -> Levels | None:
+        """What is summed over the pixels of a part, (rows, columns); None where nothing is."""
         ...
 
     def crossings(self, canvas: Levels, before: Integers, after: Integers) -> Fractions:
@@ -67,6 +67,23 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
+class Only:
+    """The area of one class id alone, of whose probability nothing is known: half-way between the pixels' centres."""
+
+    class_id: int
+
+    def areas(self, canvas: Levels) -> Areas:
+        inside: Areas = canvas[0] == self.class_id
+        return inside
+
+    def weights(self, canvas: Levels) -> None:
+        return None
+
+    def crossings(self, canvas: Levels, before: Integers, after: Integers) -> Fractions:
+        return np.full(len(before), 0.5)
+
+
+@dataclass(frozen=True, slots=True)
 class Classes:
     """An area for each class id 1 to 254 in band 1; band 1 + c is the probability of class c, where there are bands.
 
@@ -76,15 +93,20 @@ class Classes:
     """
 
     def areas(self, canvas: Levels) -> Areas:
-        return np.where(canvas[0] == NODATA, np.uint8(0), canvas[0])
+        areas: Areas = np.maximum(canvas[0] + np.uint8(1), 1) - np.uint8(1)  # 255 wraps round to 0
+        return areas
 
-    def weights(self, canvas: Levels) -> Levels:
+    def weights(self, canvas: Levels) -> Levels | None:
+        if len(canvas) == 1:
+            return None
         own: Levels = np.zeros_like(canvas[0])
         for class_id, levels in enumerate(canvas[1:], 1):
             np.copyto(own, levels, where=canvas[0] == class_id)
         return own
 
     def crossings(self, canvas: Levels, before: Integers, after: Integers) -> Fractions:
+        if len(canvas) == 1:
+            return np.full(len(before), 0.5)
         first, second = canvas[0, before], canvas[0, after]
         lead = _lead(canvas, before, first, second) + 0.5  # a half, as if nothing had been rounded to a tie
         lag = _lead(canvas, after, second, first) + 0.5

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, totals
+from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, totals, turned
 from geounet.polygons.partition import Partition
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
@@ -136,8 +136,7 @@ def _triangle(a: Complex, b: Complex, c: Complex) -> Floats:
 
 
 def _projected(points: Complex, along: Complex, offset: Floats) -> Complex:
-    projected: Complex = along * ((along.conj() * points).real + 1j * offset)
-    return projected
+    return turned(along, (along.conj() * points).real + 1j * offset)
 
 
 def _junctions(partition: Partition, lines: Lines, meeting: tuple[Integers, Integers]) -> Complex:

@@ -2,18 +2,23 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
+import shapely
 
 from geounet.block import Block
 from geounet.footprints import Flag, Footprints
 from geounet.frame import Frame
-from geounet.polygons.field import Classes, Level
+from geounet.polygons.field import Classes, Level, Only
 from geounet.polygons.runs import Levels
 from geounet.polygons.simplify import Tidying, tidied
 from geounet.polygons.trace import Traced, trace
 from geounet.rule import LEVELS
 
+Spread = Callable[[Callable[[Footprints], Footprints], Iterable[Footprints]], Iterator[Footprints]]
+
+_TOGETHER = 50_000  # vertices tidied together
 _GROWTH = 1.25  # times the area of its convex hull: larger than that no outline becomes by tidying
 
 
@@ -25,6 +30,7 @@ def footprints_of(
     class_id: int = 1,
     tidying: Tidying | None = None,
     separate: Callable[[Footprints], Footprints] | None = None,
+    spread: Spread = map,
 ) -> Iterator[Footprints]:
     """Footprints of one class in map coordinates, as their last rows come by.
 
@@ -34,16 +40,21 @@ def footprints_of(
         k: a pixel belongs to the class where its level is k or more (`geounet.rule.cut_level`).
         tidying: what is dropped, filled and simplified; the defaults where None.
         separate: what takes outlines around several objects apart, in pixel coordinates, where they do.
+        spread: how what is traced is tidied: `map`, or what does so in several threads, in the same order.
     """
     tidying = tidying or Tidying()
-    for traced in trace(strips, Level(k), least=_least_pixels(frame, tidying)):
-        if len(traced.parts):
-            found = _footprints(traced, np.full(len(traced.parts), class_id, np.uint8))
-            yield tidied(separate(found) if separate else found, frame, tidying)
+
+    def traced() -> Iterator[Footprints]:
+        for some in trace(strips, Level(k), least=_least_pixels(frame, tidying)):
+            if len(some.parts):
+                found = _footprints(some, np.full(len(some.parts), class_id, np.uint8))
+                yield separate(found) if separate else found
+
+    return spread(partial(tidied, frame=frame, tidying=tidying), _gathered(traced()))
 
 
 def footprints_of_classes(
-    strips: Iterable[Block], frame: Frame, tidyings: Mapping[int, Tidying], *, graded: int
+    strips: Iterable[Block], frame: Frame, tidyings: Mapping[int, Tidying], *, graded: int, spread: Spread = map
 ) -> Iterator[Footprints]:
     """Footprints of every class of a raster of class ids, in map coordinates, as their last rows come by.
 
@@ -53,15 +64,38 @@ def footprints_of_classes(
         tidyings: what is dropped, filled and simplified of each class, by its id. Each polygon for itself: which of
             other classes are its neighbours depends on what is whole already, and so on the strips.
         graded: how many classes have levels; confidence is NaN where they have none.
+        spread: as of `footprints_of`.
     """
     least = min(_least_pixels(frame, tidying) for tidying in tidyings.values())
-    for traced in trace(strips, Classes(), least=least):
-        found = _footprints(traced, traced.parts.area)
-        found.confidence[found.class_id > graded] = np.nan
-        for class_id, tidying in tidyings.items():
-            some = found[found.class_id == class_id]
-            if len(some):
-                yield tidied(some, frame, tidying)
+    only = next(iter(tidyings)) if len(tidyings) == 1 and not graded else None
+
+    def traced() -> Iterator[Footprints]:
+        for some in trace(strips, Classes() if only is None else Only(only), least=least):
+            if len(some.parts):
+                found = _footprints(some, some.parts.area if only is None else np.full(len(some.parts), only, np.uint8))
+                found.confidence[found.class_id > graded] = np.nan
+                yield found
+
+    return spread(partial(_tidied_by_class, frame=frame, tidyings=tidyings), _gathered(traced()))
+
+
+def _gathered(several: Iterable[Footprints]) -> Iterator[Footprints]:
+    """The same footprints, so many together that arrays are worth their calls and still lie in a processor's cache."""
+    waiting: list[Footprints] = []
+    vertices = 0
+    for some in several:
+        waiting.append(some)
+        vertices += int(shapely.get_num_coordinates(some.geometry).sum())
+        if vertices >= _TOGETHER:
+            yield Footprints.joined(waiting)
+            waiting, vertices = [], 0
+    if waiting:
+        yield Footprints.joined(waiting)
+
+
+def _tidied_by_class(found: Footprints, frame: Frame, tidyings: Mapping[int, Tidying]) -> Footprints:
+    classes = ((found[found.class_id == class_id], tidying) for class_id, tidying in tidyings.items())
+    return Footprints.joined(tidied(some, frame, tidying) for some, tidying in classes if len(some))
 
 
 def _footprints(traced: Traced, class_id: Levels) -> Footprints:

@@ -13,7 +13,7 @@ from geounet.polygons.fit import simplified_arcs
 from geounet.polygons.partition import Partition, coverages_hold
 from geounet.polygons.plain import circles, rectangles, round_ones
 from geounet.polygons.runs import Integers
-from geounet.polygons.straighten import straightened
+from geounet.polygons.straighten import first_corners, straightened
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
 
@@ -79,25 +79,27 @@ def _tried(found: Outlines, partition: Partition, which: Flags, make: Callable[[
 
 def _straight(partition: Partition) -> Outlines:
     """Outlines of straight walls, at right angles unless slanting ones are clearly nearer."""
-    square = _walled(partition, square=True)
+    kept = first_corners(partition.arcs)
+    square = _walled(partition, kept, square=True)
     doubtful = square.distance > _CLOSE
     if not doubtful.any():
         return square
-    slanting = _walled(partition.of_polygons(doubtful), square=False)
+    of_these = np.repeat(partition.around(doubtful), partition.arcs.length)
+    slanting = _walled(partition.of_polygons(doubtful), kept[of_these], square=False)
     better = slanting.distance + _PLAINER < square.distance[doubtful]
     chosen = doubtful.copy()
     chosen[doubtful] = better
     return square.replaced(chosen, Outlines(slanting.polygons[better], slanting.distance[better]))
 
 
-def _walled(partition: Partition, *, square: bool) -> Outlines:
-    new = straightened(partition, square=square)
+def _walled(partition: Partition, kept: Flags, *, square: bool) -> Outlines:
+    new = straightened(partition, kept, square=square)
     return _near(partition, new.points, new.length, new.swept)
 
 
 def _partly_straight(partition: Partition, tolerance: Floats) -> Outlines:
     """Outlines of clusters with straight walls, except around the polygons that these do not suit."""
-    arcs, made = partition.arcs, straightened(partition, square=False)
+    arcs, made = partition.arcs, straightened(partition, first_corners(partition.arcs), square=False)
     straight, plain = arcs.redrawn(made.points, made.length), simplified_arcs(arcs, tolerance[partition.arc_polygon])
     polygons, near = _compared(partition, made.points, made.length, made.swept)
     near &= ~_spiky(polygons)

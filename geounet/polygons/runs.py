@@ -66,7 +66,7 @@ def padded(above: Levels, values: Levels) -> Levels:
 
 
 def runs(
-    canvas: Levels, areas_of: Callable[[Levels], Areas], weights_of: Callable[[Levels], Levels], first_row: int
+    canvas: Levels, areas_of: Callable[[Levels], Areas], weights_of: Callable[[Levels], Levels | None], first_row: int
 ) -> tuple[Edges, Integers]:
     """Edges of all runs of a strip, and the sum of the weights inside each run.
 
@@ -83,10 +83,19 @@ def runs(
         areas = areas_of(rows)
         edges = _edges(areas, first_row + top - 1)
         if len(edges):
-            starts = np.cumsum(edges.run_lengths) - edges.run_lengths
-            sums.append(np.add.reduceat(weights_of(rows)[areas != 0], starts, dtype=np.int64))
+            sums.append(_sums(edges, areas, weights_of(rows)))
         found.append(edges)
     return Edges.joined(found), np.concatenate(sums)
+
+
+def _sums(edges: Edges, areas: Areas, weights: Levels | None) -> Integers:
+    """The sum of the weights inside each run."""
+    if weights is None:
+        return np.zeros(len(edges) // 2, np.int64)
+    sums: Integers = np.add.reduceat(
+        weights[areas != 0], np.cumsum(edges.run_lengths) - edges.run_lengths, dtype=np.int64
+    )
+    return sums
 
 
 def _edges(areas: Areas, first_row: int) -> Edges:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Complex, corners, spans
+from geounet.polygons.arcs import Arcs, Complex, corners, spans, turned
 from geounet.polygons.joints import Straightened, joined
 from geounet.polygons.partition import Partition
 from geounet.polygons.runs import Integers
@@ -29,19 +29,23 @@ _ROUNDS = 6
 _ASKEW = np.radians(10.0)  # between a polygon's direction and its cluster's, from which it keeps its own
 
 
-def straightened(partition: Partition, *, square: bool) -> Straightened:
+def first_corners(arcs: Arcs) -> Flags:
+    """(points,) Douglas and Peucker's corners, from which straightening starts."""
+    return corners(arcs, np.full(len(arcs), _TOLERANCE))
+
+
+def straightened(partition: Partition, kept: Flags, *, square: bool) -> Straightened:
     """The arcs as straight walls in the directions that a building has in common, in pixels of the ground.
 
-    Douglas and Peucker's corners are the first guess. Walls take the directions of their building; corners between
-    walls on one line go, small steps and rounded corners too; each wall's line is fitted to the old outline, and
-    neighbouring lines meet in the new corners.
+    Walls take the directions of their building; corners between walls on one line go, small steps and rounded corners
+    too; each wall's line is fitted to the old outline, and neighbouring lines meet in the new corners.
 
     Args:
+        kept: the first guess of the corners.
         square: whether all walls have the commonest direction or lie across it; otherwise those that do not fit
             take a second one, or keep their own.
     """
     arcs, sides = partition.arcs, Sides.of(partition.arcs)
-    kept = corners(arcs, np.full(len(arcs), _TOLERANCE))
     walls = walls_of(arcs, kept)
     chord = chords(arcs, walls)
     body = _bodies(partition, walls, chord)
@@ -76,7 +80,7 @@ def _bodies(partition: Partition, walls: Walls, chord: Complex) -> Integers:
     weight = np.abs(chord) ** 2
     own = common_direction(chord[wall], weight[wall], np.repeat(polygon, count[arc]), len(cluster))
     common = common_direction(chord, weight, by_arc[walls.arc], len(cluster))[cluster]
-    askew = np.abs(np.angle((own * common.conj()) ** 4)) > 4 * _ASKEW
+    askew = np.abs(np.angle(turned(own, common.conj()) ** 4)) > 4 * _ASKEW
     body = np.where(askew, len(cluster) + np.arange(len(cluster)), cluster)
     order = np.lexsort((size[polygon], arc))
     larger = order[np.append(arc[order][1:] != arc[order][:-1], True)]

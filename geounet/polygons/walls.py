@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, complex_totals, totals, units
+from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, complex_totals, totals, turned, units
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
@@ -62,9 +62,7 @@ class Sides:
 
     @classmethod
     def of(cls, arcs: Arcs) -> "Sides":
-        end = arcs.points[arcs.following]
-        way = end - arcs.points
-        return cls(np.hypot(*way.T), (arcs.points + end) / 2, way)
+        return cls(arcs.side_lengths, (arcs.points + arcs.points[arcs.following]) / 2, arcs.ways)
 
 
 def chords(arcs: Arcs, walls: Walls) -> Complex:
@@ -87,11 +85,10 @@ def common_direction(walls: Complex, weight: Floats, body: Integers, bodies: int
     bins = bins.reshape(bodies, _BINS)
     smooth = sum((3 - abs(shift)) * np.roll(bins, shift, axis=1) for shift in (-2, -1, 0, 1, 2))
     peak = np.exp(2j * np.pi * np.argmax(smooth, axis=1) / _BINS / 4)
-    turned = (walls * peak[body].conj()) ** 4
-    near = np.abs(np.angle(turned)) < 4 * _NEAR
-    mean = complex_totals(body, near * weight * units(turned), bodies)
-    direction: Complex = peak * np.exp(0.25j * np.angle(mean))
-    return direction
+    fourfold = turned(walls, peak[body].conj()) ** 4
+    near = np.abs(np.angle(fourfold)) < 4 * _NEAR
+    mean = complex_totals(body, near * weight * units(fourfold), bodies)
+    return turned(peak, np.exp(0.25j * np.angle(mean)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,13 +119,13 @@ def directions(chord: Complex, frames: Complex, body: Integers, *, square: bool)
     """
     if square:
         main = frames[2 * body]
-        return Directions(2 * body, main * nearest_axis(chord * main.conj()))
+        return Directions(2 * body, main * nearest_axis(turned(chord, main.conj())))
     length = np.abs(chord)
     own = units(chord)
     frame = 2 * len(frames) + np.arange(len(chord))
     along = own.copy()
     for second in (1, 0):
-        turn = own * frames[2 * body + second].conj()
+        turn = turned(own, frames[2 * body + second].conj())
         fits = strays(turn) <= np.maximum(_ALWAYS, 2 * _SNAP / np.maximum(length, 1e-300))
         frame = np.where(fits, 2 * body + second, frame)
         along = np.where(fits, frames[2 * body + second] * nearest_axis(turn), along)
@@ -165,18 +162,21 @@ class Lines:
     weight: Floats
 
 
-def _alignment(sides: Sides, along: Complex) -> Floats:
-    """Length of each side, less where it does not run along its wall: cosine of twice the angle, none below 0."""
-    way = as_complex(sides.way) * along.conj()
+def _alignment(way: Complex, length: Floats) -> Floats:
+    """Length of each side, less where it does not run along its wall: cosine of twice the angle, none below 0.
+
+    Args:
+        way: of each side, as seen along its wall.
+    """
     squared = way.real**2 + way.imag**2
-    return np.maximum(way.real**2 - way.imag**2, 0) / np.maximum(squared, 1e-300) * sides.length
+    return np.maximum(way.real**2 - way.imag**2, 0) / np.maximum(squared, 1e-300) * length
 
 
 def fitted_lines(arcs: Arcs, sides: Sides, walls: Walls, along: Complex) -> Lines:
     """The line through each wall: the mean of its sides' offsets, in which rounded corners hardly count."""
-    side_along = along[walls.of]
-    weight = _alignment(sides, side_along)
-    offsets = (side_along.conj() * as_complex(sides.middle)).imag
+    back = along[walls.of].conj()
+    weight = _alignment(turned(as_complex(sides.way), back), sides.length)
+    offsets = turned(back, as_complex(sides.middle)).imag
     total = totals(walls.of, weight, len(walls))
     sums = totals(walls.of, weight * offsets, len(walls))
     at_chord = (along.conj() * (as_complex(arcs.points[walls.first]) + chords(arcs, walls) / 2)).imag
@@ -191,8 +191,8 @@ def refined(frames: Complex, sides: Sides, walls: Walls, found: Directions) -> C
     """
     common = found.frame < len(frames)
     back = np.where(common, found.along, 1)[walls.of].conj()
-    weight = np.where(common[walls.of], _alignment(sides, found.along[walls.of]), 0)
     middle, way = as_complex(sides.middle) * back, as_complex(sides.way) * back
+    weight = np.where(common[walls.of], _alignment(way, sides.length), 0)
     count = len(walls)
     total = np.maximum(totals(walls.of, weight, count), 1e-300)
     x, y = (totals(walls.of, weight * part, count) / total for part in (middle.real, middle.imag))
@@ -201,7 +201,7 @@ def refined(frames: Complex, sides: Sides, walls: Walls, found: Directions) -> C
     twist = weight * (dx * dy + way.real * way.imag / 12)
     frame = np.where(common, found.frame, len(frames))[walls.of]
     sums = [totals(frame, values, len(frames) + 1)[:-1] for values in (spread, twist)]
-    return frames * np.exp(0.5j * np.arctan2(2 * sums[1], np.maximum(sums[0], 1e-300)))
+    return turned(frames, np.exp(0.5j * np.arctan2(2 * sums[1], np.maximum(sums[0], 1e-300))))
 
 
 def meets(lines: Lines, walls: Walls) -> tuple[Flags, Complex]:

@@ -5,6 +5,7 @@ import re
 import resource
 import sqlite3
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -233,6 +234,80 @@ def test_grades_get_darker_with_confidence() -> None:
 
 def test_the_only_class_has_a_colour_that_stands_out() -> None:
     assert fills(BUILDING, is_only=True)[-1][:3] == list(CYAN)
+
+
+def one_square(kilometres: float) -> Footprints:
+    half = 500 * kilometres
+    square = np.array([shapely.box(5e5 - half, 4e6 - half, 5e5 + half, 4e6 + half)])
+    return Footprints(square, np.ones(1, np.uint8), np.ones(1, np.float32), np.zeros(1, np.uint8))
+
+
+@pytest.mark.parametrize(("kilometres", "zooms"), [(1, (12, 15)), (20, (11, 14)), (70, (10, 13))])
+def test_vector_tiles_of_countries_are_coarser_than_those_of_houses(
+    kilometres: float, zooms: tuple[int, int], tmp_path: Path, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("geounet.io.single._MOST_WORK", 400)  # as if 20 km were a country
+    write(tmp_path / "a.pmtiles", one_square(kilometres), crs=CRS(32631).to_wkt())
+    assert tuple((tmp_path / "a.pmtiles").read_bytes()[100:102]) == zooms  # as the format's specification says
+    assert ("tiles end at zoom" in caplog.text) == (zooms[1] < 15)
+
+
+BEYOND = CRS.from_proj4("+proj=geos +h=35786023 +lon_0=0 +sweep=x +ellps=GRS80").to_wkt()
+
+
+def at_the_limb() -> Footprints:
+    """A square on the Earth's disk as a satellite sees it, and one that reaches beyond."""
+    two = shapely.box([-5e5, 4e6], [-5e5, -5e5], [5e5, 6e6], [5e5, 5e5])
+    return Footprints(two, np.ones(2, np.uint8), np.ones(2, np.float32), np.zeros(2, np.uint8))
+
+
+@pytest.mark.parametrize("ending", ANYWHERE)
+def test_what_reaches_beyond_the_earth_has_no_area(ending: str, tmp_path: Path) -> None:
+    write(tmp_path / f"a{ending}", at_the_limb(), crs=BEYOND)
+    found = read(tmp_path / f"a{ending}")
+    assert found["area_m2"].isna().tolist() == found["perimeter_m"].isna().tolist() == [False, True]
+    assert found["area_m2"][0] == pytest.approx(1e12, rel=0.02)
+
+
+@pytest.mark.parametrize("ending", ENDINGS[3:])
+def test_what_reaches_beyond_the_earth_is_one_line_where_a_format_needs_degrees(ending: str, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"some footprints reach beyond the Earth .*; choose an --out that ends in"):
+        write(tmp_path / f"a{ending}", at_the_limb(), crs=BEYOND)
+    assert list(tmp_path.iterdir()) == []
+
+
+@contextmanager
+def half_written(path: Path) -> Iterator[None]:
+    """While this process is writing footprints, of which some are on the disk."""
+    begun = threading.Event()
+
+    def endless() -> Iterator[Footprints]:
+        yield squares(30_000)
+        yield squares(30_000)
+        begun.set()
+        threading.Event().wait()
+
+    threading.Thread(target=write_footprints, args=(path, [BUILDING], endless()),
+                     kwargs={"crs": UTM, "provenance": {}}, daemon=True).start()  # fmt: skip
+    begun.wait()
+    yield
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_what_a_killed_process_left_goes_with_the_next_run(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{ending}"
+    others = [tmp_path / name for name in (f".b-12345678{ending}", f".a-1234{ending}", f"a-12345678{ending}")]
+    for other in others:
+        other.write_text("somebody else's")
+    with inside("tests.io.test_vectors", "half_written(path)", path):
+        with pytest.raises(OutputError, match="is being written by another process; wait for it"):
+            write(path, squares(1))
+        assert len(list(tmp_path.iterdir())) > 4
+    assert not path.exists()
+    write(path, squares(3))
+    assert sorted(tmp_path.iterdir()) == sorted([path, *others])
+    assert len(read(path)) == 3
 
 
 def failing() -> Iterator[Footprints]:

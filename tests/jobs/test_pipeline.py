@@ -3,12 +3,13 @@
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
 
-from geounet.jobs.pipeline import Clock, ahead, peak_memory_mb, together
+from geounet.jobs.pipeline import Clock, ahead, peak_memory_mb, spread, together
 
 
 def test_items_come_in_order_and_all_of_them() -> None:
@@ -52,6 +53,48 @@ def test_leaving_off_early_ends_the_threads_of_all_stages_and_closes_the_items()
     assert [next(stages) for _ in range(3)] == [0, 1, 2]
     stages.close()
     assert closed.is_set()
+    assert threading.active_count() == before
+
+
+def test_what_is_spread_over_threads_comes_in_the_order_of_the_items() -> None:
+    def slower_the_sooner(number: int) -> int:
+        time.sleep((20 - number) / 2000)
+        return number * number
+
+    assert list(spread(slower_the_sooner, range(20), workers=3)) == [number * number for number in range(20)]
+
+
+def test_two_items_are_worked_on_at_once_and_no_more_than_these_are_ahead() -> None:
+    meeting = threading.Barrier(2, timeout=10)
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(10):
+            taken.append(number)
+            yield number
+
+    def met(number: int) -> int:
+        meeting.wait()
+        return number
+
+    for number in spread(met, items()):
+        assert len(taken) <= number + 3
+
+
+def test_an_error_of_one_item_comes_after_the_results_before_it_and_ends_the_threads() -> None:
+    before = threading.active_count()
+    results = spread(lambda number: 6 // number, [3, 2, 0, 1, 1, 1])
+    assert [next(results), next(results)] == [2, 3]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+    assert threading.active_count() == before
+
+
+def test_leaving_off_a_spread_early_ends_its_threads() -> None:
+    before = threading.active_count()
+    results = spread(str, count())
+    assert next(results) == "0"
+    results.close()
     assert threading.active_count() == before
 
 

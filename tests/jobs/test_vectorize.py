@@ -304,6 +304,21 @@ def test_an_empty_map_is_a_valid_file(raster: Make) -> None:
     assert len(pyogrio.read_dataframe(result.out, layer="building")) == 0
 
 
+@pytest.mark.parametrize("regularize", [True, False])
+def test_a_footprint_may_reach_beyond_the_earth_that_a_satellite_sees(raster: Make, regularize: bool) -> None:
+    ids = np.zeros((200, 200), np.uint8)
+    ids[2:10, 2:10] = ids[95:105, 150:199] = ids[90:110, 90:110] = 1  # in space, at the limb, in the middle
+    crs = "+proj=geos +h=35786023 +lon_0=0 +sweep=x +ellps=GRS80 +units=m"
+    path = raster(ids)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.crs, dataset.transform = crs, Affine(60_000, 0, -6e6, 0, -60_000, 6e6)
+    result = vectorize(path, regularize=regularize)
+    found = pyogrio.read_dataframe(result.out, layer="class_1")
+    assert found["area_m2"].isna().tolist() == [True, True, False]
+    assert found["area_m2"][2] == pytest.approx((20 * 60_000) ** 2, rel=0.05)
+    assert np.isfinite(found.total_bounds).all()
+
+
 def test_without_a_crs_the_work_is_done_in_pixels_and_says_so(raster: Make, caplog: pytest.LogCaptureFixture) -> None:
     ids = np.zeros((20, 20), np.uint8)
     ids[2:12, 3:9] = 1

@@ -50,6 +50,39 @@ def test_a_class_without_a_probability_has_no_confidence() -> None:
     assert found.confidence.tolist() == pytest.approx([0.5, np.nan], nan_ok=True)
 
 
+@settings(max_examples=100, deadline=None)
+@given(arrays(np.uint8, SHAPES, elements=st.sampled_from([0, 0, 7, 7, 255])))
+def test_the_only_class_is_outlined_as_one_of_several(ids: NDArray[np.uint8]) -> None:
+    frame = Frame(ids.shape[0], ids.shape[1], Affine(1, 0, 0, 0, -1, 0), None)
+
+    def found(*classes: int) -> Footprints:
+        tidyings = dict.fromkeys(classes, Tidying(0, 0, 0))
+        return Footprints.joined(footprints_of_classes([Block(frame.window, ids[None])], frame, tidyings, graded=0))
+
+    only, several = found(7), found(7, 8)
+    assert shapely.to_wkb(only.geometry).tolist() == shapely.to_wkb(several.geometry).tolist()
+    assert only.class_id.tolist() == several.class_id.tolist()
+    assert only.flags.tolist() == several.flags.tolist()
+
+
+@pytest.mark.parametrize("together", [1, 300, 10**6])
+def test_how_much_is_tidied_at_once_changes_nothing(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=(90, 90)), 2)
+    levels = (127 + 900 * noise.clip(-0.1, 0.1)).astype(np.uint8)[None]
+    strips = [Block(Window(row, 0, 10, 90), levels[:, row : row + 10]) for row in range(0, 90, 10)]
+    frame = Frame(90, 90, Affine(1, 0, 0, 0, -1, 90), None)
+
+    def tidied() -> list[bytes]:
+        found = Footprints.joined(footprints_of(strips, frame, k=127, tidying=Tidying(4, 4, regularize=True)))
+        wkb: list[bytes] = shapely.to_wkb(found.geometry).tolist()
+        return wkb
+
+    usual = tidied()
+    monkeypatch.setattr("geounet.polygons.outlines._TOGETHER", together)
+    assert len(usual) > 10
+    assert tidied() == usual
+
+
 @pytest.mark.parametrize("height", [1, 7, 64])
 def test_simplified_footprints_of_classes_do_not_depend_on_the_strips(height: int) -> None:
     noise = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(3, 64, 64)), (0, 3, 3))

@@ -98,6 +98,21 @@ def test_a_rectangle_at_any_angle_has_four_right_angles(angle: float, seed: int)
     assert iou(found, placed(RECTANGLE, angle)) > 0.97
 
 
+@pytest.mark.parametrize("regularize", [True, False])
+def test_no_digit_of_a_polygon_depends_on_how_many_are_tidied_with_it(regularize: bool) -> None:
+    drawings = [drawn([placed(WING, angle)], noise=0.1) for angle in (3, 17, 40, 62)]
+    outlines = [footprints(levels, tidying=Tidying(500, 0, 0)).geometry[0] for levels in drawings]
+    places = [(120 * row, 120 * col) for row in range(20) for col in range(20)]
+    tiles = [translate(outlines[number % 4], *place) for number, place in enumerate(places)]
+    count = len(tiles)
+    many = Footprints(np.array(tiles), np.ones(count, "u1"), np.ones(count, "f4"), np.zeros(count, "u1"))
+    assert shapely.get_num_coordinates(many.geometry).sum() > 60_000  # numpy deals with large arrays in other ways
+    frame, tidying = Frame(2400, 2400, Affine.identity(), None), Tidying(4, 4, None, regularize=regularize)
+    together = tidied(many, frame, tidying)
+    apart = Footprints.joined(tidied(many[first : first + 7], frame, tidying) for first in range(0, count, 7))
+    assert shapely.to_wkb(together.geometry).tolist() == shapely.to_wkb(apart.geometry).tolist()
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.floats(0, 90), st.integers(0, 1000))
 def test_an_ell_at_any_angle_has_six_right_angles(angle: float, seed: int) -> None:
