@@ -105,8 +105,20 @@ def _log_above_the_bar() -> Iterator[None]:
 @contextmanager
 def _bar() -> Iterator[Track]:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
     from rich.table import Column
+    from rich.text import Text
+
+    class Time(ProgressColumn):
+        """What is left of a stage, or what it took."""
+
+        max_refresh = 0.5
+
+        def render(self, task: Task) -> Text:
+            if task.finished_time is not None:
+                return Text(f"in {_clock(task.finished_time)}", style="progress.elapsed")
+            left = task.time_remaining
+            return Text("" if left is None else f"{_clock(left)} left", style="progress.remaining")
 
     def cut(least: int | None = None, most: int | None = None) -> Column:
         return Column(no_wrap=True, overflow="ellipsis", min_width=least, max_width=most)
@@ -116,7 +128,7 @@ def _bar() -> Iterator[Track]:
         BarColumn(bar_width=20),
         TextColumn("{task.percentage:>3.0f} %"),
         TextColumn("{task.fields[rate]:>14}"),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        Time(table_column=Column(no_wrap=True, min_width=9)),
         TextColumn("{task.fields[words]}", markup=False, table_column=cut()),
     )
     with Progress(*columns, console=Console(stderr=True)) as shown, _log_above_the_bar():
