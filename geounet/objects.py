@@ -51,6 +51,7 @@ class Matching:
         return float(self.iou.mean()) if len(self.iou) else None
 
 
+Numbers = NDArray[np.integer]  # of polygons
 Wanted = Callable[[Geometries, Geometries], NDArray[np.bool_]]
 
 
@@ -108,7 +109,7 @@ def holds_most(common: NDArray[np.float64], area: NDArray[np.float64]) -> NDArra
 
 
 def best_pairs(
-    truth: NDArray[np.int64], found: NDArray[np.int64], iou: NDArray[np.float64], least_iou: float = LEAST_IOU
+    truth: Numbers, found: Numbers, iou: NDArray[np.float64], least_iou: float = LEAST_IOU
 ) -> NDArray[np.int64]:
     """Places of the pairs that are kept one to one, the best first; of equal ones that of the first polygons."""
     order = np.lexsort((found, truth, -iou))
@@ -116,7 +117,7 @@ def best_pairs(
     return order[one_to_one(truth[order], found[order])]
 
 
-def one_to_one(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+def one_to_one(one: Numbers, other: Numbers) -> NDArray[np.int64]:
     """Places in a list of pairs, best first, that use no polygon twice."""
     if not len(one):
         return np.empty(0, np.int64)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geounet.objects import one_to_one
+from geounet.objects import Numbers, one_to_one
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))  # of IoU
 _RECALLS = np.linspace(0, 1, 101)
@@ -29,8 +29,8 @@ class Ranked:
     confidence: NDArray[np.float64]
     truth_counts: NDArray[np.bool_]
     found_counts: NDArray[np.bool_]
-    truth: NDArray[np.int64]
-    found: NDArray[np.int64]
+    truth: Numbers
+    found: Numbers
     iou: NDArray[np.float64]
 
     def average_precision(self, least_iou: float) -> float | None:

@@ -11,6 +11,7 @@ from geounet.frame import Frame
 from geounet.io.object_store import Kind
 from geounet.jobs.score_objects import Objects, Verdict
 from geounet.jobs.score_pixels import RHO, pixel_figures, ratio
+from geounet.objects import Numbers
 from geounet.ranking import THRESHOLDS, Ranked
 
 _SIZES, _SIZES_IN_PIXELS = (50.0, 200.0), (1024.0, 9216.0)  # m²; of scenes without CRS those of COCO
@@ -94,13 +95,13 @@ def _object_sums(judged: Judged) -> dict[str, NDArray[np.float64]]:
     """What was counted of polygons, by the block of their centre; of a pair, by that of the true one."""
     verdict, (truth, found) = judged.verdict, (judged.objects["truth"], judged.objects["found"])
     pairs = verdict.pairs[np.flatnonzero(verdict.hit)]
-    columns: dict[str, tuple[Objects, NDArray[np.int64], NDArray[np.float64]]] = {
+    columns: dict[str, tuple[Objects, Numbers, NDArray[np.float64]]] = {
         "tp": (truth, pairs.truth, np.ones(len(pairs.truth))),
         "fn": (truth, np.flatnonzero(verdict.missed), np.ones(int(verdict.missed.sum()))),
         "fp": (found, np.flatnonzero(verdict.made_up), np.ones(int(verdict.made_up.sum()))),
         "iou": (truth, pairs.truth, pairs.iou),
-        "polis": (truth, pairs.truth, pairs.polis),
-        "turned": (truth, pairs.truth, pairs.turned),
+        "polis": (truth, pairs.truth, pairs.polis.astype(float)),
+        "turned": (truth, pairs.truth, pairs.turned.astype(float)),
         "true_corners": (truth, pairs.truth, pairs.true_corners.astype(float)),
         "found_corners": (truth, pairs.truth, pairs.found_corners.astype(float)),
     }
@@ -110,7 +111,7 @@ def _object_sums(judged: Judged) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def _blocks(blocks: Blocks, objects: Objects, which: NDArray[np.int64]) -> NDArray[np.int64]:
+def _blocks(blocks: Blocks, objects: Objects, which: Numbers) -> NDArray[np.int64]:
     return blocks.at(objects.cols[which].astype(float), objects.rows[which].astype(float))
 
 

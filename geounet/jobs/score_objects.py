@@ -98,13 +98,13 @@ class Pairs:
         true_corners, found_corners: how many there are.
     """
 
-    truth: NDArray[np.int64]
-    found: NDArray[np.int64]
+    truth: NDArray[np.int32]  # of millions every byte counts
+    found: NDArray[np.int32]
     iou: NDArray[np.float64]
-    polis: NDArray[np.float64]
-    turned: NDArray[np.float64]
-    true_corners: NDArray[np.int64]
-    found_corners: NDArray[np.int64]
+    polis: NDArray[np.float32]
+    turned: NDArray[np.float32]
+    true_corners: NDArray[np.int32]
+    found_corners: NDArray[np.int32]
 
     def __getitem__(self, which: NDArray[np.int64]) -> "Pairs":
         return Pairs(*(getattr(self, f.name)[which] for f in fields(self)))
@@ -124,13 +124,13 @@ class Pairs:
             axes = frame.ground_axes(*origins.T)
             truth, found = on_ground(truth, origins, axes), on_ground(found, origins, axes)
         return cls(
-            ids[0],
-            ids[1],
+            ids[0].astype(np.int32),
+            ids[1].astype(np.int32),
             iou,
-            polis(truth, found),
-            turn(directions(truth), directions(found)),
-            corner_counts(truth),
-            corner_counts(found),
+            polis(truth, found).astype(np.float32),
+            turn(directions(truth), directions(found)).astype(np.float32),
+            corner_counts(truth).astype(np.int32),
+            corner_counts(found).astype(np.int32),
         )
 
 

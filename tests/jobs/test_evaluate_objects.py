@@ -1,70 +1,43 @@
 """eval: objects and outlines of polygons and rasters, against shapely at once; what counts, and what is written."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import geopandas
 import numpy as np
-import pyogrio
 import pytest
 import rasterio
 import shapely
 from affine import Affine
+from rasterio.features import rasterize
 from scipy import ndimage
 from shapely import affinity
 
-from geounet.errors import LegendError, OutputError, SceneError, SettingsError
-from geounet.io.error_layers import POLYGONS
+from geounet.errors import LegendError, SettingsError
 from geounet.jobs.evaluate import evaluate
 from geounet.legend import NODATA
 from geounet.objects import matched
-from tests.in_qgis import opened_in_qgis
-from tests.scenes import MERCATOR_60N, NOWHERE, UTM, Place, box, write_polygons, write_scene
-
-
-def metrics(prediction: Path, labels: Path, **options: Any) -> dict[str, Any]:
-    return dict(evaluate(prediction, labels=labels, **options).metrics)
+from tests.jobs.towns import metrics, town, write_town
+from tests.scenes import (
+    DEGREES_60N,
+    MERCATOR_60N,
+    NOWHERE,
+    ROTATED,
+    SOUTH_UP,
+    UTM,
+    Place,
+    box,
+    write_polygons,
+    write_scene,
+)
 
 
 def layer(folder: Path, name: str) -> geopandas.GeoDataFrame:
     return geopandas.read_file(folder / "errors.gpkg", layer=name)
 
 
-def town(seed: int = 0) -> tuple[list[shapely.Polygon], list[shapely.Polygon]]:
-    """Rotated houses on 240 x 320 px, and what a map has of them: off, missed, made up, split, merged."""
-    rng = np.random.default_rng(seed)
-    truth, found = [], []
-    for row in range(10, 230, 24):
-        for col in range(10, 310, 30):
-            house = affinity.rotate(shapely.box(col, row, col + rng.uniform(8, 18), row + rng.uniform(8, 14)), 20)
-            truth.append(house)
-            kind = rng.choice(["near", "missed", "split", "made up", "wide"], p=[0.6, 0.1, 0.1, 0.1, 0.1])
-            if kind in ("near", "made up"):
-                found.append(affinity.translate(affinity.rotate(house, rng.normal(0, 4)), *rng.normal(0, 1.2, 2)))
-            if kind == "made up":
-                found.append(affinity.translate(house, 0, 15))
-            if kind == "split":
-                left, bottom, right, top = house.bounds
-                middle = (left + right) / 2 + 0.8
-                found += [
-                    house & shapely.box(left, bottom, middle, top),
-                    house & shapely.box(middle, bottom, right, top),
-                ]
-            if kind == "wide":
-                found.append(shapely.box(col - 2, row - 2, col + 44, row + 14))
-    on_map = [affinity.affine_transform(one, [0.3, 0, 0, -0.3, UTM.transform.c, UTM.transform.f]) for one in truth]
-    others = [affinity.affine_transform(one, [0.3, 0, 0, -0.3, UTM.transform.c, UTM.transform.f]) for one in found]
-    return on_map, others
-
-
 @pytest.fixture
 def two_files(tmp_path: Path) -> tuple[Path, Path]:
-    truth, found = town()
-    labels = write_polygons(tmp_path / "labels.gpkg", truth, crs=None)
-    return write_polygons(
-        tmp_path / "map.gpkg", found, crs=None, confidence=np.linspace(0.3, 1, len(found)).tolist()
-    ), labels
+    return write_town(tmp_path)
 
 
 def test_polygons_are_matched_as_all_at_once(two_files: tuple[Path, Path], tmp_path: Path) -> None:
@@ -269,108 +242,47 @@ def test_without_a_crs_lengths_and_sizes_are_pixels(tmp_path: Path) -> None:
     assert metrics(traced, tmp_path / "l.tif")["pixel"]["iou"] == pytest.approx(38 / 42)
 
 
-def test_layers_and_places_say_what_is_wrong_and_where(two_files: tuple[Path, Path]) -> None:
-    result = evaluate(two_files[0], labels=two_files[1])
-    objects: Any = result.metrics["objects"]
-    layers = {name: layer(result.out, name) for name in (*POLYGONS, "worst")}
-    assert len(layers["true_positive"]) == objects["matched"]
-    assert len(layers["false_positive"]) == objects["found"] - objects["matched"]
-    assert len(layers["false_negative"]) == objects["truth"] - objects["matched"]
-    assert (len(layers["split"]), len(layers["merged"])) == (objects["split"], objects["merged"])
-    assert layers["true_positive"]["iou"].between(0.5, 1).all()
-    assert layers["true_positive"]["confidence"].between(0.3, 1).all()
-    right = layers["true_positive"]
-    np.testing.assert_allclose(right["area_m2"], right.area, rtol=0.002)
-    worst = layers["worst"]
-    places: Any = result.metrics["worst"]
-    assert worst["rank"].tolist() == [place["rank"] for place in places] == list(range(1, len(worst) + 1))
-    assert (np.diff(worst["area_m2"]) <= 0).all()
-    assert set(worst["what"]) == {"missed", "made up", "merged", "split", "wrong shape"}
-    there = worst.to_crs(4326).geometry
-    for place, point in zip(places, there, strict=True):
-        lat, lon = (float(text) for text in place["link"].removeprefix("geo:").split(","))
-        assert (lat, lon) == pytest.approx((point.y, point.x), abs=1e-6)
-        assert place["search"] == f"{lat:.6f}, {lon:.6f}"
-    wrong = geopandas.GeoSeries([*layers["false_positive"].geometry, *layers["false_negative"].geometry,
-                                 *layers["split"].geometry, *layers["merged"].geometry])  # fmt: skip
-    assert worst.geometry.apply(lambda point: wrong.distance(point).min()).max() < 0.01
-
-
-def test_a_house_found_in_a_wrong_shape_is_one_place(tmp_path: Path) -> None:
-    labels = write_polygons(tmp_path / "labels.gpkg", [box(UTM, 10, 10, 10, 20)], crs=None)
-    found = write_polygons(tmp_path / "found.gpkg", [box(UTM, 10, 22, 10, 20)], crs=None)
-    (place,) = metrics(found, labels, aoi=write_polygons(tmp_path / "a.gpkg", [box(UTM, 0, 0, 60, 60)]))["worst"]
-    assert place["what"] == "wrong shape"
-    assert place["area_m2"] == pytest.approx(12 * 10 * 0.09, rel=0.001)
-
-
-@pytest.mark.qgis
-def test_qgis_opens_every_layer_in_its_style(two_files: tuple[Path, Path], tmp_path: Path) -> None:
-    folder = evaluate(two_files[0], labels=two_files[1]).out
-    names = [*POLYGONS, "worst"]
-    told = opened_in_qgis(tmp_path, *(f"{folder / 'errors.gpkg'}|layername={name}" for name in names))
-    assert [one["name"] for one in told["layers"]] == names
-    assert all(one["valid"] and one["renderer"] == "singleSymbol" for one in told["layers"])
-    assert all(one["features"] > 3 and one["invalid"] == 0 for one in told["layers"])
-    assert told["colours"] > 20
-
-
-def test_scores_of_another_run_are_replaced_and_nothing_else(two_files: tuple[Path, Path], tmp_path: Path) -> None:
-    folder = tmp_path / "map_eval"
-    folder.mkdir()
-    (folder / "notes.txt").write_text("mine")
-    (folder / ".eval-killed").mkdir()
-    evaluate(two_files[0], labels=two_files[1])
-    assert {path.name for path in folder.iterdir()} == {"notes.txt", "metrics.json", "errors.gpkg"}
-    told = json.loads((folder / "metrics.json").read_text())
-    assert told["objects"]["f1"] < 1
-    evaluate(two_files[1], labels=two_files[1], out=folder)
-    assert json.loads((folder / "metrics.json").read_text())["objects"]["f1"] == 1
-
-
-def test_a_folder_that_cannot_be_written_is_an_error_and_none_is_left(
-    two_files: tuple[Path, Path], tmp_path: Path
-) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="choose another --out"):
-        evaluate(two_files[0], labels=two_files[1], out=tmp_path / "file")
-    with pytest.raises(SceneError):
-        evaluate(tmp_path / "none.gpkg", labels=two_files[1], out=tmp_path / "new")
-    far = write_polygons(tmp_path / "far.gpkg", [box(UTM, 90_000, 0, 5, 5)])
-    with pytest.raises(Exception, match="miss the scene"):
-        evaluate(two_files[0], labels=far, out=tmp_path / "new")
-    assert not (tmp_path / "new").exists()
-
-
 @pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"gsd": -1.0}, "--gsd -1.0 must be above 0"),
-        ({"grid": Path("x.tif")}, "--grid x.tif is for class rasters"),
-        ({"threshold_sweep": True}, "--threshold-sweep needs probabilities, and polygons have none"),
-        ({"classes": Path("c.csv")}, "--classes c.csv is for label rasters"),
-    ],
+    "place",
+    [UTM, SOUTH_UP, ROTATED, MERCATOR_60N, DEGREES_60N],
+    ids=["utm", "south up", "rotated", "web mercator", "degrees"],
 )
-def test_options_that_mean_nothing_for_polygons_are_refused(
-    two_files: tuple[Path, Path], options: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(SettingsError, match=message):
-        evaluate(two_files[0], labels=two_files[1], **options)
+def test_scores_are_the_same_wherever_and_however_a_scene_lies(tmp_path: Path, place: Place) -> None:
+    """Two houses found a pixel or two off, one of them turned by 9 degrees; one missed, one made up."""
+    truth = [(10, 12, 30, 40), (60, 50, 20, 30), (90, 120, 20, 25)]
+    there = [shapely.box(col, row, col + width, row + height) for row, col, height, width in truth]
+    shapes = [
+        shapely.box(14, 10, 54, 40),
+        affinity.rotate(shapely.box(51, 61, 81, 81), 9),
+        shapely.box(110, 20, 130, 40),
+    ]
+    ids = rasterize(shapes, (120, 160), dtype="uint8")
+    raster = write_scene(tmp_path / "ids.tif", ids[None], place, nodata=NODATA)
+    labels = write_polygons(tmp_path / "labels.gpkg", [box(place, *one) for one in truth], place)
+    found = metrics(raster, labels)
+    objects, polygons = found["objects"], found["polygons"]
+    assert (objects["truth"], objects["found"], objects["matched"]) == (3, 3, 2)
+    assert objects["by_size"]["50_to_200_m2"]["truth"] == 2
+    mask = rasterize(there, (120, 160), dtype="uint8")
+    assert found["pixel"]["iou"] == pytest.approx((ids & mask).sum() / (ids | mask).sum())
+    pairs = list(zip(there[:2], shapes[:2], strict=True))
+    ious = [one.intersection(other).area / one.union(other).area for one, other in pairs]
+    assert objects["matched_iou"] == pytest.approx(np.mean(ious), abs=0.01)  # it was traced from pixels
+    far = [0.3 * (_one_way(one, other) + _one_way(other, one)) / 2 for one, other in pairs]
+    assert polygons["polis_m"] == pytest.approx(np.mean(far), abs=0.06)
+    assert polygons["rotation_deg"] == pytest.approx(4.5, abs=0.5)
+    assert found["pixel"]["boundary_f1"]["1m"] == pytest.approx(found["pixel"]["boundary_f1"]["3px"], abs=0.02)
+    assert [one["what"] for one in found["worst"]] == ["missed", "made up"]
+    assert [one["area_m2"] for one in found["worst"]] == pytest.approx([500 * 0.09, 400 * 0.09], rel=0.05)
+    assert found["intervals"]["block_side"] == "12.3 m"
 
 
-def test_files_that_are_no_map_are_refused(tmp_path: Path, two_files: tuple[Path, Path]) -> None:
-    with pytest.raises(SceneError, match="does not exist; check the path"):
-        evaluate(tmp_path / "none.tif", labels=two_files[1])
-    with pytest.raises(SceneError, match=r"has no classes\.tif; give a folder in which infer has finished"):
-        evaluate(tmp_path, labels=two_files[1])
-    chances = write_scene(tmp_path / "p.tif", np.zeros((1, 60, 80), "float32"))
-    with pytest.raises(SceneError, match="holds probabilities; give infer's folder"):
-        evaluate(chances, labels=two_files[1])
-    with pytest.raises(SettingsError, match="is for polygons; a raster is scored on its own pixels"):
-        evaluate(chances, labels=two_files[1], gsd=0.5)
-    empty = tmp_path / "empty.gpkg"
-    pyogrio.write_dataframe(geopandas.GeoDataFrame(geometry=[], crs=UTM.crs), empty, geometry_type="Polygon")
-    with pytest.raises(SceneError, match="holds no polygons; give --label-area or --aoi"):
-        evaluate(empty, labels=two_files[1])
-    area = write_polygons(tmp_path / "area.gpkg", [box(UTM, 0, 0, 240, 320)])
-    assert metrics(empty, two_files[1], label_area=area)["objects"]["recall"] == 0
+def test_what_was_found_for_a_house_that_does_not_count_is_neither_right_nor_wrong(tmp_path: Path) -> None:
+    """The house lies 40 % in the area that was labelled, what was found for it 60 %; then it is the other way round."""
+    label_area = write_polygons(tmp_path / "area.gpkg", [box(UTM, 0, 0, 60, 40)])
+    house, shape = box(UTM, 10, 36, 10, 10), box(UTM, 10, 34, 10, 10)
+    for name, (truth, found), counted in (("a", (house, shape), 0), ("b", (shape, house), 1)):
+        labels = write_polygons(tmp_path / f"l{name}.gpkg", [truth])
+        mapped = write_polygons(tmp_path / f"f{name}.gpkg", [found])
+        objects = metrics(mapped, labels, label_area=label_area)["objects"]
+        assert (objects["truth"], objects["found"], objects["matched"]) == (counted, counted, counted)
