@@ -213,6 +213,14 @@ def test_another_scene_in_the_place_of_the_one_that_was_mapped_is_not_shown(mapp
     assert "left out" in content_of(write_report(mapped))["notes"][0]
 
 
+def test_ground_without_data_is_not_counted_as_mapped(model: Path, tmp_path: Path) -> None:
+    pixels = np.full((3, 100, 200), 90, "uint8")
+    pixels[:, :, :150] = 0
+    scene = write_scene(tmp_path / "scene.tif", pixels, nodata=0)
+    content = content_of(infer(scene, model=model, out=tmp_path / "map", device="cpu").out / "report.html")
+    assert f" on {100 * 50 * 0.09:,.0f} m², mapped at 0.3 m a pixel" in content["lead"]
+
+
 @pytest.mark.parametrize("name", ["metrics.json", "errors.gpkg", "footprints.gpkg", "classes.tif.aux.xml"])
 def test_a_damaged_file_costs_its_part_of_the_report_and_no_more(mapped: Path, name: str) -> None:
     (mapped / name).write_bytes(b"no such thing")
