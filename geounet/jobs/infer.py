@@ -184,7 +184,7 @@ def infer(
             if not overwrite and (summary := before.finished()) is not None:
                 if not (folder / REPORT).exists():  # what stopped an earlier run before its last step
                     before.sweep()
-                    write_report(folder)
+                    write_report(folder, may_fetch=True)
                 return InferResult(folder, summary, was_finished=True)
             if overwrite and not before.is_unfinished:
                 begun = {}
@@ -199,7 +199,7 @@ def infer(
             job.map_folder.claim(overwrite=overwrite)
             summary = mapped(job) | found_at(folder, paths, model)
         job.map_folder.finish(summary)
-        write_report(folder)
+        write_report(folder, may_fetch=True)
     return InferResult(folder, summary, was_finished=False)
 
 

@@ -35,11 +35,14 @@ _TRAINING = (
 )
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, *, may_fetch: bool = False) -> Path:
     """Make report.html of a finished map anew, from what lies in its folder; the same folder gives the same bytes.
 
     The scene and the training that the map came from are shown where they are still to be found, and so are scores
     that `eval` wrote into the folder. Nothing of all that has to be there.
+
+    Args:
+        may_fetch: whether a scene that was read from a URL may be read there again; else it is left out.
 
     Raises:
         SceneError: the folder holds no finished map.
@@ -47,7 +50,7 @@ def write_report(folder: Path) -> Path:
     """
     sources = MapSources.of(folder)
     raster = MapRaster.of(folder)
-    content = _with_scene(sources, raster, _content(sources, raster))
+    content = _with_scene(sources, raster, _content(sources, raster), may_fetch=may_fetch)
     path = folder / REPORT
     with whole_file(path) as unfinished:
         unfinished.write_text(page(content), encoding="utf-8", newline="\n")
@@ -83,17 +86,17 @@ def _content(sources: MapSources, raster: MapRaster) -> Content:
     )
 
 
-def _with_scene(sources: MapSources, raster: MapRaster, content: Content) -> Content:
+def _with_scene(sources: MapSources, raster: MapRaster, content: Content, *, may_fetch: bool) -> Content:
     """The content with the scene under it, in the room that is left, or with a note why it is not there."""
     left = LIMIT - len(page(content)) - 10_000
     try:
-        with sources.scene() as scene:
+        with sources.scene(may_fetch=may_fetch) as scene:
             look = Look.of(scene, raster.frame)
             overlay = look.overlay(min(_SCENE_ROOM, left - _CLOSE_UPS_ROOM))
             close_ups = list(look.close_ups(overlay, _places(content)))
     except (GeoUNetError, OSError) as error:
         log.info("the report is made without the scene: %s", error)
-        lost = "The scene that was mapped is not where it was, or has changed: it is left out here."
+        lost = "The scene that was mapped is not at hand, or has changed since: it is left out here."
         return replace(content, notes=[lost, *content.notes, *_smaller_notes(content)])
     whole = replace(content, overlays=[overlay, *content.overlays], close_ups=close_ups)
     return replace(whole, notes=[*whole.notes, *_smaller_notes(whole)])

@@ -6,13 +6,13 @@ from pathlib import Path
 from geounet.card import ModelCard
 from geounet.io.features import Totals
 from geounet.jobs.outputs import SUMMARY
-from geounet.jobs.report_overlays import MapRaster
+from geounet.jobs.report_overlays import MapRaster, Shares
 from geounet.jobs.report_sources import MapSources
 from geounet.report.content import Layer, Table
 from geounet.report.figures import listed, number, short
 
 
-def lead(raster: MapRaster, sums: Sequence[Totals], shares: Mapping[int, float]) -> str:
+def lead(raster: MapRaster, sums: Sequence[Totals], shares: Shares) -> str:
     """How much was found on how much ground, in a sentence."""
     height, width = raster.frame.shape
     resolution = raster.frame.ground_resolution
@@ -22,25 +22,26 @@ def lead(raster: MapRaster, sums: Sequence[Totals], shares: Mapping[int, float])
     else:
         begin = f"{len(raster.names)} class{'es' if len(raster.names) > 1 else ''}, no footprints"
     if resolution is None:
-        return (
-            f"{begin} on {width:,} × {height:,} pixels without a CRS; {sum(shares.values()):.1%} of them are covered."
-        )
-    ground = height * width * resolution**2
+        return f"{begin} on {width:,} × {height:,} pixels without a CRS; {shares.covered:.1%} of them are covered."
+    ground = shares.known * height * width * resolution**2
     area = f"{ground / 1e6:,.2f} km²" if ground >= 1e5 else f"{ground:,.0f} m²"
-    return f"{begin} on {area}, mapped at {resolution:.3g} m a pixel; {sum(shares.values()):.1%} of it is covered."
+    return f"{begin} on {area}, mapped at {resolution:.3g} m a pixel; {shares.covered:.1%} of it is covered."
 
 
-def found_table(
-    raster: MapRaster, layers: Sequence[Layer], sums: Sequence[Totals], shares: Mapping[int, float]
-) -> Table:
+def found_table(raster: MapRaster, layers: Sequence[Layer], sums: Sequence[Totals], shares: Shares) -> Table:
     """A table of the classes: their footprints, the area of these, and the share of the ground."""
     unit = "px²" if raster.frame.crs is None else "m²"
     ids = {short(name): number_ for number_, name in raster.names.items()}
     if not sums:
-        shared = [(short(name), f"{shares.get(number_, 0):.2%}") for number_, name in raster.names.items()]
+        shared = [(short(name), f"{shares.classes.get(number_, 0):.2%}") for number_, name in raster.names.items()]
         return Table("What was found", ("class", "of the ground"), shared)
     rows = [
-        (layer.name, f"{total.count:,}", f"{total.area:,.0f} {unit}", f"{shares.get(ids.get(layer.name, -1), 0):.2%}")
+        (
+            layer.name,
+            f"{total.count:,}",
+            f"{total.area:,.0f} {unit}",
+            f"{shares.classes.get(ids.get(layer.name, -1), 0):.2%}",
+        )
         for layer, total in zip(layers, sums, strict=True)
     ]
     return Table("What was found", ("class", "footprints", "their area", "of the ground"), rows)

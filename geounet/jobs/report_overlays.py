@@ -69,8 +69,20 @@ class MapRaster:
         )
 
 
-def class_overlay(folder: Path, raster: MapRaster) -> tuple[Overlay, dict[int, float]]:
-    """The classes in their colours, and the share of each of the pixels that have data.
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Of a map's pixels the share that has data, and of these the shares of its classes by their ids."""
+
+    known: float
+    classes: Mapping[int, float]
+
+    @property
+    def covered(self) -> float:
+        return sum(self.classes.values())
+
+
+def class_overlay(folder: Path, raster: MapRaster) -> tuple[Overlay, Shares]:
+    """The classes in their colours, and how large a share each has.
 
     Raises:
         SceneError: the raster cannot be read.
@@ -96,7 +108,7 @@ def class_overlay(folder: Path, raster: MapRaster) -> tuple[Overlay, dict[int, f
         opacity=0.7,
         keys=[(raster.colours[number], short(name)) for number, name in sorted(raster.names.items())],
     )
-    return overlay, {number: float(counts[number] / max(known, 1)) for number in raster.names}
+    return overlay, Shares(known / ids.size, {id_: float(counts[id_] / max(known, 1)) for id_ in raster.names})
 
 
 def probability_overlay(folder: Path, raster: MapRaster) -> Overlay:

@@ -66,18 +66,24 @@ class MapSources:
         return str(self.summary.get("model_sha256", ""))
 
     @contextmanager
-    def scene(self) -> Iterator[Scene]:
+    def scene(self, *, may_fetch: bool) -> Iterator[Scene]:
         """The scene that was mapped, on its own pixels, read as it was then.
 
+        Args:
+            may_fetch: whether a scene that is no file on this machine may be asked for.
+
         Raises:
-            SceneError: it is not there any more, or is another one now.
+            SceneError: it is not there any more, is another one now, or would have to be fetched.
         """
+        paths = self._scene_paths()
+        if not may_fetch and (remote := [path for path in paths if is_remote(path)]):
+            raise SceneError(f"{remote[0]} would have to be fetched; copy it to a file and map that")
         identities = self.job.get("scenes")
         bands = self.job.get("bands")
         if not isinstance(identities, list) or not isinstance(bands, list):
             raise SceneError(f"{self.folder} does not tell which scene was mapped; map it again")
         reading = Reading([int(band) for band in bands], nodata=_nodata(self.job.get("nodata")), unreadable=_left_out)
-        with open_scene(self._scene_paths(), reading) as scene:
+        with open_scene(paths, reading) as scene:
             there = json.loads(json.dumps(scene.identity))
             if list(map(_lasting, there)) != list(map(_lasting, identities)):
                 raise SceneError(f"{scene.path} is another file than the one that was mapped; put that one there")

@@ -93,7 +93,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its first column names the rows. `numbers` says that the others are figures."""
+    """A table, whose first column names the rows; without a head where the others need no names."""
 
     title: str
     head: Row
@@ -103,7 +103,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Lines over one axis; `mark` is a place on it worth a name."""
+    """Lines over an axis, both from 0 to 1; `mark` is a place on it worth a name."""
 
     title: str
     across: str

@@ -205,12 +205,29 @@ def test_without_the_scene_the_report_says_so(mapped: Path, scene: Path) -> None
     scene.unlink()
     content = content_of(write_report(mapped))
     assert [overlay["id"] for overlay in content["overlays"]] == ["classes", "probability"]
-    assert content["notes"] == ["The scene that was mapped is not where it was, or has changed: it is left out here."]
+    assert content["notes"] == ["The scene that was mapped is not at hand, or has changed since: it is left out here."]
+
+
+def test_a_report_that_is_made_again_fetches_nothing(mapped: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    summary = json.loads((mapped / "summary.json").read_text())
+    summary["found_at"]["scenes"] = ["http://127.0.0.1:9/scene.tif"]
+    (mapped / "summary.json").write_text(json.dumps(summary))
+    assert "left out" in content_of(view(mapped))["notes"][0]
+    assert "http://127.0.0.1:9/scene.tif would have to be fetched" in caplog.text
 
 
 def test_another_scene_in_the_place_of_the_one_that_was_mapped_is_not_shown(mapped: Path, scene: Path) -> None:
     write_scene(scene, noise(150, 171, seed=3))
     assert "left out" in content_of(write_report(mapped))["notes"][0]
+
+
+def test_ground_without_data_is_not_counted_as_mapped(model: Path, tmp_path: Path) -> None:
+    pixels = np.full((3, 100, 200), 90, "uint8")
+    pixels[:, :, :150] = 0
+    scene = write_scene(tmp_path / "scene.tif", pixels, nodata=0)
+    content = content_of(infer(scene, model=model, out=tmp_path / "map", device="cpu").out / "report.html")
+    assert f" on {100 * 50 * 0.09:,.0f} m², mapped at 0.3 m a pixel" in content["lead"]
 
 
 @pytest.mark.parametrize("name", ["metrics.json", "errors.gpkg", "footprints.gpkg", "classes.tif.aux.xml"])
