@@ -1,5 +1,6 @@
 """A picture of training windows: how many, of what, where, and some of them with their labels."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -102,20 +103,19 @@ def _shares(axes: Axes, facts: ChipsFacts) -> None:
 
 
 def _places(axes: Axes, facts: ChipsFacts) -> None:
-    """The windows of each scene where they lie, by split; scenes stand beside each other."""
-    left = 0.0
-    for boxes, splits in facts.places.values():
-        if not len(boxes):
-            continue
+    """The windows of each scene where they lie, by split; scenes stand in rows, in their order."""
+    known = [(boxes, splits) for boxes, splits in facts.places.values() if len(boxes)]
+    extents = [np.ptp(boxes[:, :2], axis=0) + boxes[:, 2].max() for boxes, _ in known]
+    across, down = 1.15 * np.max(extents, axis=0) if extents else (1.0, 1.0)
+    columns = math.ceil(math.sqrt(len(known) * down / across)) if len(known) > 1 else 1
+    for number, (boxes, splits) in enumerate(known):
         x, y, side = boxes.T
-        x = x - x.min() + left
-        y = y - y.min()
-        corners = np.stack(
-            [np.column_stack([x + a * side, y + b * side]) for a, b in ((0, 0), (1, 0), (1, 1), (0, 1))], 1
-        )
+        x = x - x.min() + across * (number % columns)
+        y = y - y.max() - down * (number // columns)
+        ways = ((0, 0), (1, 0), (1, 1), (0, 1))
+        corners = np.stack([np.column_stack([x + a * side, y + b * side]) for a, b in ways], 1)
         colours = [SPLIT_COLOURS.get(split, GREY) for split in splits]
         axes.add_collection(PolyCollection(list(corners), facecolors=colours, edgecolors="white", linewidths=0.6))
-        left = float((x + side).max() + side.max())
     axes.autoscale_view()
     axes.set_aspect("equal")
     axes.set_axis_off()

@@ -1,0 +1,48 @@
+"""What `geounet info --picture` draws, at the edges of what there can be."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from geounet.jobs.picture import write_picture
+from geounet.legend import Legend
+from geounet.report.chips_picture import ChipsFacts, chips_picture
+
+SPLITS = ("train", "val", "test")
+
+
+def facts(scenes: int, classes: int, windows: int) -> ChipsFacts:
+    legend = Legend.of_names(*(f"class {number}" for number in range(classes)))
+    rng = np.random.default_rng(scenes)
+    names = [c.name for c in legend.foreground]
+    places = {
+        str(scene): (
+            np.column_stack([rng.integers(0, 9, (windows, 2)) * 256.0, np.full(windows, 256.0)]),
+            [SPLITS[window % 3] for window in range(windows)],
+        )
+        for scene in range(scenes)
+    }
+    return ChipsFacts(
+        title="many",
+        counts=dict.fromkeys(SPLITS, scenes * windows // 3),
+        shares={split: dict.fromkeys(names, 1 / (classes + 1)) if windows else {} for split in SPLITS},
+        colours={c.name: (c.rgb[0] / 255, c.rgb[1] / 255, c.rgb[2] / 255) for c in legend.foreground},
+        ids={c.id: c.name for c in legend.foreground},
+        places=places,
+        examples=[],
+    )
+
+
+@pytest.mark.parametrize(("scenes", "classes", "windows"), [(1, 1, 1), (23, 1, 4), (2, 12, 30), (1, 1, 0)], ids=str)
+def test_windows_of_any_number_of_scenes_and_classes_make_a_picture(scenes: int, classes: int, windows: int) -> None:
+    shown = chips_picture(facts(scenes, classes, windows))
+    assert shown == chips_picture(facts(scenes, classes, windows))
+    assert imread(io.BytesIO(shown)).std() > 0.01
+
+
+def test_a_model_with_nothing_beside_it_is_drawn(model: Path, tmp_path: Path) -> None:
+    write_picture(model, tmp_path / "model.png")
+    assert imread(tmp_path / "model.png").std() > 0.05
