@@ -153,7 +153,9 @@ class Shared:
         if not pairs:
             ours, theirs = (", ".join(c.name for c in some) for some in (mapped, labelled.foreground))
             raise LegendError(f"the map has the classes {ours}, the labels {theirs}: none is shared; rename them alike")
-        names = tuple(theirs.name if len(mapped) > 1 else ours.name for ours, theirs in pairs)
+        # a raster without a legend has but numbers to call its classes by
+        is_unnamed = len(mapped) > 1 or mapped[0].name in (f"class_{mapped[0].id}", f"class_{NODATA}")
+        names = tuple(theirs.name if is_unnamed else ours.name for ours, theirs in pairs)
         buildings = [number for number, name in enumerate(names, 1) if is_building(name)]
         main = buildings[0] if buildings else 1
         return cls(

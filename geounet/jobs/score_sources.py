@@ -1,6 +1,8 @@
 """From files to what is compared: the grid, the pixels of map and labels, and their polygons."""
 
+import logging
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -136,7 +138,20 @@ def _traced(pixels: Classed, ground: Ground, spare: Path) -> Path:
             ids = pixels.classes(tile)
             mask = np.where(ids == NODATA, np.uint8(NODATA), (ids == ground.shared.main).astype("uint8"))
             writer.write(Block(tile, mask[None]))
-    return vectorize(raster, out=spare / "labels.gpkg", min_area=0, fill_holes=0, regularize=False).out
+    with _unsaid():
+        return vectorize(raster, out=spare / "labels.gpkg", min_area=0, fill_holes=0, regularize=False).out
+
+
+@contextmanager
+def _unsaid() -> Iterator[None]:
+    """`vectorize` keeps to itself what it says of rasters to their users: this one is not theirs."""
+    log = logging.getLogger(vectorize.__module__)
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def read_found(

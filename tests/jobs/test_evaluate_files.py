@@ -12,9 +12,11 @@ import pytest
 from geounet.errors import OutputError, SceneError, SettingsError
 from geounet.io.error_layers import POLYGONS
 from geounet.jobs.evaluate import evaluate
+from tests.command import geounet
 from tests.in_qgis import opened_in_qgis
 from tests.jobs.towns import metrics, write_town
 from tests.scenes import (
+    NOWHERE,
     UTM,
     box,
     write_polygons,
@@ -136,3 +138,15 @@ def test_files_that_are_no_map_are_refused(tmp_path: Path, two_files: tuple[Path
         evaluate(empty, labels=two_files[1])
     area = write_polygons(tmp_path / "area.gpkg", [box(UTM, 0, 0, 240, 320)])
     assert metrics(empty, two_files[1], label_area=area)["objects"]["recall"] == 0
+
+
+def test_masks_on_both_sides_are_of_buildings_and_nothing_is_said_of_files_between(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    mask = np.zeros((1, 60, 80), "uint8")
+    mask[0, 10:30, 10:30] = 255
+    paths = [write_scene(tmp_path / f"{name}.tif", mask, NOWHERE) for name in ("map", "truth")]
+    told = geounet(capsys, "eval", paths[0], "--labels", paths[1])
+    assert told.out.startswith("building ")
+    assert ".eval-" not in told.err + caplog.text
+    assert f"{paths[0]} has no CRS" in caplog.text
