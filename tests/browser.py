@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Dialog, Page
+    from playwright.sync_api import Browser, Dialog, Page
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _FLAGS = (
@@ -28,26 +28,30 @@ class Heard:
 
 
 @contextmanager
-def opened_in_browser(path: Path, **context: Any) -> Iterator[tuple["Page", Heard]]:
-    """A file as a reader who likes no motion sees it; `context` is what playwright knows of them.
-
-    The test is skipped where there is no Chromium, or nothing to drive it with.
-    """
-    browser_path = next(filter(None, map(shutil.which, _NAMES)), None)
-    if browser_path is None:
+def chromium() -> Iterator["Browser"]:
+    """The browser; a test is skipped where there is none, or nothing to drive it with."""
+    path = next(filter(None, map(shutil.which, _NAMES)), None)
+    if path is None:
         pytest.skip("there is no Chromium")
     api = pytest.importorskip("playwright.sync_api", reason="there is no playwright to drive Chromium with")
-    heard, address = Heard(), path.resolve().as_uri()
     with api.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=browser_path, args=list(_FLAGS))
-        page = browser.new_context(**{"reduced_motion": "reduce"} | context).new_page()
+        browser = driver.chromium.launch(executable_path=path, args=list(_FLAGS))
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened_page(browser: "Browser", path: Path, **context: Any) -> Iterator[tuple["Page", Heard]]:
+    """A file as a reader who likes no motion sees it; `context` is what playwright knows of them."""
+    heard, address = Heard(), path.resolve().as_uri()
+    with browser.new_context(**{"reduced_motion": "reduce"} | context) as opened:
+        page = opened.new_page()
         page.on("console", lambda message: heard.complaints.append(message.text))
         page.on("pageerror", lambda error: heard.complaints.append(str(error)))
         page.on("dialog", lambda dialog: _refuse(heard, dialog))
         page.on("request", lambda request: _note(heard, address, request.url))
         page.goto(address)
         yield page, heard
-        browser.close()
 
 
 def _note(heard: Heard, address: str, url: str) -> None:

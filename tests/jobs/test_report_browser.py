@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,17 +14,23 @@ from matplotlib.image import imread
 from geounet.block import Array
 from geounet.jobs.infer import infer
 from geounet.jobs.report import write_report
-from tests.browser import opened_in_browser
+from tests.browser import chromium, opened_page
 from tests.reports import patches, write_errors
 from tests.scenes import NOWHERE, UTM, Place, write_scene
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
 
 _EVIL = """"><img src=x onerror="alert('run')"><script>alert('run')</script>"""
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +75,8 @@ def click_on_footprint(page: "Page", folder: Path) -> None:
     page.mouse.click(picture["x"] + x * picture["width"], picture["y"] + y * picture["height"])
 
 
-def test_a_report_opens_without_a_complaint_and_asks_for_nothing(plain: Path) -> None:
-    with opened_in_browser(plain / "report.html") as (page, heard):
+def test_a_report_opens_without_a_complaint_and_asks_for_nothing(browser: "Browser", plain: Path) -> None:
+    with opened_page(browser, plain / "report.html") as (page, heard):
         assert page.title() == "Map of scene.tif – geounet report"
         assert page.locator("h1").inner_text() == "Map of scene.tif"
         assert page.locator("#look").is_visible()
@@ -79,8 +86,8 @@ def test_a_report_opens_without_a_complaint_and_asks_for_nothing(plain: Path) ->
 
 
 @pytest.mark.parametrize("layer", ["scene", "classes", "probability", "footprints-0"])
-def test_each_layer_comes_and_goes_by_its_switch(plain: Path, layer: str) -> None:
-    with opened_in_browser(plain / "report.html") as (page, heard):
+def test_each_layer_comes_and_goes_by_its_switch(browser: "Browser", plain: Path, layer: str) -> None:
+    with opened_page(browser, plain / "report.html") as (page, heard):
         box = page.locator(f"#layer-{layer}")
         first = seen(page, plain)
         was_on = box.is_checked()
@@ -93,8 +100,8 @@ def test_each_layer_comes_and_goes_by_its_switch(plain: Path, layer: str) -> Non
     assert heard.complaints == []
 
 
-def test_a_slider_makes_its_picture_fade(plain: Path) -> None:
-    with opened_in_browser(plain / "report.html") as (page, _):
+def test_a_slider_makes_its_picture_fade(browser: "Browser", plain: Path) -> None:
+    with opened_page(browser, plain / "report.html") as (page, _):
         page.locator("#layer-probability").check()
         slider = page.get_by_role("slider", name="Opacity of Probability")
         full = seen(page, plain)
@@ -105,10 +112,10 @@ def test_a_slider_makes_its_picture_fade(plain: Path) -> None:
         assert page.locator(".picture-probability").evaluate("image => image.style.opacity") == "0"
 
 
-def test_a_click_on_a_footprint_opens_what_is_known_of_it(plain: Path) -> None:
+def test_a_click_on_a_footprint_opens_what_is_known_of_it(browser: "Browser", plain: Path) -> None:
     table = geopandas.read_file(plain / "footprints.gpkg", layer="building")
     largest = table.loc[table.area.idxmax()]
-    with opened_in_browser(plain / "report.html") as (page, heard):
+    with opened_page(browser, plain / "report.html") as (page, heard):
         assert not page.locator(".leaflet-popup").count()
         click_on_footprint(page, plain)
         told = page.locator(".leaflet-popup dl").inner_text().split("\n")
@@ -122,8 +129,8 @@ def test_a_click_on_a_footprint_opens_what_is_known_of_it(plain: Path) -> None:
 
 
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
-def test_one_click_flies_to_the_most_doubtful_footprint(plain: Path, motion: str) -> None:
-    with opened_in_browser(plain / "report.html", reduced_motion=motion) as (page, _):
+def test_one_click_flies_to_the_most_doubtful_footprint(browser: "Browser", plain: Path, motion: str) -> None:
+    with opened_page(browser, plain / "report.html", reduced_motion=motion) as (page, _):
         before = page.locator(".scalebar").inner_text()
         first = page.get_by_role("region", name="Where to look first").get_by_role("button").first
         first.click()
@@ -134,8 +141,10 @@ def test_one_click_flies_to_the_most_doubtful_footprint(plain: Path, motion: str
         assert "The map shows footprint 1." in (page.locator("#said").text_content() or "")
 
 
-def test_errors_are_shown_with_switches_and_the_worst_place_is_one_click_away(evaluated: Path) -> None:
-    with opened_in_browser(evaluated / "report.html") as (page, heard):
+def test_errors_are_shown_with_switches_and_the_worst_place_is_one_click_away(
+    browser: "Browser", evaluated: Path
+) -> None:
+    with opened_page(browser, evaluated / "report.html") as (page, heard):
         errors = page.get_by_role("checkbox", name="Made up: in the map alone")
         assert errors.is_checked()
         assert not page.get_by_role("checkbox", name="Footprints").is_checked()
@@ -150,9 +159,9 @@ def test_errors_are_shown_with_switches_and_the_worst_place_is_one_click_away(ev
     assert (heard.requests, heard.complaints) == ([], [])
 
 
-def test_a_map_without_a_crs_is_drawn_in_pixels_without_north(model: Path, tmp_path: Path) -> None:
+def test_a_map_without_a_crs_is_drawn_in_pixels_without_north(browser: "Browser", model: Path, tmp_path: Path) -> None:
     folder = mapped(tmp_path, model, NOWHERE)
-    with opened_in_browser(folder / "report.html") as (page, heard):
+    with opened_page(browser, folder / "report.html") as (page, heard):
         assert re.fullmatch(r"\d+ px", page.locator(".scalebar").inner_text())
         assert not page.locator(".north").count()
         page.locator(".places button").first.click()
@@ -160,7 +169,9 @@ def test_a_map_without_a_crs_is_drawn_in_pixels_without_north(model: Path, tmp_p
     assert heard.complaints == []
 
 
-def test_names_attributes_and_legends_that_are_hostile_stay_texts(model: Path, tmp_path: Path) -> None:
+def test_names_attributes_and_legends_that_are_hostile_stay_texts(
+    browser: "Browser", model: Path, tmp_path: Path
+) -> None:
     name = "<img src=x onerror=alert(1)>.tif"
     folder = mapped(tmp_path, model, name=name)
     sidecar = folder / "classes.tif.aux.xml"
@@ -177,7 +188,7 @@ def test_names_attributes_and_legends_that_are_hostile_stay_texts(model: Path, t
             database.execute(f'DROP TRIGGER "{trigger}"')
         database.execute("UPDATE worst SET what = ?, link = ?", (_EVIL, "javascript:alert('run')"))
     (folder / "metrics.json").write_text(json.dumps({"pixel": {_EVIL: 0.5, "note": _EVIL}, "</script>": {_EVIL: 1}}))
-    with opened_in_browser(write_report(folder)) as (page, heard):
+    with opened_page(browser, write_report(folder)) as (page, heard):
         assert page.locator("h1").inner_text() == f"Map of {name}"
         assert page.locator(".keys").get_by_text(_EVIL, exact=True).count() == 1
         assert page.locator("table").get_by_text(_EVIL).count() >= 3
@@ -191,26 +202,28 @@ def test_names_attributes_and_legends_that_are_hostile_stay_texts(model: Path, t
     assert (heard.requests, heard.complaints) == ([], [])
 
 
-def test_a_script_that_came_into_the_page_would_not_run(plain: Path, tmp_path: Path) -> None:
+def test_a_script_that_came_into_the_page_would_not_run(browser: "Browser", plain: Path, tmp_path: Path) -> None:
     text = (plain / "report.html").read_text(encoding="utf-8")
     attack = (
         "<script>document.title = 'run'</script><img src='https://a.example/x.png' onerror=\"document.title='run'\">"
     )
     (tmp_path / "attacked.html").write_text(text.replace("</main>", f"{attack}</main>"), encoding="utf-8")
-    with opened_in_browser(tmp_path / "attacked.html") as (page, heard):
+    with opened_page(browser, tmp_path / "attacked.html") as (page, heard):
         assert page.title() == "Map of scene.tif – geounet report"
     assert any("Content Security Policy" in complaint for complaint in heard.complaints)
 
 
 @pytest.mark.parametrize("context", [{}, PHONE], ids=["desktop", "phone"])
-def test_no_width_makes_the_page_scroll_sideways(evaluated: Path, context: dict[str, object]) -> None:
-    with opened_in_browser(evaluated / "report.html", **context) as (page, _):
+def test_no_width_makes_the_page_scroll_sideways(
+    browser: "Browser", evaluated: Path, context: dict[str, object]
+) -> None:
+    with opened_page(browser, evaluated / "report.html", **context) as (page, _):
         wide, room = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
         assert wide <= room
 
 
-def test_all_is_reached_by_the_keyboard_in_the_order_of_the_page(evaluated: Path) -> None:
-    with opened_in_browser(evaluated / "report.html") as (page, _):
+def test_all_is_reached_by_the_keyboard_in_the_order_of_the_page(browser: "Browser", evaluated: Path) -> None:
+    with opened_page(browser, evaluated / "report.html") as (page, _):
         reached = []
         for _ in range(9):
             page.keyboard.press("Tab")
@@ -220,7 +233,7 @@ def test_all_is_reached_by_the_keyboard_in_the_order_of_the_page(evaluated: Path
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     assert reached[0] is None  # the link that skips the map
     assert reached[1:6] == ["map", "Zoom in", "Zoom out", "Whole map", "layer-false_positive"]
-    with opened_in_browser(evaluated / "report.html") as (page, _):
+    with opened_page(browser, evaluated / "report.html") as (page, _):
         page.locator("#map").focus()
         before = page.locator(".scalebar").inner_text()
         for _ in range(4):
@@ -228,8 +241,8 @@ def test_all_is_reached_by_the_keyboard_in_the_order_of_the_page(evaluated: Path
         assert page.locator(".scalebar").inner_text() != before
 
 
-def test_every_control_has_a_name_and_every_picture_a_text(evaluated: Path) -> None:
-    with opened_in_browser(evaluated / "report.html") as (page, _):
+def test_every_control_has_a_name_and_every_picture_a_text(browser: "Browser", evaluated: Path) -> None:
+    with opened_page(browser, evaluated / "report.html") as (page, _):
         unnamed = page.evaluate(
             """[...document.querySelectorAll("input, button, a[role=button]")].filter((node) =>
                 !(node.labels?.length || node.getAttribute("aria-label") || node.textContent.trim())).length"""
@@ -240,8 +253,8 @@ def test_every_control_has_a_name_and_every_picture_a_text(evaluated: Path) -> N
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_stand_out_from_their_ground_in_light_and_dark(evaluated: Path, scheme: str) -> None:
-    with opened_in_browser(evaluated / "report.html", color_scheme=scheme) as (page, _):
+def test_texts_stand_out_from_their_ground_in_light_and_dark(browser: "Browser", evaluated: Path, scheme: str) -> None:
+    with opened_page(browser, evaluated / "report.html", color_scheme=scheme) as (page, _):
         pairs = page.evaluate(
             """[...document.querySelectorAll("h1, #lead, td, th, caption, label, .hint, footer p")].map(node => {
                 const filled = (one) => getComputedStyle(one).backgroundColor;
