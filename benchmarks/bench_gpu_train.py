@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +41,7 @@ RESIDENT = 8  # batches that lie on the device
 HOUSES = 12  # a window
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Asked:
     """What is measured on which device, from which windows."""
 
@@ -152,8 +152,14 @@ def rate(job: Asked, width: int, made: Iterable[Batch]) -> float:
 
 def resident(job: Asked, augment: str, steps: int) -> Iterator[Batch]:
     """Batches that are on the device before the first step."""
-    there = list(job.loaded(augment, RESIDENT))
+    there = _ready(job, augment)
     return (there[n % RESIDENT] for n in range(steps))
+
+
+@cache
+def _ready(job: Asked, augment: str) -> list[Batch]:
+    numbers = [range(n * job.batch, (n + 1) * job.batch) for n in range(RESIDENT)]
+    return list(batches(job.samples(augment), numbers, workers=0, device=job.runtime.device))
 
 
 def loader_rate(job: Asked, augment: str) -> float:
@@ -170,7 +176,7 @@ def step_flops(job: Asked, width: int) -> int:
     """Floating-point operations of a step, forward and backward, as PyTorch counts those of convolutions."""
     plan = job.plan(1, width)
     training = begun(initialised(Architecture(width=width), 0), plan, job.runtime)
-    (batch,) = islice(job.loaded("flips", 1), 1)
+    (batch,) = resident(job, "flips", 1)
     with FlopCounterMode(display=False) as counter:
         stepped(training, plan, [batch], job.entrance, ALONE)
     return int(counter.get_total_flops())
