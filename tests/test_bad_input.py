@@ -430,14 +430,19 @@ def test_folders_without_what_stitch_needs_are_refused(refused: Callable[..., st
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        pytest.param(not_a_raster, "cannot be opened", id="not a raster"),
+        pytest.param(not_a_raster, "neither a raster nor a file of polygons", id="neither raster nor polygons"),
         pytest.param(
-            lambda f: write_scene(f / "c.tif", noise(150, 170)), "is no class raster", id="a scene of three bands"
+            lambda f: write_scene(f / "c.tif", noise(150, 170)),
+            "give one band of class ids",
+            id="a scene of three bands",
         ),
         pytest.param(
-            lambda f: write_scene(f / "c.tif", noise(150, 170, bands=1)), "holds the values", id="grey levels"
+            lambda f: write_scene(f / "c.tif", noise(150, 170, bands=1)),
+            "holds 250 values without a name",
+            id="grey levels",
         ),
-        pytest.param(lambda f: f, "cannot be opened", id="a folder without a map"),
+        pytest.param(lambda f: f, "has no classes.tif", id="a folder without a map"),
+        pytest.param(lambda f: f / "none.tif", "does not exist; check the path", id="nothing"),
     ],
 )
 def test_eval_refuses_what_is_no_map(

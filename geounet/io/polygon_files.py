@@ -60,6 +60,16 @@ def vector_info(path: Path, layer: str | None = None) -> VectorInfo:
     return VectorInfo(info["features"], crs, tuple(map(str, info["fields"])), tuple(map(float, bounds)))
 
 
+def is_polygon_file(path: Path) -> bool:
+    """Whether a file may hold polygons, by its name or as GDAL knows it."""
+    if _is_parquet(path) or "!" in str(path):  # whose errors say what is missing, or to be done
+        return True
+    try:
+        return len(pyogrio.list_layers(path)) > 0
+    except DataSourceError:
+        return False
+
+
 def layers(path: Path) -> list[str]:
     """Layers with geometry: a GeoPackage may hold tables of styles, too."""
     return [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]

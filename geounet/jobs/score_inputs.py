@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from geounet.errors import LegendError, SceneError, SettingsError
 from geounet.frame import Frame
 from geounet.io.class_rasters import is_raster
-from geounet.io.polygon_files import layers, vector_info
+from geounet.io.polygon_files import is_polygon_file, layers, vector_info
 from geounet.jobs.classes import is_building
 from geounet.jobs.outputs import CLASSES, FOOTPRINTS, PROBABILITY
 from geounet.legend import BACKGROUND, NODATA, Legend, LegendClass
@@ -45,7 +45,13 @@ class Prediction:
             return cls(path, path / CLASSES, *known)
         if not path.exists() and "://" not in str(path) and not str(path).startswith("/vsi"):
             raise SceneError(f"{path} does not exist; check the path")
-        return cls(path, classes=path) if is_raster(path) else cls(path, polygons=path)
+        if is_raster(path):
+            return cls(path, classes=path)
+        if not is_polygon_file(path):
+            raise SceneError(
+                f"{path} is neither a raster nor a file of polygons; give infer's folder, a class raster, or polygons"
+            )
+        return cls(path, polygons=path)
 
     @property
     def out(self) -> Path:
