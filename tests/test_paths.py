@@ -19,6 +19,8 @@ def test_files_may_be_strings_all_the_way(tmp_path: Path, model: Path) -> None:
     assert again.model.exists()
     mapped = geounet.infer(scene, model=str(model), aoi=labels, out=str(tmp_path / "map"), device="cpu")
     assert mapped.out == tmp_path / "map"
+    scored = geounet.evaluate(str(mapped.out), labels=labels, label_area=labels, out=str(tmp_path / "score"))
+    assert scored.out == tmp_path / "score"
     found = geounet.vectorize(str(mapped.out / "probability.tif"), out=str(tmp_path / "again.geojson"))
     assert found.out == tmp_path / "again.geojson"
     assert found.out.exists()

@@ -12,7 +12,7 @@ from typing import Literal
 
 from geounet import __version__
 from geounet.errors import OutputError, SettingsError
-from geounet.files import advice, held, translated, whole_file
+from geounet.files import StrPath, advice, as_path, held, translated, whole_file
 from geounet.io.gdal import Handles
 from geounet.jobs.label_set import LabelSet
 from geounet.jobs.outputs import ERRORS, METRICS, SWEEP
@@ -35,18 +35,18 @@ class EvaluateResult:
 
 
 def evaluate(
-    prediction: Path,
+    prediction: StrPath,
     *,
-    labels: Path,
-    label_area: Path | None = None,
-    ignore: Path | None = None,
-    aoi: Path | None = None,
+    labels: StrPath,
+    label_area: StrPath | None = None,
+    ignore: StrPath | None = None,
+    aoi: StrPath | None = None,
     gsd: float | Literal["auto"] = "auto",
-    grid: Path | None = None,
-    classes: Path | None = None,
+    grid: StrPath | None = None,
+    classes: StrPath | None = None,
     class_field: str | None = None,
     threshold_sweep: bool = False,
-    out: Path | None = None,
+    out: StrPath | None = None,
     track: Track = untracked,
 ) -> EvaluateResult:
     """Score a map: pixels, objects and outlines of the class building; metrics.json and errors.gpkg in a folder.
@@ -71,10 +71,12 @@ def evaluate(
         SettingsError: an option that means nothing for such a map.
         OutputError: a folder that cannot be written.
     """
+    prediction, labels, grid, classes = as_path(prediction), as_path(labels), as_path(grid), as_path(classes)
     predicted = Prediction.of(prediction)
     _check_options(predicted, gsd, grid, threshold_sweep=threshold_sweep)
-    folder = out or predicted.out
-    wanted = Wanted(Areas(label_area, ignore, aoi), gsd, grid, threshold_sweep)
+    folder = as_path(out) or predicted.out
+    areas = Areas(as_path(label_area), as_path(ignore), as_path(aoi))
+    wanted = Wanted(areas, gsd, grid, threshold_sweep)
     with _working_folder(folder) as spare, closing(Handles()) as handles, ExitStack() as opened:
         known = LabelSet.read([labels], handles, field=class_field, classes=classes)
         result = judge(predicted, labels, known, wanted, spare=spare, opened=opened, track=track)

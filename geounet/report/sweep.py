@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from geounet.calibration import BINS, Reliability
-from geounet.report.curves import BLUE, GREEN, GREY, ORANGE, png
+from geounet.report.curves import png
+from geounet.report.furniture import BLUE, GREEN, GREY, ORANGE
 
 Floats = NDArray[np.float64]
 Place = Literal["lower left", "upper left"]  # of the key
