@@ -56,6 +56,8 @@ def command(
         click.echo()
         for what, name in _written(result.metrics):
             click.echo(f"{what:<18} {result.out / name}")
+        if result.report is not None:
+            click.echo(f"{'the map with them':<18} {result.report}")
 
 
 def _table(metrics: Mapping[str, Any]) -> Iterator[str]:

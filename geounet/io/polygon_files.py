@@ -62,7 +62,7 @@ def vector_info(path: Path, layer: str | None = None) -> VectorInfo:
 
 def is_polygon_file(path: Path) -> bool:
     """Whether a file may hold polygons, by its name or as GDAL knows it."""
-    if _is_parquet(path) or "!" in str(path):  # whose errors say what is missing, or to be done
+    if is_parquet(path) or "!" in str(path):  # whose errors say what is missing, or to be done
         return True
     try:
         return len(pyogrio.list_layers(path)) > 0

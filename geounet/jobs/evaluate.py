@@ -15,7 +15,8 @@ from geounet.errors import OutputError, SettingsError
 from geounet.files import StrPath, advice, as_path, held, translated, whole_file
 from geounet.io.gdal import Handles
 from geounet.jobs.label_set import LabelSet
-from geounet.jobs.outputs import ERRORS, METRICS, SWEEP
+from geounet.jobs.outputs import ERRORS, METRICS, SUMMARY, SWEEP
+from geounet.jobs.report import write_report
 from geounet.jobs.score import Wanted, judge
 from geounet.jobs.score_figures import figures
 from geounet.jobs.score_inputs import Areas, Prediction
@@ -28,10 +29,11 @@ _UNFINISHED = ".eval-"  # folders of what is compared, while it is
 
 @dataclass(frozen=True, slots=True)
 class EvaluateResult:
-    """Figures as in metrics.json, and the folder that holds it."""
+    """Figures as in metrics.json, the folder that holds it, and the report of the map, where that is in it, too."""
 
     metrics: Mapping[str, object]
     out: Path
+    report: Path | None = None
 
 
 def evaluate(
@@ -51,7 +53,8 @@ def evaluate(
 ) -> EvaluateResult:
     """Score a map: pixels, objects and outlines of the class building; metrics.json and errors.gpkg in a folder.
 
-    What each figure means is told in docs/metrics.md.
+    In the folder of a map of infer's, its report.html is made anew, with the scores. What each figure means is told in
+    docs/metrics.md.
 
     Args:
         prediction: infer's folder, a class raster, or a file of polygons.
@@ -102,7 +105,8 @@ def evaluate(
             unfinished.write_text(json.dumps(metrics, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         if not threshold_sweep:
             (folder / SWEEP).unlink(missing_ok=True)  # it would be of another map or other labels
-    return EvaluateResult(metrics, folder)
+    is_in_map = folder == predicted.out and (folder / SUMMARY).is_file()
+    return EvaluateResult(metrics, folder, write_report(folder) if is_in_map else None)
 
 
 def _check_options(

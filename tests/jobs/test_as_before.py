@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from geounet.block import Piece
 from geounet.errors import OutputError, SettingsError
 from geounet.jobs import predict
 from geounet.jobs.guard import NAME, remembered
@@ -100,13 +99,13 @@ def test_another_map_that_overwrites_an_unfinished_one_begins_anew_with_what_aut
 def test_as_many_workers_as_are_asked_for_compute(
     scene: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    logits, threads = TorchSegmenter._logits, set()
+    answered, threads = TorchSegmenter._inner_answer, set()
 
-    def watched(self: TorchSegmenter, batch: list[Piece], trim: int) -> object:
+    def watched(self: TorchSegmenter, x_BCHW: torch.Tensor, trim: int) -> object:  # noqa: N803
         threads.add(torch.get_num_threads())
-        return logits(self, batch, trim)
+        return answered(self, x_BCHW, trim)
 
-    monkeypatch.setattr(TorchSegmenter, "_logits", watched)
+    monkeypatch.setattr(TorchSegmenter, "_inner_answer", watched)
     out = infer(scene, model=model, out=tmp_path / "map", workers=3, no_vectors=True).out
     assert (remembered(out)["threads"], threads) == (3, {3})
 

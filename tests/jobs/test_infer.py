@@ -13,9 +13,10 @@ import numpy as np
 import pyogrio
 import pytest
 import rasterio
+import torch
 from numpy.testing import assert_array_equal
 
-from geounet.block import Array, Piece
+from geounet.block import Array
 from geounet.errors import GridError, ModelError, OutputError, SceneError, SettingsError
 from geounet.jobs.infer import default_out, infer
 from geounet.jobs.predict import Predicted, predict_parts
@@ -221,14 +222,14 @@ def test_a_part_is_read_once_to_be_sure_of_it(
 def test_windows_too_large_for_the_memory_can_be_made_smaller_as_the_error_says(
     holed: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stitch: Literal["exact", "hann"]
 ) -> None:
-    launched = TorchSegmenter._logits
+    answered = TorchSegmenter._inner_answer
 
-    def in_little_memory(self: TorchSegmenter, batch: list[Piece], trim: int) -> object:
-        if max(batch[0].pixels.window.shape) > 64:
+    def in_little_memory(self: TorchSegmenter, x_BCHW: torch.Tensor, trim: int) -> object:  # noqa: N803
+        if max(x_BCHW.shape[2:]) > 64:
             raise MemoryError
-        return launched(self, batch, trim)
+        return answered(self, x_BCHW, trim)
 
-    monkeypatch.setattr(TorchSegmenter, "_logits", in_little_memory)
+    monkeypatch.setattr(TorchSegmenter, "_inner_answer", in_little_memory)
     with pytest.raises(SettingsError, match="not enough memory; use a smaller --window or --batch-size"):
         mapped(holed, model=model, out=tmp_path / "map", window=96, stitch=stitch)
     assert not (tmp_path / "map").exists()

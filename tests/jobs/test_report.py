@@ -23,6 +23,7 @@ from geounet.errors import SceneError
 from geounet.io.picture import Smaller, averaged
 from geounet.io.scene import open_scene
 from geounet.jobs import report_overlays, report_scene, report_shapes
+from geounet.jobs.evaluate import evaluate
 from geounet.jobs.infer import infer
 from geounet.jobs.report import LIMIT, write_report
 from geounet.jobs.view import view
@@ -38,6 +39,8 @@ from tests.scenes import (
     UTM,
     Place,
     noise,
+    three_buildings,
+    write_polygons,
     write_scene,
 )
 
@@ -304,6 +307,21 @@ def test_outlines_of_very_many_vertices_are_simplified(mapped: Path, monkeypatch
     most = vertices(content_of(mapped / "report.html")) // 3
     monkeypatch.setattr(report_shapes, "_VERTICES", most)
     assert 0 < vertices(content_of(write_report(mapped))) <= most
+
+
+def test_eval_in_a_map_s_folder_makes_its_report_anew_with_scores_and_errors(mapped: Path, tmp_path: Path) -> None:
+    labels = write_polygons(tmp_path / "labels.gpkg", three_buildings(UTM))
+    first = (mapped / "report.html").read_bytes()
+    elsewhere = evaluate(mapped, labels=labels, out=tmp_path / "scores")
+    assert (elsewhere.report, (mapped / "report.html").read_bytes()) == (None, first)
+    result = evaluate(mapped, labels=labels)
+    assert result.report == mapped / "report.html"
+    content = content_of(result.report)
+    drawn = {layer["id"]: layer["total"] for layer in content["errors"]}
+    counted = {layer: len(geopandas.read_file(mapped / "errors.gpkg", layer=layer)) for layer in drawn}
+    assert drawn == counted
+    assert sum(drawn.values()) > 0
+    assert len(content["figures"]) > 1
 
 
 def test_errors_and_scores_that_eval_wrote_are_shown(mapped: Path) -> None:
