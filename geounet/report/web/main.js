@@ -36,9 +36,10 @@ function showMap({ ground, overlays, closeUps, footprints, grades, errors, worst
 function worstList(map, worst, ring, errors) {
   const entries = worst.shapes.map(([[[place]], facts], i) => {
     const kind = errors.find(({ id }) => id === (KINDS[facts.what] ?? facts.what));
-    const name = `${facts.rank ?? i + 1}. ${kind?.name.split(":")[0] ?? facts.what ?? "error"}`;
+    const what = kind?.name.split(":")[0] ?? String(facts.what ?? "error");
+    const name = `${facts.rank ?? i + 1}. ${what.charAt(0).toUpperCase()}${what.slice(1)}`;
     const area = valueOf("area_m2", facts.area_m2 ?? null, content.ground.metres !== null);
-    return { name, count: area === "none" ? "" : area, colour: kind?.colour, isDashed: kind?.isDashed, go() {
+    return { name, count: area === "none" ? "" : area, colour: kind?.colour ?? worst.colour, isDashed: kind?.isDashed, go() {
       const [x, y] = place;
       const around = 12 / (content.ground.metres ?? 0.5);
       ring.setLatLng(at(x, y)).addTo(map);
