@@ -73,8 +73,8 @@ def _table(metrics: Mapping[str, Any]) -> Iterator[str]:
         ("recall", pixel["recall"], "pixel.recall"),
         ("accuracy", pixel["accuracy"], "pixel.accuracy"),
         ("IoU of two channels (flatters)", pixel["iou_two_channel"], "pixel.iou_two_channel"),
-        *((f"boundary F1 within {name[:-1 - (name[-2:] == 'px')]} {'px' if name.endswith('px') else 'm'}", value,
-           f"pixel.boundary_f1.{name}") for name, value in pixel["boundary_f1"].items()),
+        *((f"boundary F1 within {_distance(name)}", f1, f"pixel.boundary_f1.{name}")
+          for name, f1 in pixel["boundary_f1"].items()),
         (f"relaxed precision ({pixel['relaxed']['rho']} px)", pixel["relaxed"]["precision"], "pixel.relaxed.precision"),
         (f"relaxed recall ({pixel['relaxed']['rho']} px)", pixel["relaxed"]["recall"], "pixel.relaxed.recall"),
         ("objects: F1 at IoU 0.5", objects["f1"], "objects.f1"),
@@ -89,10 +89,8 @@ def _table(metrics: Mapping[str, Any]) -> Iterator[str]:
     ]  # fmt: skip
     for name, value, key in rows:
         yield _row(name if ":" in name else f"  {name}", value, ends.get(key))
-    yield (
-        f"{objects['truth']:,} true, {objects['found']:,} found, {objects['matched']:,} matched; "
-        f"{objects['split']:,} split, {objects['merged']:,} merged, {polygons['invalid']:,} invalid"
-    )
+    yield f"{objects['truth']:,} true, {objects['found']:,} found, {objects['matched']:,} matched"
+    yield f"{objects['split']:,} split, {objects['merged']:,} merged, {polygons['invalid']:,} invalid"
     for name, one in objects["by_size"].items():
         yield _row(f"  F1 of {_size(name)}, {one['truth']:,} true", one["f1"])
     for name, one in metrics.get("classes", {"by_name": {}})["by_name"].items():
@@ -118,6 +116,15 @@ def _sweep(sweep: Mapping[str, Any]) -> Iterator[str]:
         )
     for name, one in sweep["reliability"].items():
         yield f"calibration error of {name}: {_number(one['error'])}"
+
+
+def _distance(name: str) -> str:
+    """
+    >>> _distance("3px"), _distance("0.5m")
+    ('3 px', '0.5 m')
+    """
+    unit = "px" if name.endswith("px") else "m"
+    return f"{name.removesuffix(unit)} {unit}"
 
 
 def _size(name: str) -> str:
