@@ -81,7 +81,8 @@ def _by_threshold(axes: Axes, panels: SweepPanels) -> None:
     axes.plot(panels.thresholds, f1, color=GREEN, linewidth=2, linestyle="--", label="F1")
     for threshold, colour, _, word in _marks(panels):
         axes.axvline(threshold, color=colour, linewidth=1.4, linestyle=":" if colour == GREY else "-")
-        is_left = word == "chosen" and panels.best is not None and threshold < panels.best
+        apart = None if panels.best is None or panels.chosen is None else panels.best - panels.chosen
+        is_left = apart is not None and ((word == "chosen" and apart > 0) or (threshold > 0.8 and abs(apart) > 0.3))
         axes.annotate(
             f"{word} {threshold:g}", (threshold, 1.0), xytext=(-4 if is_left else 4, 0), textcoords="offset points",
             fontsize=9, ha="right" if is_left else "left", va="top",
