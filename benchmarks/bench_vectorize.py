@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -83,9 +84,10 @@ def rival(raster: Path, out: Path) -> int:
 
 def compare(what: str, raster: Path, megapixels: float) -> None:
     ours, theirs = raster.with_name("ours.gpkg"), raster.with_name("theirs.gpkg")
-    seconds = best_seconds(lambda: vectorize(raster, out=ours, regularize=False, overwrite=True), runs=3)
-    told(f"{what}, {megapixels / seconds:.0f} Mpx/s", seconds, best_seconds(lambda: rival(raster, theirs), runs=2),
-         rival="shapes + GeoPandas")  # fmt: skip
+    their_seconds = best_seconds(lambda: rival(raster, theirs), runs=2)
+    for regularize, walls in ((False, ""), (True, ", straight walls")):
+        seconds = best_seconds(partial(vectorize, raster, out=ours, regularize=regularize, overwrite=True), runs=3)
+        told(f"{what}{walls}, {megapixels / seconds:.0f} Mpx/s", seconds, their_seconds, rival="shapes + GeoPandas")
 
 
 def many(what: str, raster: Path, *, min_area: float) -> int:

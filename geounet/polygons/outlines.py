@@ -47,10 +47,10 @@ def footprints_of(
     def traced() -> Iterator[Footprints]:
         for some in trace(strips, Level(k), least=_least_pixels(frame, tidying)):
             if len(some.parts):
-                found = _footprints(some, np.full(len(some.parts), class_id, np.uint8))
-                yield separate(found) if separate else found
+                yield _footprints(some, np.full(len(some.parts), class_id, np.uint8))
 
-    return spread(partial(tidied, frame=frame, tidying=tidying), _gathered(traced()))
+    portions = map(separate, _portions(traced())) if separate else _portions(traced())
+    return spread(partial(tidied, frame=frame, tidying=tidying), portions)
 
 
 def footprints_of_classes(
@@ -76,21 +76,20 @@ def footprints_of_classes(
                 found.confidence[found.class_id > graded] = np.nan
                 yield found
 
-    return spread(partial(_tidied_by_class, frame=frame, tidyings=tidyings), _gathered(traced()))
+    return spread(partial(_tidied_by_class, frame=frame, tidyings=tidyings), _portions(traced()))
 
 
-def _gathered(several: Iterable[Footprints]) -> Iterator[Footprints]:
+def _portions(several: Iterable[Footprints]) -> Iterator[Footprints]:
     """The same footprints, so many together that arrays are worth their calls and still lie in a processor's cache."""
-    waiting: list[Footprints] = []
-    vertices = 0
+    rest = Footprints.none()
     for some in several:
-        waiting.append(some)
-        vertices += int(shapely.get_num_coordinates(some.geometry).sum())
-        if vertices >= _TOGETHER:
-            yield Footprints.joined(waiting)
-            waiting, vertices = [], 0
-    if waiting:
-        yield Footprints.joined(waiting)
+        rest = Footprints.joined([rest, some])
+        number = np.cumsum(shapely.get_num_coordinates(rest.geometry)) // _TOGETHER
+        portions = np.split(np.arange(len(rest)), np.flatnonzero(np.diff(number)) + 1)
+        yield from (rest[portion] for portion in portions[:-1])
+        rest = rest[portions[-1]]
+    if len(rest):
+        yield rest
 
 
 def _tidied_by_class(found: Footprints, frame: Frame, tidyings: Mapping[int, Tidying]) -> Footprints:

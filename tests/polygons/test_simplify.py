@@ -135,11 +135,14 @@ def test_what_lies_beside_a_small_raster_has_no_part_in_its_frame() -> None:
     assert found.is_valid
 
 
-def test_a_raster_that_goes_beyond_its_crs_is_refused() -> None:
+def test_a_raster_that_goes_beyond_the_earth_of_its_crs_is_outlined_there_as_at_its_centre() -> None:
     levels = np.full((2500, 1), 254, np.uint8)
     frame = Frame(2500, 1, Affine(10_000, 0, 0, 0, -10_000, 12_500_000), "+proj=ortho +lat_0=50 +lon_0=10 +type=crs")
-    with pytest.raises(SceneError, match="outside its CRS"):
-        footprints(levels, frame, Tidying())
+    found = footprints(levels, frame, Tidying())
+    np.testing.assert_allclose(found.geometry[0].bounds, (0, -12_500_000, 10_000, 12_500_000), atol=10_000)
+    nowhere = Frame(2500, 1, Affine(10_000, 0, 1e8, 0, -10_000, 12_500_000), frame.crs)
+    with pytest.raises(SceneError, match="the centre of the scene lies outside its CRS"):
+        footprints(levels, nowhere, Tidying())
 
 
 @pytest.mark.parametrize(
