@@ -13,7 +13,14 @@ Fractions = NDArray[np.float64]
 
 
 class Field(Protocol):
-    """How the pixels of a canvas are read: (bands, rows, columns) uint8, with 255 for nodata in band 1."""
+    """How the pixels of a canvas are read: (bands, rows, columns) uint8, with 255 for nodata in band 1.
+
+    Args:
+        several: whether there are several areas, so that lines between them part.
+    """
+
+    @property
+    def several(self) -> bool: ...
 
     def areas(self, canvas: Levels) -> Areas:
         """Number of the area that each pixel belongs to, 0 for none, (rows, columns); False and True where all is one.
@@ -48,6 +55,10 @@ class Level:
 
     k: int
 
+    @property
+    def several(self) -> bool:
+        return False
+
     def __post_init__(self) -> None:
         assert 1 <= self.k < NODATA, self.k
 
@@ -74,6 +85,10 @@ class Classes:
     leave), and half-way between the pixels where a probability is unknown. It depends on the two pixels and their two
     classes alone: so it is the same line for both.
     """
+
+    @property
+    def several(self) -> bool:
+        return True
 
     def areas(self, canvas: Levels) -> Areas:
         return np.where(canvas[0] == NODATA, np.uint8(0), canvas[0])

@@ -4,13 +4,15 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
+import shapely
 
 from geounet.block import Block
 from geounet.footprints import Flag, Footprints
 from geounet.frame import Frame
+from geounet.polygons.disjoint import Disjoint
 from geounet.polygons.field import Classes, Level
 from geounet.polygons.runs import Levels
-from geounet.polygons.simplify import Tidying, tidied
+from geounet.polygons.simplify import Tidying, tidied, tidied_borders
 from geounet.polygons.trace import Traced, trace
 from geounet.rule import LEVELS
 
@@ -36,10 +38,11 @@ def footprints_of(
         separate: what takes outlines around several objects apart, in pixel coordinates, where they do.
     """
     tidying = tidying or Tidying()
+    disjoint = _disjoint(frame, tidying)
     for traced in trace(strips, Level(k), least=_least_pixels(frame, tidying)):
         if len(traced.parts):
             found = _footprints(traced, np.full(len(traced.parts), class_id, np.uint8))
-            yield tidied(separate(found) if separate else found, frame, tidying)
+            yield disjoint.apart(tidied(separate(found) if separate else found, frame, tidying))
 
 
 def footprints_of_classes(
@@ -55,13 +58,18 @@ def footprints_of_classes(
         graded: how many classes have levels; confidence is NaN where they have none.
     """
     least = min(_least_pixels(frame, tidying) for tidying in tidyings.values())
+    disjoint = {tidying: _disjoint(frame, tidying) for tidying in tidyings.values()}
     for traced in trace(strips, Classes(), least=least):
         found = _footprints(traced, traced.parts.area)
         found.confidence[found.class_id > graded] = np.nan
-        for class_id, tidying in tidyings.items():
-            some = found[found.class_id == class_id]
-            if len(some):
-                yield tidied(some, frame, tidying)
+        for tidying, among in disjoint.items():
+            some = found[np.isin(found.class_id, [class_id for class_id in tidyings if tidyings[class_id] == tidying])]
+            if len(some) and tidying.regularize:
+                yield among.apart(tidied(some.with_geometry(shapely.force_2d(some.geometry)), frame, tidying))
+            elif len(some):
+                tidy = tidied_borders(some, frame, tidying)
+                # borders never cross; only where a hole is filled may something stand in it
+                yield among.apart(tidy) if tidying.fill_holes > tidying.min_area else tidy
 
 
 def _footprints(traced: Traced, class_id: Levels) -> Footprints:
@@ -69,6 +77,11 @@ def _footprints(traced: Traced, class_id: Levels) -> Footprints:
     confidence = parts.level_sum / (LEVELS * parts.pixels)
     flags = Flag.NODATA * parts.nodata + Flag.EDGE * parts.edge
     return Footprints(traced.polygons, class_id, confidence.astype(np.float32), flags.astype(np.uint8))
+
+
+def _disjoint(frame: Frame, tidying: Tidying) -> Disjoint:
+    across, down = frame.pixel_metres or (1.0, 1.0)
+    return Disjoint(frame, tidying.min_area / (across * down))
 
 
 def _least_pixels(frame: Frame, tidying: Tidying) -> int:

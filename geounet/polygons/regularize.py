@@ -8,12 +8,12 @@ import numpy as np
 import shapely
 
 from geounet.footprints import Geometries
-from geounet.polygons.arcs import Arcs, Floats, as_complex, lengths, spans, units
+from geounet.polygons.arcs import Arcs, Floats, as_complex, lengths, product, spans, totals, units
 from geounet.polygons.fit import simplified_arcs
-from geounet.polygons.partition import Partition, coverages_hold
+from geounet.polygons.partition import Partition, coverages_hold, offending
 from geounet.polygons.plain import circles, rectangles, round_ones
 from geounet.polygons.runs import Integers
-from geounet.polygons.straighten import straightened
+from geounet.polygons.straighten import SMALLEST_STEP, straightened
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
 
@@ -22,8 +22,12 @@ _LEAST_IOU = 0.85
 _MOST_MOVED = 1.0  # pixels
 _MOST_GROWN = 0.1  # of the area, where the outline moves by no more than that
 _SHARPEST = math.cos(math.radians(30))  # of a corner: sharper ones come of walls that all but fold back
+_TRIES = 12  # to find which polygons of a cluster can have straight walls
+_CAUTION = 1  # rungs that lines beside straight walls may go down by; more would leave stairs
 _CLOSE = 0.3  # pixels between outlines, on the average, of which nothing need be better
-_PLAINER = 0.5  # pixels by which an outline of right angles alone may be farther away than another
+_STEPS = 4.0, 8.0  # pixels; steps in a wall up to so much are tried to leave out
+_WORTH = 0.12  # pixels that an outline may be farther away on the average for each corner less
+_PLAINER = 0.75  # pixels by which an outline of right angles alone may be farther away than another
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +46,10 @@ class Outlines:
     @property
     def refused(self) -> Flags:
         return np.isinf(self.distance)
+
+    def __getitem__(self, which: Flags) -> "Outlines":
+        """Some of them."""
+        return Outlines(self.polygons[which], self.distance[which])
 
     def replaced(self, where: Flags, others: "Outlines") -> "Outlines":
         """With others at some places."""
@@ -78,35 +86,68 @@ def _tried(found: Outlines, partition: Partition, which: Flags, make: Callable[[
 
 
 def _straight(partition: Partition) -> Outlines:
-    """Outlines of straight walls, at right angles unless slanting ones are clearly nearer."""
+    """Outlines of straight walls, at right angles unless slanting ones are clearly nearer, with few corners."""
     square = _walled(partition, square=True)
+    plainer = _plainer(partition, square, square=True)
     doubtful = square.distance > _CLOSE
     if not doubtful.any():
-        return square
-    slanting = _walled(partition.of_polygons(doubtful), square=False)
+        return plainer
+    doubted = partition.of_polygons(doubtful)
+    slanting = _walled(doubted, square=False)
     better = slanting.distance + _PLAINER < square.distance[doubtful]
+    if not better.any():
+        return plainer
     chosen = doubtful.copy()
     chosen[doubtful] = better
-    return square.replaced(chosen, Outlines(slanting.polygons[better], slanting.distance[better]))
+    return plainer.replaced(chosen, _plainer(doubted, slanting, square=False)[better])
 
 
-def _walled(partition: Partition, *, square: bool) -> Outlines:
-    new = straightened(partition, square=square)
+def _plainer(partition: Partition, found: Outlines, *, square: bool) -> Outlines:
+    """The outlines, with larger steps in walls left out where the corners saved are worth what is lost by it."""
+    corners = _corners(partition, found)
+    for step in _STEPS:
+        many = ~found.refused & (corners > 4 * partition.cluster_size)
+        if not many.any():
+            break
+        some = partition.of_polygons(many)
+        fewer = _walled(some, square=square, step=step)
+        saved = corners[many] - _corners(some, fewer)
+        worth = ~fewer.refused & (saved > 0) & (fewer.distance - found.distance[many] <= _WORTH * saved)
+        chosen = many.copy()
+        chosen[many] = worth
+        found = found.replaced(chosen, fewer[worth])
+        corners[chosen] -= saved[worth]
+    return found
+
+
+def _corners(partition: Partition, found: Outlines) -> Integers:
+    """(n,) corners of all polygons of each one's cluster."""
+    rings = shapely.get_num_interior_rings(found.polygons) + 1
+    counts = np.where(found.refused, 0, shapely.get_num_coordinates(found.polygons) - rings)
+    return totals(partition.cluster, counts, len(counts)).astype(np.int64)[partition.cluster]
+
+
+def _walled(partition: Partition, *, square: bool, step: float = SMALLEST_STEP) -> Outlines:
+    new = straightened(partition, square=square, step=step)
     return _near(partition, new.points, new.length, new.swept)
 
 
 def _partly_straight(partition: Partition, tolerance: Floats) -> Outlines:
     """Outlines of clusters with straight walls, except around the polygons that these do not suit."""
     arcs, made = partition.arcs, straightened(partition, square=False)
-    straight, plain = arcs.redrawn(made.points, made.length), simplified_arcs(arcs, tolerance[partition.arc_polygon])
+    straight, allowed = arcs.redrawn(made.points, made.length), partition.allowed(tolerance)
+    rung = np.zeros(len(arcs), np.int64)
     polygons, near = _compared(partition, made.points, made.length, made.swept)
     near &= ~_spiky(polygons)
-    polygons, still = _compared(partition, *_with_lines(straight, plain, partition.around(~near)))
-    while (near & ~still).any():
-        near &= still
+    for _ in range(_TRIES):
+        plain = simplified_arcs(arcs, allowed, rung)
         polygons, still = _compared(partition, *_with_lines(straight, plain, partition.around(~near)))
-    holds = partition.any_in_cluster(near) & ~partition.any_in_cluster(~still)
-    holds &= coverages_hold(polygons, np.where(holds, partition.cluster, -1))
+        bad = ~still | offending(polygons, partition.cluster)
+        if not bad.any():
+            break
+        rung[partition.around(bad & ~near) & (rung < _CAUTION)] += 1
+        near &= ~bad
+    holds = partition.any_in_cluster(near) & ~partition.any_in_cluster(bad)
     polygons[~holds] = None
     return Outlines(polygons, np.where(holds & near, 0, np.inf))
 
@@ -160,7 +201,7 @@ def _spiky(polygons: Geometries) -> Flags:
     first = np.flatnonzero(np.diff(ring, prepend=-1))
     before = np.arange(len(ring)) - 1
     before[first] = np.append(first, len(ring))[1:] - 1
-    folded = (way * way[before].conj()).real < -_SHARPEST
+    folded = product(way, way[before].conj()).real < -_SHARPEST
     spiky = np.zeros(len(polygons), bool)
     spiky[owner[ring[folded]]] = True
     return spiky

@@ -1,11 +1,14 @@
 """Straightening: arcs become straight walls, which meet at the corners and junctions of their lines."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Complex, corners, spans
+from geounet.polygons.arcs import Arcs, Complex, corners, product, spans
 from geounet.polygons.joints import Straightened, joined
 from geounet.polygons.partition import Partition
 from geounet.polygons.runs import Integers
+from geounet.polygons.settle import settled
 from geounet.polygons.threads import Flags
 from geounet.polygons.walls import (
     Directions,
@@ -18,18 +21,17 @@ from geounet.polygons.walls import (
     fitted_lines,
     frames_of,
     gap,
-    refined,
     walls_of,
 )
 
 _TOLERANCE = 1.0  # pixels that the first corners leave out
-_STEP = 2.5  # pixels; smaller steps in a wall are the raster's, not the building's
+SMALLEST_STEP = 2.5  # pixels; smaller ones in a wall are the raster's, not the building's
 _CHAMFER = 5.0  # pixels; a shorter slanting wall between two square ones is a rounded corner
 _ROUNDS = 6
 _ASKEW = np.radians(10.0)  # between a polygon's direction and its cluster's, from which it keeps its own
 
 
-def straightened(partition: Partition, *, square: bool) -> Straightened:
+def straightened(partition: Partition, *, square: bool, step: float = SMALLEST_STEP) -> Straightened:
     """The arcs as straight walls in the directions that a building has in common, in pixels of the ground.
 
     Douglas and Peucker's corners are the first guess. Walls take the directions of their building; corners between
@@ -39,6 +41,7 @@ def straightened(partition: Partition, *, square: bool) -> Straightened:
     Args:
         square: whether all walls have the commonest direction or lie across it; otherwise those that do not fit
             take a second one, or keep their own.
+        step: pixels; smaller steps in a wall are left out.
     """
     arcs, sides = partition.arcs, Sides.of(partition.arcs)
     kept = corners(arcs, np.full(len(arcs), _TOLERANCE))
@@ -46,19 +49,29 @@ def straightened(partition: Partition, *, square: bool) -> Straightened:
     chord = chords(arcs, walls)
     body = _bodies(partition, walls, chord)
     frames = frames_of(chord, body[walls.arc], int(body.max()) + 1)
-    frames = refined(frames, sides, walls, directions(chord, frames, body[walls.arc], square=square))
+    frames = settled(frames, sides, walls, directions(chord, frames, body[walls.arc], square=square))
+
+    def directed(walls: Walls) -> Directions:
+        return directions(chords(arcs, walls), frames, body[walls.arc], square=square)
+
+    kept = _cleaned(arcs, sides, kept, directed, SMALLEST_STEP)
+    walls = walls_of(arcs, kept)
+    frames = settled(frames, sides, walls, directed(walls))
+    if step > SMALLEST_STEP:
+        walls = walls_of(arcs, _cleaned(arcs, sides, kept, directed, step))
+    found = directed(walls)
+    return joined(partition, walls, fitted_lines(arcs, sides, walls, found.along), found)
+
+
+def _cleaned(arcs: Arcs, sides: Sides, kept: Flags, directed: Callable[[Walls], Directions], step: float) -> Flags:
+    """The kept points less those that `_cleaner` finds, round after round."""
     for _ in range(_ROUNDS):
         walls = walls_of(arcs, kept)
-        found = directions(chords(arcs, walls), frames, body[walls.arc], square=square)
-        lines = fitted_lines(arcs, sides, walls, found.along)
-        before, kept = kept, _cleaner(arcs, walls, kept, found, lines)
+        found = directed(walls)
+        before, kept = kept, _cleaner(arcs, walls, found, fitted_lines(arcs, sides, walls, found.along), step)
         if np.array_equal(before, kept):
             break
-    walls = walls_of(arcs, kept)
-    chord = chords(arcs, walls)
-    frames = refined(frames, sides, walls, directions(chord, frames, body[walls.arc], square=square))
-    found = directions(chord, frames, body[walls.arc], square=square)
-    return joined(partition, walls, fitted_lines(arcs, sides, walls, found.along), found)
+    return kept
 
 
 def _bodies(partition: Partition, walls: Walls, chord: Complex) -> Integers:
@@ -76,25 +89,26 @@ def _bodies(partition: Partition, walls: Walls, chord: Complex) -> Integers:
     weight = np.abs(chord) ** 2
     own = common_direction(chord[wall], weight[wall], np.repeat(polygon, count[arc]), len(cluster))
     common = common_direction(chord, weight, by_arc[walls.arc], len(cluster))[cluster]
-    askew = np.abs(np.angle((own * common.conj()) ** 4)) > 4 * _ASKEW
+    askew = np.abs(np.angle(product(own, common.conj()) ** 4)) > 4 * _ASKEW
     body = np.where(askew, len(cluster) + np.arange(len(cluster)), cluster)
     order = np.lexsort((size[polygon], arc))
     larger = order[np.append(arc[order][1:] != arc[order][:-1], True)]
     return np.asarray(body[polygon[larger]])
 
 
-def _cleaner(arcs: Arcs, walls: Walls, kept: Flags, found: Directions, lines: Lines) -> Flags:
+def _cleaner(arcs: Arcs, walls: Walls, found: Directions, lines: Lines, least: float) -> Flags:
     """The kept points without corners between walls on one line, small steps, and rounded corners."""
-    kept, wall = kept.copy(), np.arange(len(walls))
+    kept, wall = np.zeros(len(arcs.points), bool), np.arange(len(walls))
+    kept[walls.first] = True
     length = np.abs(chords(arcs, walls))
     before, after = walls.before, walls.after
     fixed = arcs.ends[walls.first]
-    flat = ~fixed & found.parallel(before, wall) & (gap(lines, before, wall) < _STEP)
+    flat = ~fixed & found.parallel(before, wall) & (gap(lines, before, wall) < least)
     kept[walls.first[flat]] = False
     inner = ~fixed & ~fixed[after]
     shortest = inner & (length <= length[before]) & (length < length[after])
     around = found.parallel(before, after)
-    step = shortest & around & (gap(lines, before, after) < _STEP)
+    step = shortest & around & (gap(lines, before, after) < least)
     chamfer = (
         shortest & ~around & (length < _CHAMFER)
         & (found.frame[before] == found.frame[after]) & (found.frame != found.frame[before])
