@@ -13,7 +13,7 @@ from geounet.polygons.fit import simplified_arcs
 from geounet.polygons.partition import Partition, coverages_hold, offending
 from geounet.polygons.plain import circles, rectangles, round_ones
 from geounet.polygons.runs import Integers
-from geounet.polygons.straighten import SMALLEST_STEP, straightened
+from geounet.polygons.straighten import Straightening
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
 
@@ -22,9 +22,8 @@ _LEAST_IOU = 0.85
 _MOST_MOVED = 1.0  # pixels
 _MOST_GROWN = 0.1  # of the area, where the outline moves by no more than that
 _SHARPEST = math.cos(math.radians(30))  # of a corner: sharper ones come of walls that all but fold back
-_TRIES = 12  # to find which polygons of a cluster can have straight walls
+_TRIES = 8  # to find which polygons of a cluster can have straight walls
 _CAUTION = 1  # rungs that lines beside straight walls may go down by; more would leave stairs
-_CLOSE = 0.3  # pixels between outlines, on the average, of which nothing need be better
 _STEPS = 4.0, 8.0  # pixels; steps in a wall up to so much are tried to leave out
 _WORTH = 0.12  # pixels that an outline may be farther away on the average for each corner less
 _PLAINER = 0.75  # pixels by which an outline of right angles alone may be farther away than another
@@ -87,31 +86,34 @@ def _tried(found: Outlines, partition: Partition, which: Flags, make: Callable[[
 
 def _straight(partition: Partition) -> Outlines:
     """Outlines of straight walls, at right angles unless slanting ones are clearly nearer, with few corners."""
-    square = _walled(partition, square=True)
-    plainer = _plainer(partition, square, square=True)
-    doubtful = square.distance > _CLOSE
+    square = Straightening.of(partition, square=True)
+    found = _walled(square)
+    doubtful = found.distance > _PLAINER
     if not doubtful.any():
-        return plainer
-    doubted = partition.of_polygons(doubtful)
-    slanting = _walled(doubted, square=False)
-    better = slanting.distance + _PLAINER < square.distance[doubtful]
-    if not better.any():
-        return plainer
+        return _plainer(square, found)
+    slanting = Straightening.of(partition.of_polygons(doubtful), square=False)
+    nearer = _walled(slanting)
+    better = nearer.distance + _PLAINER < found.distance[doubtful]
     chosen = doubtful.copy()
     chosen[doubtful] = better
-    return plainer.replaced(chosen, _plainer(doubted, slanting, square=False)[better])
+    outcome = found.replaced(chosen, nearer[better])
+    for some, which in ((square, ~chosen), (slanting, chosen)):
+        if which.any():
+            kind = some.of_polygons(which if some is square else better)
+            outcome = outcome.replaced(which, _plainer(kind, outcome[which]))
+    return outcome
 
 
-def _plainer(partition: Partition, found: Outlines, *, square: bool) -> Outlines:
+def _plainer(walls: Straightening, found: Outlines) -> Outlines:
     """The outlines, with larger steps in walls left out where the corners saved are worth what is lost by it."""
-    corners = _corners(partition, found)
+    corners = _corners(walls.partition, found)
     for step in _STEPS:
-        many = ~found.refused & (corners > 4 * partition.cluster_size)
+        many = ~found.refused & (corners > 4 * walls.partition.cluster_size)
         if not many.any():
             break
-        some = partition.of_polygons(many)
-        fewer = _walled(some, square=square, step=step)
-        saved = corners[many] - _corners(some, fewer)
+        some = walls.of_polygons(many).without_steps(step)
+        fewer = _walled(some)
+        saved = corners[many] - _corners(some.partition, fewer)
         worth = ~fewer.refused & (saved > 0) & (fewer.distance - found.distance[many] <= _WORTH * saved)
         chosen = many.copy()
         chosen[many] = worth
@@ -127,27 +129,31 @@ def _corners(partition: Partition, found: Outlines) -> Integers:
     return totals(partition.cluster, counts, len(counts)).astype(np.int64)[partition.cluster]
 
 
-def _walled(partition: Partition, *, square: bool, step: float = SMALLEST_STEP) -> Outlines:
-    new = straightened(partition, square=square, step=step)
-    return _near(partition, new.points, new.length, new.swept)
+def _walled(walls: Straightening) -> Outlines:
+    new = walls.outlines()
+    return _near(walls.partition, new.points, new.length, new.swept)
 
 
 def _partly_straight(partition: Partition, tolerance: Floats) -> Outlines:
     """Outlines of clusters with straight walls, except around the polygons that these do not suit."""
-    arcs, made = partition.arcs, straightened(partition, square=False)
+    arcs, made = partition.arcs, Straightening.of(partition, square=False).outlines()
     straight, allowed = arcs.redrawn(made.points, made.length), partition.allowed(tolerance)
     rung = np.zeros(len(arcs), np.int64)
     polygons, near = _compared(partition, made.points, made.length, made.swept)
     near &= ~_spiky(polygons)
+    doubtful = np.ones(len(near), bool)
     for _ in range(_TRIES):
         plain = simplified_arcs(arcs, allowed, rung)
-        polygons, still = _compared(partition, *_with_lines(straight, plain, partition.around(~near)))
-        bad = ~still | offending(polygons, partition.cluster)
-        if not bad.any():
+        points, length = _with_lines(straight, plain, partition.around(~near))
+        tried, still = _compared(partition, points, length, which=doubtful)
+        bad = doubtful & (~still | offending(tried, partition.cluster))
+        polygons[doubtful] = tried[doubtful]
+        doubtful = partition.any_in_cluster(bad)
+        if not doubtful.any():
             break
         rung[partition.around(bad & ~near) & (rung < _CAUTION)] += 1
         near &= ~bad
-    holds = partition.any_in_cluster(near) & ~partition.any_in_cluster(bad)
+    holds = partition.any_in_cluster(near) & ~doubtful
     polygons[~holds] = None
     return Outlines(polygons, np.where(holds & near, 0, np.inf))
 
@@ -176,11 +182,21 @@ def _near(partition: Partition, points: Coordinates, length: Integers, swept: Fl
 
 
 def _compared(
-    partition: Partition, points: Coordinates, length: Integers, swept: Floats | None = None
+    partition: Partition,
+    points: Coordinates,
+    length: Integers,
+    swept: Floats | None = None,
+    *,
+    which: Flags | None = None,
 ) -> tuple[Geometries, Flags]:
-    """The polygons that arcs with other points make, None for a line, and which are valid and near the old ones."""
+    """The polygons that arcs with other points make, None for a line, and which are valid and near the old ones.
+
+    Args:
+        which: (n,) those that are wanted; the others are None.
+    """
     arcs, cluster = partition.arcs, partition.cluster
     whole = ~partition.any_ring(partition.ring_sizes(length) < 3)
+    whole &= which if which is not None else True
     polygons = np.full(len(cluster), None, object)
     polygons[whole] = partition.polygons(points, length, whole)
     near = shapely.is_valid(polygons)

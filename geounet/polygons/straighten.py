@@ -1,6 +1,6 @@
 """Straightening: arcs become straight walls, which meet at the corners and junctions of their lines."""
 
-from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from geounet.polygons.arcs import Arcs, Complex, corners, product, spans
 from geounet.polygons.joints import Straightened, joined
 from geounet.polygons.partition import Partition
 from geounet.polygons.runs import Integers
-from geounet.polygons.settle import settled
+from geounet.polygons.settle import ROUGHLY, settled
 from geounet.polygons.threads import Flags
 from geounet.polygons.walls import (
     Directions,
@@ -25,53 +25,80 @@ from geounet.polygons.walls import (
 )
 
 _TOLERANCE = 1.0  # pixels that the first corners leave out
-SMALLEST_STEP = 2.5  # pixels; smaller ones in a wall are the raster's, not the building's
+_SMALLEST_STEP = 2.5  # pixels; smaller ones in a wall are the raster's, not the building's
 _CHAMFER = 5.0  # pixels; a shorter slanting wall between two square ones is a rounded corner
 _ROUNDS = 6
 _ASKEW = np.radians(10.0)  # between a polygon's direction and its cluster's, from which it keeps its own
 
 
-def straightened(partition: Partition, *, square: bool, step: float = SMALLEST_STEP) -> Straightened:
-    """The arcs as straight walls in the directions that a building has in common, in pixels of the ground.
+@dataclass(frozen=True, slots=True, eq=False)
+class Straightening:
+    """Arcs on their way to straight walls in the directions that a building has in common, in pixels of the ground.
 
     Douglas and Peucker's corners are the first guess. Walls take the directions of their building; corners between
     walls on one line go, small steps and rounded corners too; each wall's line is fitted to the old outline, and
     neighbouring lines meet in the new corners.
 
     Args:
+        kept: (points,) of the arcs: what begins a wall.
+        frames: directions; 2 b and 2 b + 1 are those of body b.
+        body: (arcs,) what has directions in common.
         square: whether all walls have the commonest direction or lie across it; otherwise those that do not fit
             take a second one, or keep their own.
-        step: pixels; smaller steps in a wall are left out.
     """
-    arcs, sides = partition.arcs, Sides.of(partition.arcs)
-    kept = corners(arcs, np.full(len(arcs), _TOLERANCE))
-    walls = walls_of(arcs, kept)
-    chord = chords(arcs, walls)
-    body = _bodies(partition, walls, chord)
-    frames = frames_of(chord, body[walls.arc], int(body.max()) + 1)
-    frames = settled(frames, sides, walls, directions(chord, frames, body[walls.arc], square=square))
 
-    def directed(walls: Walls) -> Directions:
-        return directions(chords(arcs, walls), frames, body[walls.arc], square=square)
+    partition: Partition
+    sides: Sides
+    kept: Flags
+    frames: Complex
+    body: Integers
+    square: bool
 
-    kept = _cleaned(arcs, sides, kept, directed, SMALLEST_STEP)
-    walls = walls_of(arcs, kept)
-    frames = settled(frames, sides, walls, directed(walls))
-    if step > SMALLEST_STEP:
-        walls = walls_of(arcs, _cleaned(arcs, sides, kept, directed, step))
-    found = directed(walls)
-    return joined(partition, walls, fitted_lines(arcs, sides, walls, found.along), found)
-
-
-def _cleaned(arcs: Arcs, sides: Sides, kept: Flags, directed: Callable[[Walls], Directions], step: float) -> Flags:
-    """The kept points less those that `_cleaner` finds, round after round."""
-    for _ in range(_ROUNDS):
+    @classmethod
+    def of(cls, partition: Partition, *, square: bool) -> "Straightening":
+        """Without the steps that are the raster's own."""
+        arcs, sides = partition.arcs, Sides.of(partition.arcs)
+        kept = corners(arcs, np.full(len(arcs), _TOLERANCE))
         walls = walls_of(arcs, kept)
-        found = directed(walls)
-        before, kept = kept, _cleaner(arcs, walls, found, fitted_lines(arcs, sides, walls, found.along), step)
-        if np.array_equal(before, kept):
-            break
-    return kept
+        chord = chords(arcs, walls)
+        body = _bodies(partition, walls, chord)
+        frames = frames_of(chord, body[walls.arc], int(body.max()) + 1)
+        found = directions(chord, frames, body[walls.arc], square=square)
+        frames = settled(frames, sides, walls, found, ROUGHLY)
+        first = cls(partition, sides, kept, frames, body, square).without_steps(_SMALLEST_STEP)
+        walls = walls_of(arcs, first.kept)
+        return replace(first, frames=settled(frames, sides, walls, first.directed(walls)))
+
+    def of_polygons(self, wanted: Flags) -> "Straightening":
+        """Some polygons alone; of a cluster all or none."""
+        if wanted.all():
+            return self
+        arcs, some = self.partition.arcs, self.partition.of_polygons(wanted)
+        arc = np.flatnonzero(self.partition.around(wanted))
+        kept = self.kept[spans(arcs.start[arc], arcs.length[arc])]
+        return Straightening(some, Sides.of(some.arcs), kept, self.frames, self.body[arc], self.square)
+
+    def directed(self, walls: Walls) -> Directions:
+        return directions(chords(self.partition.arcs, walls), self.frames, self.body[walls.arc], square=self.square)
+
+    def without_steps(self, least: float) -> "Straightening":
+        """Without steps smaller than `least` pixels."""
+        arcs, kept = self.partition.arcs, self.kept
+        for _ in range(_ROUNDS):
+            walls = walls_of(arcs, kept)
+            found = self.directed(walls)
+            lines = fitted_lines(arcs, self.sides, walls, found.along)
+            before, kept = kept, _cleaner(arcs, walls, found, lines, least)
+            if np.array_equal(before, kept):
+                break
+        return replace(self, kept=kept)
+
+    def outlines(self) -> Straightened:
+        """What the walls make of the arcs."""
+        walls = walls_of(self.partition.arcs, self.kept)
+        found = self.directed(walls)
+        lines = fitted_lines(self.partition.arcs, self.sides, walls, found.along)
+        return joined(self.partition, walls, lines, found)
 
 
 def _bodies(partition: Partition, walls: Walls, chord: Complex) -> Integers:

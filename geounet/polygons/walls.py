@@ -13,6 +13,7 @@ _BINS = 45  # of 2 degrees, over the quarter turn in which directions of right-a
 _NEAR = np.radians(12.0)  # walls so near the commonest direction say what it is exactly
 _SNAP = 1.5  # pixels by which the ends of a wall may move when it is turned into a common direction
 _MEET = 0.2  # sine of the angle from which two walls meet in one corner
+_MEANS = 2  # rounds in which a wall's line finds the middle of what lies along it
 _ALWAYS = np.sin(np.radians(3.0))  # and however long it is, it is turned by this angle
 
 
@@ -164,7 +165,7 @@ class Lines:
     weight: Floats
 
 
-def alignment(sides: Sides, along: Complex) -> Floats:
+def _alignment(sides: Sides, along: Complex) -> Floats:
     """Length of each side, less where it does not run along its wall: cosine of twice the angle, none below 0."""
     way = product(as_complex(sides.way), along.conj())
     squared = way.real**2 + way.imag**2
@@ -174,7 +175,7 @@ def alignment(sides: Sides, along: Complex) -> Floats:
 def fitted_lines(arcs: Arcs, sides: Sides, walls: Walls, along: Complex) -> Lines:
     """The line through each wall: the mean of its sides' offsets, in which rounded corners hardly count."""
     side_along = along[walls.of]
-    weight = alignment(sides, side_along)
+    weight = _alignment(sides, side_along)
     offsets = product(side_along.conj(), as_complex(sides.middle)).imag
     total = totals(walls.of, weight, len(walls))
     sums = totals(walls.of, weight * offsets, len(walls))
@@ -184,32 +185,41 @@ def fitted_lines(arcs: Arcs, sides: Sides, walls: Walls, along: Complex) -> Line
 
 def refined(frames: Complex, sides: Sides, walls: Walls, found: Directions) -> Complex:
     """The frames turned so that the squared distances of the outlines from all walls together are least."""
-    return product(frames, turns(len(frames), sides, walls, found, np.ones(len(sides.length))))
+    return product(frames, turns(len(frames), sides, walls, found))
 
 
-def turns(frames: int, sides: Sides, walls: Walls, found: Directions, trust: Floats) -> Complex:
+def turns(frames: int, sides: Sides, walls: Walls, found: Directions, scale: float | None = None) -> Complex:
     """(frames,) unit vectors by which frames turn so that the squared distances of outlines from their walls are least.
 
     Total least squares for several parallel and perpendicular lines at once: the scatter of each wall's sides around
     its own middle, those across turned by a quarter, added up for each frame; the principal axis is the direction.
 
     Args:
-        trust: (sides,) factors of their weights.
+        scale: distance from its wall's line at which a side has a quarter of its weight (Geman and McClure 1987);
+            None for all of it.
     """
     common = found.frame < frames
     back = np.where(common, found.along, 1)[walls.of].conj()
-    weight = np.where(common[walls.of], alignment(sides, found.along[walls.of]) * trust, 0)
+    weight = np.where(common[walls.of], _alignment(sides, found.along[walls.of]), 0)
     middle, way = product(as_complex(sides.middle), back), product(as_complex(sides.way), back)
-    count = len(walls)
-    total = np.maximum(totals(walls.of, weight, count), 1e-300)
-    x, y = (totals(walls.of, weight * part, count) / total for part in (middle.real, middle.imag))
-    dx, dy = middle.real - x[walls.of], middle.imag - y[walls.of]
+    x, y = middle.real, middle.imag
+    if scale is not None:
+        whole = weight
+        for _ in range(_MEANS):
+            weight = whole / (1 + ((y - _middles(walls, weight, y)) / scale) ** 2) ** 2
+    dx, dy = x - _middles(walls, weight, x), y - _middles(walls, weight, y)
     spread = weight * (dx**2 - dy**2 + (way.real**2 - way.imag**2) / 12)
     twist = weight * (dx * dy + way.real * way.imag / 12)
     frame = np.where(common, found.frame, frames)[walls.of]
     sums = [totals(frame, values, frames + 1)[:-1] for values in (spread, twist)]
     turn: Complex = np.exp(0.5j * np.arctan2(2 * sums[1], np.maximum(sums[0], 1e-300)))
     return turn
+
+
+def _middles(walls: Walls, weight: Floats, values: Floats) -> Floats:
+    """(sides,) the mean of what lies along each one's wall."""
+    total = np.maximum(totals(walls.of, weight, len(walls)), 1e-300)
+    return (totals(walls.of, weight * values, len(walls)) / total)[walls.of]
 
 
 def meets(lines: Lines, walls: Walls) -> tuple[Flags, Complex]:
