@@ -3,7 +3,7 @@
 import numpy as np
 import shapely
 
-from geounet.footprints import Footprints, Geometries, affine_transformed
+from geounet.footprints import Flag, Footprints, Geometries, affine_transformed
 from geounet.frame import Frame
 from geounet.polygons.arcs import Floats
 
@@ -13,6 +13,8 @@ _SPECK = 1e-6  # of a pixel: a smaller area is rounding
 
 class Disjoint:
     """Cuts off footprints what earlier ones cover. Their order is that of `trace`, which no strips change.
+
+    A regularized one that is cut is so no more, and flagged REFUSED.
 
     A footprint is compared with those before it that end at most `ROWS` rows above its end; these are kept, and no
     others. So it is told the same whatever the strips, and memory is bounded.
@@ -41,7 +43,9 @@ class Disjoint:
         kept = ~cut | (shapely.area(polygons) >= self._least)
         near = kept & (ends >= ends.max(initial=0) - ROWS)
         self._before, self._ends = polygons[near], ends[near]
-        return found[kept[before:]].with_geometry(polygons[before:][kept[before:]])
+        spoilt = cut[before:] & (found.flags & Flag.REGULARIZED > 0)
+        flags = np.where(spoilt, found.flags & ~np.uint8(Flag.REGULARIZED) | Flag.REFUSED, found.flags)
+        return found.with_geometry(polygons[before:]).with_flags(flags.astype(np.uint8))[kept[before:]]
 
     def _lowest(self, polygons: Geometries) -> Floats:
         """(n,) the lowest row that each reaches."""

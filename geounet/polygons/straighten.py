@@ -27,6 +27,7 @@ from geounet.polygons.walls import (
 _TOLERANCE = 1.0  # pixels that the first corners leave out
 _SMALLEST_STEP = 2.5  # pixels; smaller ones in a wall are the raster's, not the building's
 _CHAMFER = 5.0  # pixels; a shorter slanting wall between two square ones is a rounded corner
+_NOTCH = 4.0  # pixels; shorter walls that end at a junction are the rim of the notch between two houses
 _ROUNDS = 6
 _ASKEW = np.radians(10.0)  # between a polygon's direction and its cluster's, from which it keeps its own
 
@@ -140,6 +141,9 @@ def _cleaner(arcs: Arcs, walls: Walls, found: Directions, lines: Lines, least: f
         shortest & ~around & (length < _CHAMFER)
         & (found.frame[before] == found.frame[after]) & (found.frame != found.frame[before])
     )  # fmt: skip
+    notch = length < _NOTCH
+    kept[walls.first[~fixed & fixed[after] & notch]] = False
+    kept[walls.first[after[fixed & ~fixed[after] & notch]]] = False
     gone = np.flatnonzero(step | chamfer)
     kept[walls.first[gone]] = kept[walls.first[after[gone]]] = False
     cut = np.flatnonzero(chamfer)

@@ -11,7 +11,7 @@ from scipy import ndimage
 from shapely.affinity import rotate, translate
 
 from geounet.block import Block
-from geounet.footprints import Footprints, Geometries
+from geounet.footprints import Flag, Footprints, Geometries
 from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.polygons import disjoint
@@ -30,7 +30,7 @@ def near_blotches(seed: int, size: int = 70) -> Levels:
 
 
 def frame_of(levels: Levels, transform: Affine | None = None) -> Frame:
-    return Frame(*levels.shape[-2:], transform or Affine.identity(), None)
+    return Frame(levels.shape[-2], levels.shape[-1], transform or Affine.identity(), None)
 
 
 def footprints(levels: Levels, tidying: Tidying, step: int = 1000, transform: Affine | None = None) -> Footprints:
@@ -77,6 +77,13 @@ def test_the_earlier_one_keeps_what_both_cover() -> None:
         assert shapely.equals(
             found, [one, shapely.Polygon([(10, 0), (19, 0), (19, 12), (9, 12), (9, 10), (10, 10)])]
         ).all()
+
+
+def test_one_that_is_cut_is_not_regular_any_more() -> None:
+    regular = boxes(shapely.box(0, 0, 10, 10), shapely.box(9, 0, 19, 12), shapely.box(30, 0, 40, 10))
+    regular = regular.with_flags(np.array([Flag.REGULARIZED, Flag.REGULARIZED | Flag.EDGE, Flag.REGULARIZED], np.uint8))
+    found = Disjoint(Frame(100, 100, Affine.identity(), None), 4).apart(regular)
+    assert found.flags.tolist() == [Flag.REGULARIZED, Flag.REFUSED | Flag.EDGE, Flag.REGULARIZED]
 
 
 def test_of_one_that_is_cut_in_two_the_largest_part_is_left_if_it_is_large_enough() -> None:
