@@ -164,7 +164,8 @@ def _halves(arcs: Arcs, stretches: _Stretches, tolerance: Floats, allowed: Allow
     worst, largest = _first_largest(away, np.cumsum(count) - count, of)
     split = largest >= tolerance[arc] ** 2
     if allowed is not None:
-        split[of[~allowed(points, begin, end, of)]] = True
+        some = np.flatnonzero(~split[of])
+        split[of[some[~allowed(points[some], begin, end, of[some])]]] = True
     middle = along[worst[split]]
     low, high = np.stack([low[split], middle], 1).ravel(), np.stack([middle, high[split]], 1).ravel()
     return np.repeat(arc[split], 2), low, high

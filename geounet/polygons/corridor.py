@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from geounet.frame import Frame
-from geounet.polygons.arcs import Arcs, corners
+from geounet.polygons.arcs import Arcs, Complex, as_complex, corners
 from geounet.polygons.borders import Borders
 from geounet.polygons.fit import fitted
 from geounet.polygons.ground import ground_at
@@ -42,22 +42,24 @@ class _Gates:
         level = on_row(points)
         return cls(level, np.stack([np.where(level, np.rint(x), x), np.where(level, y, np.rint(y))], axis=1))
 
-    def passed(self, which: Integers, begin: Coordinates, end: Coordinates) -> Flags:
-        """Whether the straight line from `begin` to `end` passes between the pixels of the gates `which`."""
-        level = self.on_row[which]
-        along, across = np.where(level, 1, 0), np.where(level, 0, 1)
-        line = np.arange(len(which))
-        middle, way = self.middle[which], end - begin
-        slope = way[line, along]
-        safe = np.where(slope == 0, 1, slope)
-        share = (middle[line, along] - begin[line, along]) / safe
-        away = begin[line, across] + share * way[line, across] - middle[line, across]
-        return np.asarray((slope != 0) & (share >= 0) & (share <= 1) & (np.abs(away) <= 0.5 - _MARGIN))
+    def passed(self, which: Integers, begin: Complex, end: Complex) -> Flags:
+        """Whether the straight line from `begin` to `end`, x + i y, passes between the pixels of the gates `which`."""
+        level, middle = self.on_row[which], as_complex(self.middle)[which]
+        # as if all gates lay in rows: those in columns are mirrored at the diagonal
+        away, way = _mirrored(begin - middle, ~level), _mirrored(end - begin, ~level)
+        share = -away.imag / np.where(way.imag == 0, 1, way.imag)
+        inside = np.abs(away.real + share * way.real) <= 0.5 - _MARGIN
+        return np.asarray(inside & (way.imag != 0) & (share >= 0) & (share <= 1))
 
     def beside(self, which: Integers, points: Coordinates) -> Flags:
         """Whether points lie in the squares to both sides of the gates `which`."""
         reach = np.where(self.on_row[which][:, None], (0.5, 1.0), (1.0, 0.5)) - _MARGIN
         return np.asarray((np.abs(points - self.middle[which]) <= reach).all(axis=1))
+
+
+def _mirrored(vectors: Complex, which: Flags) -> Complex:
+    """Vectors, some with x and y exchanged."""
+    return np.where(which, vectors.imag + 1j * vectors.real, vectors)
 
 
 def simplified_borders(borders: Borders, frame: Frame, tolerance: float | None, auto: float) -> Arcs:
@@ -73,10 +75,10 @@ def simplified_borders(borders: Borders, frame: Frame, tolerance: float | None, 
     ground = ground_at(np.minimum.reduceat(arcs.points, arcs.start[:-1]), frame)
     allowed = np.full(len(arcs), auto) if tolerance is None else tolerance / ground.resolution
     drawn = Arcs(ground.points(arcs.points, arcs.of), arcs.start, arcs.closed)
-    gates = _Gates.of(arcs.points)
+    gates, place = _Gates.of(arcs.points), as_complex(arcs.points)
 
     def keeps_sides(points: Integers, begin: Integers, end: Integers, of: Integers) -> Flags:
-        return gates.passed(points, arcs.points[begin[of]], arcs.points[end[of]])
+        return gates.passed(points, place[begin][of], place[end][of])
 
     kept = corners(drawn, allowed, keeps_sides)
     new = ground.pixels(fitted(drawn, kept, allowed), arcs.of[kept])
@@ -96,7 +98,8 @@ def _moved(borders: Borders, gates: _Gates, kept: Flags, new: Coordinates) -> Co
     wall = walls.of[dropped]
     while True:
         points = np.where(may[:, None], new, old)
-        passed = gates.passed(dropped, points[wall], points[walls.after[wall]])
+        place = as_complex(points)
+        passed = gates.passed(dropped, place[wall], place[walls.after][wall])
         off = np.unique(wall[~passed])
         off = off[may[off] | may[walls.after[off]]]
         if not len(off):
