@@ -53,8 +53,8 @@ def footprints_of_classes(
     Args:
         strips: (1 + graded, height, width): class ids, then the levels of the classes 1, 2, ... (see `Classes`).
         frame: of the raster.
-        tidyings: what is dropped, filled and simplified of each class, by its id. Each polygon for itself: which of
-            other classes are its neighbours depends on what is whole already, and so on the strips.
+        tidyings: what is dropped, filled and simplified of each class, by its id. Neighbours share their borders;
+            classes that are regularized do not, because what else is whole already depends on the strips.
         graded: how many classes have levels; confidence is NaN where they have none.
     """
     least = min(_least_pixels(frame, tidying) for tidying in tidyings.values())
