@@ -1,5 +1,6 @@
 """Arcs: the outlines of polygons as flat arrays, each line between neighbours once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -100,7 +101,10 @@ def spans(start: Integers, length: Integers) -> Integers:
     return places
 
 
-def corners(arcs: Arcs, tolerance: Floats) -> Flags:
+Allowed = Callable[[Integers, Integers, Integers, Integers], Flags]
+
+
+def corners(arcs: Arcs, tolerance: Floats, allowed: Allowed | None = None) -> Flags:
     """(n,) the points that a simplification keeps (Douglas and Peucker 1973), all arcs at once.
 
     The ends of open arcs stay; a closed arc starts from its point farthest from the middle, where its shape has a
@@ -108,12 +112,14 @@ def corners(arcs: Arcs, tolerance: Floats) -> Flags:
 
     Args:
         tolerance: (arcs,) points less far from the line that replaces them go; with 0 none.
+        allowed: of points, the beginnings and the ends of lines, and the line that would replace each point: whether
+            it may. A line that may not replace one of its points replaces none.
     """
     kept = arcs.ends.copy()
     arc, low, high = _first_stretches(arcs)
     while len(arc):
         kept[_places(arcs, arc, low)] = kept[_places(arcs, arc, high)] = True
-        arc, low, high = _halves(arcs, (arc, low, high), tolerance)
+        arc, low, high = _halves(arcs, (arc, low, high), tolerance, allowed)
     return kept
 
 
@@ -153,7 +159,7 @@ def _first_largest(values: Floats, start: Integers, of: Integers) -> tuple[Integ
     return hits[np.diff(group, prepend=-1) != 0], largest
 
 
-def _halves(arcs: Arcs, stretches: _Stretches, tolerance: Floats) -> _Stretches:
+def _halves(arcs: Arcs, stretches: _Stretches, tolerance: Floats, allowed: Allowed | None) -> _Stretches:
     """The two halves of every stretch that strays too far from its line, cut at its worst point."""
     inner = stretches[2] - stretches[1] > 1
     arc, low, high = (part[inner] for part in stretches)
@@ -163,10 +169,13 @@ def _halves(arcs: Arcs, stretches: _Stretches, tolerance: Floats) -> _Stretches:
     of = np.repeat(np.arange(len(arc)), count)
     along = spans(low + 1, count)
     place = as_complex(arcs.points)
-    begin, end = place[_places(arcs, arc, low)], place[_places(arcs, arc, high)]
-    points = place[_places(arcs, arc[of], along)]
-    worst, largest = _first_largest(_squared_distance(points, begin, end, of), np.cumsum(count) - count, of)
+    begin, end, points = _places(arcs, arc, low), _places(arcs, arc, high), _places(arcs, arc[of], along)
+    away = _squared_distance(place[points], place[begin], place[end], of)
+    worst, largest = _first_largest(away, np.cumsum(count) - count, of)
     split = largest >= tolerance[arc] ** 2
+    if allowed is not None:
+        some = np.flatnonzero(~split[of])
+        split[of[some[~allowed(points[some], begin, end, of[some])]]] = True
     middle = along[worst[split]]
     low, high = np.stack([low[split], middle], 1).ravel(), np.stack([middle, high[split]], 1).ravel()
     return np.repeat(arc[split], 2), low, high
@@ -175,26 +184,21 @@ def _halves(arcs: Arcs, stretches: _Stretches, tolerance: Floats) -> _Stretches:
 def _squared_distance(points: Complex, begin: Complex, end: Complex, of: Integers) -> Floats:
     """Square of each point's distance from its segment."""
     way = end - begin
-    local = (points - begin[of]) * units(way).conj()[of]
+    local = product(points - begin[of], units(way).conj()[of])
     beyond = np.maximum(np.maximum(-local.real, local.real - np.abs(way)[of]), 0)
     squared: Floats = local.imag**2 + beyond**2
     return squared
+
+
+def product(one: Complex, other: Complex) -> Complex:
+    """One times the other. The sign * lets numpy work in place where arrays are large, and round otherwise then."""
+    return np.multiply(one, other)
 
 
 def units(vectors: Complex) -> Complex:
     """Vectors of length 1 in the same directions; 1 for those of no length."""
     length = np.abs(vectors)
     return np.divide(vectors, length, out=np.ones_like(vectors), where=length > 0)
-
-
-def turned(vectors: Complex, turn: Complex) -> Complex:
-    """Vectors turned by the angles of others, which are of length 1.
-
-    A function, not `*`: numpy swaps the factors of that to save memory where arrays are large, and complex products so
-    differ in their last digit, by how many polygons are looked at together.
-    """
-    product: Complex = np.multiply(vectors, turn)
-    return product
 
 
 def as_complex(vectors: Coordinates) -> Complex:

@@ -13,7 +13,14 @@ Fractions = NDArray[np.float64]
 
 
 class Field(Protocol):
-    """How the pixels of a canvas are read: (bands, rows, columns) uint8, with 255 for nodata in band 1."""
+    """How the pixels of a canvas are read: (bands, rows, columns) uint8, with 255 for nodata in band 1.
+
+    Args:
+        several: whether there are several areas, so that lines between them part.
+    """
+
+    @property
+    def several(self) -> bool: ...
 
     def areas(self, canvas: Levels) -> Areas:
         """Number of the area that each pixel belongs to, 0 for none, (rows, columns); False and True where all is one.
@@ -48,6 +55,10 @@ class Level:
 
     k: int
 
+    @property
+    def several(self) -> bool:
+        return False
+
     def __post_init__(self) -> None:
         assert 1 <= self.k < NODATA, self.k
 
@@ -72,6 +83,10 @@ class Only:
 
     class_id: int
 
+    @property
+    def several(self) -> bool:
+        return False
+
     def areas(self, canvas: Levels) -> Areas:
         inside: Areas = canvas[0] == self.class_id
         return inside
@@ -91,6 +106,10 @@ class Classes:
     leave), and half-way between the pixels where a probability is unknown. It depends on the two pixels and their two
     classes alone: so it is the same line for both.
     """
+
+    @property
+    def several(self) -> bool:
+        return True
 
     def areas(self, canvas: Levels) -> Areas:
         areas: Areas = np.maximum(canvas[0] + np.uint8(1), 1) - np.uint8(1)  # 255 wraps round to 0

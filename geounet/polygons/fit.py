@@ -3,6 +3,7 @@
 import numpy as np
 
 from geounet.polygons.arcs import Arcs, Floats, as_complex, corners, units
+from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
 from geounet.polygons.walls import Directions, Sides, chords, fitted_lines, meets, refined, walls_of
@@ -10,10 +11,22 @@ from geounet.polygons.walls import Directions, Sides, chords, fitted_lines, meet
 _FARTHEST = 2.0  # times the tolerance: a corner that would move farther stays
 
 
-def simplified_arcs(arcs: Arcs, tolerance: Floats) -> Arcs:
-    """The arcs with as few points as a tolerance allows; closed ones may be left with less than three."""
-    kept = corners(arcs, tolerance)
-    return arcs.redrawn(fitted(arcs, kept, tolerance), np.bincount(arcs.of[kept], minlength=len(arcs)))
+RUNGS = 6  # of caution, with which lines can be simplified
+_LEAST = 0.1  # pixels; below, all points of a line are kept
+
+
+def simplified_arcs(arcs: Arcs, tolerance: Floats, rung: Integers) -> Arcs:
+    """The arcs with as few points as a tolerance allows; closed ones may be left with less than three.
+
+    Args:
+        rung: (arcs,) 0: corners where fitted lines meet; 1: at points of the outline; and from then on with half the
+            tolerance of the rung before; on the last one all points are kept.
+    """
+    allowed = tolerance / 2.0 ** np.maximum(rung - 1, 0)
+    allowed = np.where((rung == RUNGS - 1) | ((rung > 1) & (allowed < _LEAST)), 0, allowed)
+    kept = corners(arcs, allowed)
+    points = np.where((rung == 0)[arcs.of[kept], None], fitted(arcs, kept, allowed), arcs.points[kept])
+    return arcs.redrawn(points, np.bincount(arcs.of[kept], minlength=len(arcs)))
 
 
 def fitted(arcs: Arcs, kept: Flags, tolerance: Floats) -> Coordinates:

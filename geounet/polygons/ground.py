@@ -36,19 +36,19 @@ class Ground:
         """Places of points of polygons on the ground."""
         return _product(self.axes, polygon, pixels - self.origin[polygon])
 
+    def pixels(self, points: Coordinates, polygon: Integers) -> Coordinates:
+        """The way back from `points`."""
+        return _product(np.linalg.inv(self.axes).astype(np.float64, copy=False), polygon, points) + self.origin[polygon]
+
     def on_map(self, polygons: Geometries, frame: Frame) -> Geometries:
         """All polygons in map coordinates, none beyond the raster's edge, with exteriors counter-clockwise there."""
         points, polygon = shapely.get_coordinates(polygons, return_index=True)
-        back = np.linalg.inv(self.axes).astype(np.float64, copy=False)
-        x, y = (_product(back, polygon, points) + self.origin[polygon]).T
+        x, y = self.pixels(points, polygon).T
         # walls that end at the edge may meet beyond it
-        x, y = np.clip(x, 0, frame.width), np.clip(y, 0, frame.height)
-        a, b, c, d, e, f = frame.transform[:6]
-        there = np.stack([a * x + b * y + c, d * x + e * y + f], axis=1)
-        moved: Geometries = shapely.orient_polygons(shapely.set_coordinates(polygons.copy(), there))
-        return moved
+        inside = np.stack([np.clip(x, 0, frame.width), np.clip(y, 0, frame.height)], axis=1)
+        return on_map(shapely.set_coordinates(polygons.copy(), inside), frame)
 
-    def __getitem__(self, which: Flags) -> "Ground":
+    def __getitem__(self, which: Flags | Integers) -> "Ground":
         """The frames of some polygons."""
         return Ground(self.axes[which], self.origin[which], self.resolution[which])
 
@@ -62,13 +62,27 @@ def ground_of(polygons: Geometries, cluster: Integers, frame: Frame) -> Ground:
     """
     corner = np.full((int(cluster.max(initial=-1)) + 1, 2), np.inf)
     np.minimum.at(corner, cluster, shapely.bounds(polygons)[:, :2])
+    return ground_at(corner, frame)[cluster]
+
+
+def ground_at(corner: Coordinates, frame: Frame) -> Ground:
+    """The local frames of things, by their least coordinates in pixels, (n, 2)."""
     side = max(1, min(_CELL, int(_EXTENT / (frame.ground_resolution or 1.0))))
     cells, cell = np.unique(np.floor(corner / side), axis=0, return_inverse=True)
     # what lies beside the raster may lie beside the map, too
     axes = frame.ground_axes(*np.minimum((cells + 0.5) * side, (frame.width, frame.height)).T)
     resolution = np.sqrt(np.abs(np.linalg.det(axes)))
-    cell = cell.ravel()[cluster]
+    cell = cell.ravel()
     return Ground((axes / resolution[:, None, None])[cell], cells[cell] * side, resolution[cell])
+
+
+def on_map(polygons: Geometries, frame: Frame) -> Geometries:
+    """Polygons in pixel coordinates in map coordinates, with exteriors counter-clockwise there."""
+    x, y = shapely.get_coordinates(polygons).T
+    a, b, c, d, e, f = frame.transform[:6]
+    there = np.stack([a * x + b * y + c, d * x + e * y + f], axis=1)
+    moved: Geometries = shapely.orient_polygons(shapely.set_coordinates(polygons.copy(), there))
+    return moved
 
 
 def _product(matrices: NDArray[np.float64], which: Integers, points: Coordinates) -> Coordinates:

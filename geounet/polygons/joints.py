@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, totals, turned
+from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, product, totals
 from geounet.polygons.partition import Partition
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
@@ -63,7 +63,7 @@ def _through(lines: Lines, found: Directions, meeting: tuple[Integers, Integers]
     count = len(lines.along)
     whole = connected_components(coo_matrix((np.ones(len(one), bool), (one, other)), (count, count)), directed=False)[1]
     root = np.unique(whole, return_index=True)[1][whole]
-    sense = np.sign((lines.along * lines.along[root].conj()).real)
+    sense = np.sign(product(lines.along, lines.along[root].conj()).real)
     weight = np.maximum(lines.weight, 1e-9)
     mean = totals(whole, weight * sense * lines.offset, count) / np.maximum(totals(whole, weight, count), 1e-9)
     alone = np.bincount(whole)[whole] == 1
@@ -126,17 +126,17 @@ def _on_segment(points: Complex, begin: Complex, end: Complex) -> Complex:
     """The point of each segment that is nearest to a point."""
     way = end - begin
     squared = way.real**2 + way.imag**2
-    share = ((points - begin) * way.conj()).real / np.where(squared == 0, 1, squared)
+    share = product(points - begin, way.conj()).real / np.where(squared == 0, 1, squared)
     return begin + np.clip(share, 0, 1) * way
 
 
 def _triangle(a: Complex, b: Complex, c: Complex) -> Floats:
     """Areas of triangles."""
-    return np.abs(((b - a).conj() * (c - a)).imag) / 2
+    return np.abs(product((b - a).conj(), c - a).imag) / 2
 
 
 def _projected(points: Complex, along: Complex, offset: Floats) -> Complex:
-    return turned(along, (along.conj() * points).real + 1j * offset)
+    return product(along, product(along.conj(), points).real + 1j * offset)
 
 
 def _junctions(partition: Partition, lines: Lines, meeting: tuple[Integers, Integers]) -> Complex:

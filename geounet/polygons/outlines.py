@@ -10,9 +10,10 @@ import shapely
 from geounet.block import Block
 from geounet.footprints import Flag, Footprints
 from geounet.frame import Frame
+from geounet.polygons.disjoint import Disjoint
 from geounet.polygons.field import Classes, Level, Only
 from geounet.polygons.runs import Levels
-from geounet.polygons.simplify import Tidying, tidied
+from geounet.polygons.simplify import Tidying, tidied, tidied_borders
 from geounet.polygons.trace import Traced, trace
 from geounet.rule import LEVELS
 
@@ -50,7 +51,7 @@ def footprints_of(
                 yield _footprints(some, np.full(len(some.parts), class_id, np.uint8))
 
     portions = map(separate, _portions(traced())) if separate else _portions(traced())
-    return spread(partial(tidied, frame=frame, tidying=tidying), portions)
+    return map(_disjoint(frame, tidying).apart, spread(partial(tidied, frame=frame, tidying=tidying), portions))
 
 
 def footprints_of_classes(
@@ -61,8 +62,8 @@ def footprints_of_classes(
     Args:
         strips: (1 + graded, height, width): class ids, then the levels of the classes 1, 2, ... (see `Classes`).
         frame: of the raster.
-        tidyings: what is dropped, filled and simplified of each class, by its id. Each polygon for itself: which of
-            other classes are its neighbours depends on what is whole already, and so on the strips.
+        tidyings: what is dropped, filled and simplified of each class, by its id. Neighbours share their borders;
+            classes that are regularized do not, because what else is whole already depends on the strips.
         graded: how many classes have levels; confidence is NaN where they have none.
         spread: as of `footprints_of`.
     """
@@ -76,7 +77,9 @@ def footprints_of_classes(
                 found.confidence[found.class_id > graded] = np.nan
                 yield found
 
-    return spread(partial(_tidied_by_class, frame=frame, tidyings=tidyings), _portions(traced()))
+    # of one class alone there are no borders
+    tidy = partial(_tidied_by_class, frame=frame, tidyings=tidyings, bordered=only is None)
+    return map(_Apart(frame, tidyings), spread(tidy, _portions(traced())))
 
 
 def _portions(several: Iterable[Footprints]) -> Iterator[Footprints]:
@@ -92,9 +95,37 @@ def _portions(several: Iterable[Footprints]) -> Iterator[Footprints]:
         yield rest
 
 
-def _tidied_by_class(found: Footprints, frame: Frame, tidyings: Mapping[int, Tidying]) -> Footprints:
-    classes = ((found[found.class_id == class_id], tidying) for class_id, tidying in tidyings.items())
-    return Footprints.joined(tidied(some, frame, tidying) for some, tidying in classes if len(some))
+def _by_tidying(found: Footprints, tidyings: Mapping[int, Tidying]) -> Iterator[tuple[Tidying, Footprints]]:
+    """The footprints of the classes that are tidied alike, in their order."""
+    for tidying in dict.fromkeys(tidyings.values()):
+        of_it = [class_id for class_id, its in tidyings.items() if its == tidying]
+        some = found[np.isin(found.class_id, of_it)]
+        if len(some):
+            yield tidying, some
+
+
+def _tidied_by_class(found: Footprints, frame: Frame, tidyings: Mapping[int, Tidying], *, bordered: bool) -> Footprints:
+    return Footprints.joined(
+        tidied_borders(some, frame, tidying)
+        if bordered and not tidying.regularize
+        else tidied(some.with_geometry(shapely.force_2d(some.geometry)), frame, tidying)
+        for tidying, some in _by_tidying(found, tidyings)
+    )
+
+
+class _Apart:
+    """Takes from footprints what earlier ones of classes that are tidied alike cover."""
+
+    def __init__(self, frame: Frame, tidyings: Mapping[int, Tidying]) -> None:
+        self._tidyings = tidyings
+        self._disjoint = {tidying: _disjoint(frame, tidying) for tidying in tidyings.values()}
+
+    def __call__(self, found: Footprints) -> Footprints:
+        return Footprints.joined(
+            # borders never cross; only where a hole is filled may something stand in it
+            self._disjoint[tidying].apart(some) if tidying.regularize or tidying.fill_holes > tidying.min_area else some
+            for tidying, some in _by_tidying(found, self._tidyings)
+        )
 
 
 def _footprints(traced: Traced, class_id: Levels) -> Footprints:
@@ -102,6 +133,11 @@ def _footprints(traced: Traced, class_id: Levels) -> Footprints:
     confidence = parts.level_sum / (LEVELS * parts.pixels)
     flags = Flag.NODATA * parts.nodata + Flag.EDGE * parts.edge
     return Footprints(traced.polygons, class_id, confidence.astype(np.float32), flags.astype(np.uint8))
+
+
+def _disjoint(frame: Frame, tidying: Tidying) -> Disjoint:
+    across, down = frame.pixel_metres or (1.0, 1.0)
+    return Disjoint(frame, tidying.min_area / (across * down))
 
 
 def _least_pixels(frame: Frame, tidying: Tidying) -> int:

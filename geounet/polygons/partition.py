@@ -15,6 +15,10 @@ from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
 
+_STAIRS = (
+    1.0  # pixels: of a digital straight line, the outer corners lie nearer than that to the line of the inner ones
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Partition:
@@ -42,6 +46,15 @@ class Partition:
         polygon = np.empty(len(self.arcs), np.int64)
         polygon[self.use_arc[::-1]] = self.ring_polygon[self.use_ring[::-1]]
         return polygon
+
+    def allowed(self, tolerance: Floats) -> Floats:
+        """(arcs,) the tolerance of each, from that of the polygons, (n,).
+
+        What lies between two polygons runs along the edges of pixels, in stairs as high as a pixel: all of it is to go.
+        """
+        shared = np.bincount(self.use_arc, minlength=len(self.arcs)) > 1
+        allowed = tolerance[self.arc_polygon]
+        return np.where(shared & (allowed > 0), np.maximum(allowed, _STAIRS), allowed)
 
     @cached_property
     def ring_area(self) -> Floats:
@@ -238,3 +251,14 @@ def coverages_hold(polygons: Geometries, cluster: Integers) -> Flags:
         if len(members):
             holds[members] = shapely.coverage_is_valid(polygons[members])
     return holds
+
+
+def offending(polygons: Geometries, cluster: Integers) -> Flags:
+    """(n,) which polygons are none, invalid, or overlap or gape where they touch others of their cluster."""
+    bad = np.asarray(~shapely.is_valid(polygons))
+    broken = np.bincount(cluster, bad)[cluster] > 0
+    torn = ~broken & ~coverages_hold(polygons, np.where(broken, -1, cluster))
+    for members in np.split(order := np.flatnonzero(torn)[np.argsort(cluster[torn], kind="stable")],
+                            np.flatnonzero(np.diff(cluster[order])) + 1):  # fmt: skip
+        bad[members] = ~shapely.is_empty(shapely.coverage_invalid_edges(polygons[members]))
+    return bad

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, complex_totals, spans, totals
+from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, complex_totals, product, spans, totals
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
@@ -37,13 +37,13 @@ class Moments:
         first = as_complex(arcs.points[arcs.start[:-1]])
         here = as_complex(arcs.points) - first[arcs.of]  # near 0, for the sake of digits
         there = here[arcs.following]
-        cross = (here.conj() * there).imag
+        cross = product(here.conj(), there).imag
         area = totals(arcs.of, cross, len(arcs)) / 2
         safe = np.where(area == 0, 1, area)
         centre = complex_totals(arcs.of, cross * (here + there), len(arcs)) / (6 * safe)
-        squares = cross * (here**2 + here * there + there**2)
+        squares = cross * (here**2 + product(here, there) + there**2)
         square = complex_totals(arcs.of, squares, len(arcs)) / (12 * safe) - centre**2
-        norms = cross * (np.abs(here) ** 2 + (here.conj() * there).real + np.abs(there) ** 2)
+        norms = cross * (np.abs(here) ** 2 + product(here.conj(), there).real + np.abs(there) ** 2)
         spread = totals(arcs.of, norms, len(arcs)) / (12 * safe) - np.abs(centre) ** 2
         return cls(np.abs(area), centre + first, square, spread)
 
@@ -84,8 +84,8 @@ def rectangles(arcs: Arcs) -> tuple[Coordinates, Integers]:
     half_width = np.sqrt(np.maximum(1.5 * (moments.spread - longish * size), 0))
     scale = np.sqrt(moments.area / np.maximum(4 * half_length * half_width, 1e-300))
     corners = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
-    local = corners[:, 0] * (scale * half_length)[:, None] + 1j * corners[:, 1] * (scale * half_width)[:, None]
-    points = moments.centre[:, None] + along[:, None] * local
+    local = corners[:, 0] * (scale * half_length)[:, None] + 1j * (corners[:, 1] * (scale * half_width)[:, None])
+    points = moments.centre[:, None] + product(along[:, None], local)
     return _points(points.ravel()), np.full(len(arcs), 4)
 
 

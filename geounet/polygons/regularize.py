@@ -8,12 +8,12 @@ import numpy as np
 import shapely
 
 from geounet.footprints import Geometries
-from geounet.polygons.arcs import Arcs, Floats, as_complex, lengths, spans, units
+from geounet.polygons.arcs import Arcs, Floats, as_complex, lengths, product, spans, totals, units
 from geounet.polygons.fit import simplified_arcs
-from geounet.polygons.partition import Partition, coverages_hold
+from geounet.polygons.partition import Partition, coverages_hold, offending
 from geounet.polygons.plain import circles, rectangles, round_ones
 from geounet.polygons.runs import Integers
-from geounet.polygons.straighten import first_corners, straightened
+from geounet.polygons.straighten import Straightening
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
 
@@ -22,8 +22,11 @@ _LEAST_IOU = 0.85
 _MOST_MOVED = 1.0  # pixels
 _MOST_GROWN = 0.1  # of the area, where the outline moves by no more than that
 _SHARPEST = math.cos(math.radians(30))  # of a corner: sharper ones come of walls that all but fold back
-_CLOSE = 0.3  # pixels between outlines, on the average, of which nothing need be better
-_PLAINER = 0.5  # pixels by which an outline of right angles alone may be farther away than another
+_TRIES = 8  # to find which polygons of a cluster can have straight walls
+_CAUTION = 1  # rungs that lines beside straight walls may go down by; more would leave stairs
+_STEPS = 4.0, 8.0  # pixels; steps in a wall up to so much are tried to leave out
+_WORTH = 0.12  # pixels that an outline may be farther away on the average for each corner less
+_PLAINER = 0.75  # pixels by which an outline of right angles alone may be farther away than another
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +45,10 @@ class Outlines:
     @property
     def refused(self) -> Flags:
         return np.isinf(self.distance)
+
+    def __getitem__(self, which: Flags) -> "Outlines":
+        """Some of them."""
+        return Outlines(self.polygons[which], self.distance[which])
 
     def replaced(self, where: Flags, others: "Outlines") -> "Outlines":
         """With others at some places."""
@@ -78,37 +85,75 @@ def _tried(found: Outlines, partition: Partition, which: Flags, make: Callable[[
 
 
 def _straight(partition: Partition) -> Outlines:
-    """Outlines of straight walls, at right angles unless slanting ones are clearly nearer."""
-    kept = first_corners(partition.arcs)
-    square = _walled(partition, kept, square=True)
-    doubtful = square.distance > _CLOSE
+    """Outlines of straight walls, at right angles unless slanting ones are clearly nearer, with few corners."""
+    square = Straightening.of(partition, square=True)
+    found = _walled(square)
+    doubtful = found.distance > _PLAINER
     if not doubtful.any():
-        return square
-    of_these = np.repeat(partition.around(doubtful), partition.arcs.length)
-    slanting = _walled(partition.of_polygons(doubtful), kept[of_these], square=False)
-    better = slanting.distance + _PLAINER < square.distance[doubtful]
+        return _plainer(square, found)
+    slanting = Straightening.of(partition.of_polygons(doubtful), square=False)
+    nearer = _walled(slanting)
+    better = nearer.distance + _PLAINER < found.distance[doubtful]
     chosen = doubtful.copy()
     chosen[doubtful] = better
-    return square.replaced(chosen, Outlines(slanting.polygons[better], slanting.distance[better]))
+    outcome = found.replaced(chosen, nearer[better])
+    for some, which in ((square, ~chosen), (slanting, chosen)):
+        if which.any():
+            kind = some.of_polygons(which if some is square else better)
+            outcome = outcome.replaced(which, _plainer(kind, outcome[which]))
+    return outcome
 
 
-def _walled(partition: Partition, kept: Flags, *, square: bool) -> Outlines:
-    new = straightened(partition, kept, square=square)
-    return _near(partition, new.points, new.length, new.swept)
+def _plainer(walls: Straightening, found: Outlines) -> Outlines:
+    """The outlines, with larger steps in walls left out where the corners saved are worth what is lost by it."""
+    corners = _corners(walls.partition, found)
+    for step in _STEPS:
+        many = ~found.refused & (corners > 4 * walls.partition.cluster_size)
+        if not many.any():
+            break
+        some = walls.of_polygons(many).without_steps(step)
+        fewer = _walled(some)
+        saved = corners[many] - _corners(some.partition, fewer)
+        worth = ~fewer.refused & (saved > 0) & (fewer.distance - found.distance[many] <= _WORTH * saved)
+        chosen = many.copy()
+        chosen[many] = worth
+        found = found.replaced(chosen, fewer[worth])
+        corners[chosen] -= saved[worth]
+    return found
+
+
+def _corners(partition: Partition, found: Outlines) -> Integers:
+    """(n,) corners of all polygons of each one's cluster."""
+    rings = shapely.get_num_interior_rings(found.polygons) + 1
+    counts = np.where(found.refused, 0, shapely.get_num_coordinates(found.polygons) - rings)
+    return totals(partition.cluster, counts, len(counts)).astype(np.int64)[partition.cluster]
+
+
+def _walled(walls: Straightening) -> Outlines:
+    new = walls.outlines()
+    return _near(walls.partition, new.points, new.length, new.swept)
 
 
 def _partly_straight(partition: Partition, tolerance: Floats) -> Outlines:
     """Outlines of clusters with straight walls, except around the polygons that these do not suit."""
-    arcs, made = partition.arcs, straightened(partition, first_corners(partition.arcs), square=False)
-    straight, plain = arcs.redrawn(made.points, made.length), simplified_arcs(arcs, tolerance[partition.arc_polygon])
+    arcs, made = partition.arcs, Straightening.of(partition, square=False).outlines()
+    straight, allowed = arcs.redrawn(made.points, made.length), partition.allowed(tolerance)
+    rung = np.zeros(len(arcs), np.int64)
     polygons, near = _compared(partition, made.points, made.length, made.swept)
     near &= ~_spiky(polygons)
-    polygons, still = _compared(partition, *_with_lines(straight, plain, partition.around(~near)))
-    while (near & ~still).any():
-        near &= still
-        polygons, still = _compared(partition, *_with_lines(straight, plain, partition.around(~near)))
-    holds = partition.any_in_cluster(near) & ~partition.any_in_cluster(~still)
-    holds &= coverages_hold(polygons, np.where(holds, partition.cluster, -1))
+    doubtful = np.ones(len(near), bool)
+    for _ in range(_TRIES):
+        plain = simplified_arcs(arcs, allowed, rung)
+        points, length = _with_lines(straight, plain, partition.around(~near))
+        tried, still = _compared(partition, points, length, which=doubtful)
+        bad = doubtful & (~still | offending(tried, partition.cluster))
+        polygons[doubtful] = tried[doubtful]
+        doubtful = partition.any_in_cluster(bad)
+        if not doubtful.any():
+            break
+        rung[partition.around(bad & ~near) & (rung < _CAUTION)] += 1
+        near &= ~bad
+    holds = partition.any_in_cluster(near) & ~doubtful
     polygons[~holds] = None
     return Outlines(polygons, np.where(holds & near, 0, np.inf))
 
@@ -137,11 +182,21 @@ def _near(partition: Partition, points: Coordinates, length: Integers, swept: Fl
 
 
 def _compared(
-    partition: Partition, points: Coordinates, length: Integers, swept: Floats | None = None
+    partition: Partition,
+    points: Coordinates,
+    length: Integers,
+    swept: Floats | None = None,
+    *,
+    which: Flags | None = None,
 ) -> tuple[Geometries, Flags]:
-    """The polygons that arcs with other points make, None for a line, and which are valid and near the old ones."""
+    """The polygons that arcs with other points make, None for a line, and which are valid and near the old ones.
+
+    Args:
+        which: (n,) those that are wanted; the others are None.
+    """
     arcs, cluster = partition.arcs, partition.cluster
     whole = ~partition.any_ring(partition.ring_sizes(length) < 3)
+    whole &= which if which is not None else True
     polygons = np.full(len(cluster), None, object)
     polygons[whole] = partition.polygons(points, length, whole)
     near = shapely.is_valid(polygons)
@@ -162,7 +217,7 @@ def _spiky(polygons: Geometries) -> Flags:
     first = np.flatnonzero(np.diff(ring, prepend=-1))
     before = np.arange(len(ring)) - 1
     before[first] = np.append(first, len(ring))[1:] - 1
-    folded = (way * way[before].conj()).real < -_SHARPEST
+    folded = product(way, way[before].conj()).real < -_SHARPEST
     spiky = np.zeros(len(polygons), bool)
     spiky[owner[ring[folded]]] = True
     return spiky

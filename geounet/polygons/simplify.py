@@ -13,15 +13,16 @@ from geounet.errors import SettingsError
 from geounet.footprints import Flag, Footprints, Geometries
 from geounet.frame import Frame
 from geounet.polygons.arcs import Arcs, corners
-from geounet.polygons.fit import fitted
-from geounet.polygons.ground import Ground, ground_of
-from geounet.polygons.partition import Partition, coverages_hold, partition_of
+from geounet.polygons.borders import borders_of
+from geounet.polygons.corridor import simplified_borders
+from geounet.polygons.fit import RUNGS, fitted, simplified_arcs
+from geounet.polygons.ground import Ground, ground_of, on_map
+from geounet.polygons.partition import Partition, coverages_hold, offending, partition_of
 from geounet.polygons.regularize import MOST_NEIGHBOURS, regularized
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 
 _AUTO = 0.75  # of a pixel: the staircase of a straight wall deviates from it by less
-_LEAST = 0.1  # pixels; what crosses even with a tolerance below keeps all its vertices
 _LAST_DIGITS = 1e-9  # of an area that is measured in map coordinates
 _SPECK = 0.5  # of the least area: nothing that is done to a smaller polygon makes it large enough
 
@@ -76,6 +77,28 @@ def tidied(traced: Footprints, frame: Frame, tidying: Tidying) -> Footprints:
     return found.with_geometry(_valid(found.geometry))
 
 
+def tidied_borders(traced: Footprints, frame: Frame, tidying: Tidying) -> Footprints:
+    """Footprints in map coordinates, of outlines of several areas, which are simplified; all are valid Polygons.
+
+    Neighbours have one border, whichever of them are here: each line between junctions is made simpler by itself, and
+    no pixel's centre changes its side. Nothing is regularized.
+    """
+    pixels = shapely.area(traced.geometry)
+    ground = ground_of(traced.geometry, np.arange(len(traced)), frame)
+    large = pixels * ground.resolution**2 >= _SPECK * tidying.min_area
+    traced, ground = traced[large], ground[large]
+    if not len(traced):
+        return traced
+    rings, owner = shapely.get_rings(traced.geometry, return_index=True)
+    is_hole = np.append(False, owner[1:] == owner[:-1])
+    filled = is_hole & (shapely.area(shapely.polygons(rings)) * ground.resolution[owner] ** 2 <= tidying.fill_holes)
+    borders = borders_of(rings[~filled], owner[~filled])
+    arcs = simplified_borders(borders, frame, tidying.simplify, _AUTO)
+    outlines = borders.partition.polygons(arcs.points, arcs.length)
+    kept = shapely.area(outlines) * ground.resolution**2 >= tidying.min_area * (1 - _LAST_DIGITS)
+    return traced[kept].with_geometry(_valid(on_map(outlines[kept], frame)))
+
+
 def _small_holes(partition: Partition, largest: NDArray[np.float64]) -> Flags:
     """(rings,) holes up to `largest` of their polygon that hold no neighbour."""
     small = np.abs(partition.ring_area) <= largest[partition.ring_polygon]
@@ -126,13 +149,13 @@ def simplified(partition: Partition, tolerance: NDArray[np.float64]) -> Geometri
     """The polygons with as few vertices as `tolerance` allows, all valid, and neighbours as they were.
 
     Corners lie where the lines fitted to the outline between them meet; of a cluster in which lines come to cross so,
-    at vertices of the outline. If they cross even then, half the tolerance has to do; a lone polygon is simplified by
-    GEOS's way of watching all rings at once, which takes twenty times as long.
+    at vertices of the outline. Where they cross even then, less of the tolerance has to do for the lines around; a lone
+    polygon is simplified by GEOS's way of watching all rings at once, which takes twenty times as long.
 
     Args:
         tolerance: (n,).
     """
-    arcs, allowed = partition.arcs, tolerance[partition.arc_polygon]
+    arcs, allowed = partition.arcs, partition.allowed(tolerance)
     kept = corners(arcs, allowed)
     flat = partition.ring_sizes(_counts(arcs, kept)) < 3
     kept |= np.isin(arcs.of, partition.use_arc[flat[partition.use_ring]])
@@ -147,11 +170,30 @@ def simplified(partition: Partition, tolerance: NDArray[np.float64]) -> Geometri
     if watched.any():
         old = partition.polygons(arcs.points, arcs.length, watched)
         outcome[watched] = shapely.simplify(old, tolerance[watched], preserve_topology=True)
-    again = broken & ~lone & (tolerance > 0)
+    again = broken & ~lone
     if again.any():
-        less = np.where(tolerance < _LEAST, 0, tolerance / 2)
-        outcome[again] = simplified(partition.of_polygons(again), less[again])
+        outcome[again] = _cautiously(partition.of_polygons(again), tolerance[again])
     return outcome
+
+
+def _cautiously(partition: Partition, tolerance: NDArray[np.float64]) -> Geometries:
+    """Polygons of clusters: the lines around those that come to cross are simplified less, rung by rung."""
+    arcs, allowed = partition.arcs, partition.allowed(tolerance)
+    rung = np.ones(len(arcs), np.int64)
+    while True:
+        plain = simplified_arcs(arcs, allowed, rung)
+        whole = ~partition.any_ring(partition.ring_sizes(plain.length) < 3)
+        outcome = np.full(len(whole), None, object)
+        outcome[whole] = partition.polygons(plain.points, plain.length, whole)
+        bad = offending(outcome, partition.cluster)
+        if not bad.any():
+            return outcome
+        higher = partition.around(bad) & (rung < RUNGS - 1)
+        if not higher.any():  # what is left of others crosses these
+            higher = partition.around(partition.any_in_cluster(bad)) & (rung < RUNGS - 1)
+        if not higher.any():
+            return partition.polygons(arcs.points, arcs.length)
+        rung[higher] += 1
 
 
 def _crossing(partition: Partition, polygons: Geometries, which: Flags) -> Flags:

@@ -1,11 +1,14 @@
 """Straightening: arcs become straight walls, which meet at the corners and junctions of their lines."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Complex, corners, spans, turned
+from geounet.polygons.arcs import Arcs, Complex, corners, product, spans
 from geounet.polygons.joints import Straightened, joined
 from geounet.polygons.partition import Partition
 from geounet.polygons.runs import Integers
+from geounet.polygons.settle import ROUGHLY, settled
 from geounet.polygons.threads import Flags
 from geounet.polygons.walls import (
     Directions,
@@ -18,51 +21,85 @@ from geounet.polygons.walls import (
     fitted_lines,
     frames_of,
     gap,
-    refined,
     walls_of,
 )
 
 _TOLERANCE = 1.0  # pixels that the first corners leave out
-_STEP = 2.5  # pixels; smaller steps in a wall are the raster's, not the building's
+_SMALLEST_STEP = 2.5  # pixels; smaller ones in a wall are the raster's, not the building's
 _CHAMFER = 5.0  # pixels; a shorter slanting wall between two square ones is a rounded corner
+_NOTCH = 4.0  # pixels; shorter walls that end at a junction are the rim of the notch between two houses
 _ROUNDS = 6
 _ASKEW = np.radians(10.0)  # between a polygon's direction and its cluster's, from which it keeps its own
 
 
-def first_corners(arcs: Arcs) -> Flags:
-    """(points,) Douglas and Peucker's corners, from which straightening starts."""
-    return corners(arcs, np.full(len(arcs), _TOLERANCE))
+@dataclass(frozen=True, slots=True, eq=False)
+class Straightening:
+    """Arcs on their way to straight walls in the directions that a building has in common, in pixels of the ground.
 
-
-def straightened(partition: Partition, kept: Flags, *, square: bool) -> Straightened:
-    """The arcs as straight walls in the directions that a building has in common, in pixels of the ground.
-
-    Walls take the directions of their building; corners between walls on one line go, small steps and rounded corners
-    too; each wall's line is fitted to the old outline, and neighbouring lines meet in the new corners.
+    Douglas and Peucker's corners are the first guess. Walls take the directions of their building; corners between
+    walls on one line go, small steps and rounded corners too; each wall's line is fitted to the old outline, and
+    neighbouring lines meet in the new corners.
 
     Args:
-        kept: the first guess of the corners.
+        kept: (points,) of the arcs: what begins a wall.
+        frames: directions; 2 b and 2 b + 1 are those of body b.
+        body: (arcs,) what has directions in common.
         square: whether all walls have the commonest direction or lie across it; otherwise those that do not fit
             take a second one, or keep their own.
     """
-    arcs, sides = partition.arcs, Sides.of(partition.arcs)
-    walls = walls_of(arcs, kept)
-    chord = chords(arcs, walls)
-    body = _bodies(partition, walls, chord)
-    frames = frames_of(chord, body[walls.arc], int(body.max()) + 1)
-    frames = refined(frames, sides, walls, directions(chord, frames, body[walls.arc], square=square))
-    for _ in range(_ROUNDS):
+
+    partition: Partition
+    sides: Sides
+    kept: Flags
+    frames: Complex
+    body: Integers
+    square: bool
+
+    @classmethod
+    def of(cls, partition: Partition, *, square: bool) -> "Straightening":
+        """Without the steps that are the raster's own."""
+        arcs, sides = partition.arcs, Sides.of(partition.arcs)
+        kept = corners(arcs, np.full(len(arcs), _TOLERANCE))
         walls = walls_of(arcs, kept)
-        found = directions(chords(arcs, walls), frames, body[walls.arc], square=square)
-        lines = fitted_lines(arcs, sides, walls, found.along)
-        before, kept = kept, _cleaner(arcs, walls, kept, found, lines)
-        if np.array_equal(before, kept):
-            break
-    walls = walls_of(arcs, kept)
-    chord = chords(arcs, walls)
-    frames = refined(frames, sides, walls, directions(chord, frames, body[walls.arc], square=square))
-    found = directions(chord, frames, body[walls.arc], square=square)
-    return joined(partition, walls, fitted_lines(arcs, sides, walls, found.along), found)
+        chord = chords(arcs, walls)
+        body = _bodies(partition, walls, chord)
+        frames = frames_of(chord, body[walls.arc], int(body.max()) + 1)
+        found = directions(chord, frames, body[walls.arc], square=square)
+        frames = settled(frames, sides, walls, found, ROUGHLY)
+        first = cls(partition, sides, kept, frames, body, square).without_steps(_SMALLEST_STEP)
+        walls = walls_of(arcs, first.kept)
+        return replace(first, frames=settled(frames, sides, walls, first.directed(walls)))
+
+    def of_polygons(self, wanted: Flags) -> "Straightening":
+        """Some polygons alone; of a cluster all or none."""
+        if wanted.all():
+            return self
+        arcs, some = self.partition.arcs, self.partition.of_polygons(wanted)
+        arc = np.flatnonzero(self.partition.around(wanted))
+        kept = self.kept[spans(arcs.start[arc], arcs.length[arc])]
+        return Straightening(some, Sides.of(some.arcs), kept, self.frames, self.body[arc], self.square)
+
+    def directed(self, walls: Walls) -> Directions:
+        return directions(chords(self.partition.arcs, walls), self.frames, self.body[walls.arc], square=self.square)
+
+    def without_steps(self, least: float) -> "Straightening":
+        """Without steps smaller than `least` pixels."""
+        arcs, kept = self.partition.arcs, self.kept
+        for _ in range(_ROUNDS):
+            walls = walls_of(arcs, kept)
+            found = self.directed(walls)
+            lines = fitted_lines(arcs, self.sides, walls, found.along)
+            before, kept = kept, _cleaner(arcs, walls, found, lines, least)
+            if np.array_equal(before, kept):
+                break
+        return replace(self, kept=kept)
+
+    def outlines(self) -> Straightened:
+        """What the walls make of the arcs."""
+        walls = walls_of(self.partition.arcs, self.kept)
+        found = self.directed(walls)
+        lines = fitted_lines(self.partition.arcs, self.sides, walls, found.along)
+        return joined(self.partition, walls, lines, found)
 
 
 def _bodies(partition: Partition, walls: Walls, chord: Complex) -> Integers:
@@ -80,29 +117,33 @@ def _bodies(partition: Partition, walls: Walls, chord: Complex) -> Integers:
     weight = np.abs(chord) ** 2
     own = common_direction(chord[wall], weight[wall], np.repeat(polygon, count[arc]), len(cluster))
     common = common_direction(chord, weight, by_arc[walls.arc], len(cluster))[cluster]
-    askew = np.abs(np.angle(turned(own, common.conj()) ** 4)) > 4 * _ASKEW
+    askew = np.abs(np.angle(product(own, common.conj()) ** 4)) > 4 * _ASKEW
     body = np.where(askew, len(cluster) + np.arange(len(cluster)), cluster)
     order = np.lexsort((size[polygon], arc))
     larger = order[np.append(arc[order][1:] != arc[order][:-1], True)]
     return np.asarray(body[polygon[larger]])
 
 
-def _cleaner(arcs: Arcs, walls: Walls, kept: Flags, found: Directions, lines: Lines) -> Flags:
+def _cleaner(arcs: Arcs, walls: Walls, found: Directions, lines: Lines, least: float) -> Flags:
     """The kept points without corners between walls on one line, small steps, and rounded corners."""
-    kept, wall = kept.copy(), np.arange(len(walls))
+    kept, wall = np.zeros(len(arcs.points), bool), np.arange(len(walls))
+    kept[walls.first] = True
     length = np.abs(chords(arcs, walls))
     before, after = walls.before, walls.after
     fixed = arcs.ends[walls.first]
-    flat = ~fixed & found.parallel(before, wall) & (gap(lines, before, wall) < _STEP)
+    flat = ~fixed & found.parallel(before, wall) & (gap(lines, before, wall) < least)
     kept[walls.first[flat]] = False
     inner = ~fixed & ~fixed[after]
     shortest = inner & (length <= length[before]) & (length < length[after])
     around = found.parallel(before, after)
-    step = shortest & around & (gap(lines, before, after) < _STEP)
+    step = shortest & around & (gap(lines, before, after) < least)
     chamfer = (
         shortest & ~around & (length < _CHAMFER)
         & (found.frame[before] == found.frame[after]) & (found.frame != found.frame[before])
     )  # fmt: skip
+    notch = length < _NOTCH
+    kept[walls.first[~fixed & fixed[after] & notch]] = False
+    kept[walls.first[after[fixed & ~fixed[after] & notch]]] = False
     gone = np.flatnonzero(step | chamfer)
     kept[walls.first[gone]] = kept[walls.first[after[gone]]] = False
     cut = np.flatnonzero(chamfer)

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from geounet.legend import NODATA
 from geounet.polygons.field import Field, Fractions
+from geounet.polygons.junctions import corner_codes, crowded, of_two
 from geounet.polygons.runs import Integers, Levels
 from geounet.polygons.threads import Flags, Links, Threads
 
@@ -16,7 +17,9 @@ def vertices(
 ) -> tuple[Coordinates, Integers, Integers]:
     """All vertices of a strip's threads, in pixel coordinates (column, row), (vertices, 2).
 
-    Between two pixels a vertex lies where the field says; beside nodata and at the raster's edge half-way.
+    Between two pixels a vertex lies where the field says; beside nodata and at the raster's edge half-way. Of a field
+    with several areas they are (vertices, 3), and z tells where lines part: of vertices between two pixels of a row at
+    the corner above them, of others at both corners beside them (see `geounet.polygons.junctions`).
 
     Args:
         canvas: the row above the strip and the strip, padded.
@@ -26,7 +29,7 @@ def vertices(
         The vertices, the run edges whose part of the boundary touches nodata, and those whose part touches the edge
         of the raster (both with repetitions).
     """
-    points = np.empty((int(threads.length.sum()), 2))
+    points = np.empty((int(threads.length.sum()), 3 if field.several else 2))
     beside = _on_rows(links, threads, canvas, field, points)
     across = _on_lines(links, threads, canvas, field, points, rim=rim)
     return points, np.concatenate([beside[0], across[0]]), np.concatenate([beside[1], across[1]])
@@ -44,6 +47,8 @@ def _on_rows(
     place = threads.place[first:]
     points[place, 0] = col - 0.5 + fraction
     points[place, 1] = row + 0.5
+    if field.several:
+        points[place, 2] = _codes(field, canvas, before - width)
     at_rim = (col == 0) | (col == width - 2)
     return first + np.flatnonzero(at_nodata & ~at_rim), first + np.flatnonzero(at_rim)
 
@@ -66,6 +71,8 @@ def _on_lines(
     place = threads.place[edge] + step + (edge >= links.first_inside)
     points[place, 0] = col + 0.5
     points[place, 1] = line - 0.5 + fraction
+    if field.several:
+        points[place, 2] = of_two(_codes(field, canvas, above - 1), _codes(field, canvas, above))
     at_rim = (line == links.first_row) if rim else np.zeros(len(line), bool)
     return edge[at_nodata & ~at_rim], edge[at_rim]
 
@@ -78,3 +85,16 @@ def _crossings(field: Field, canvas: Levels, before: Integers, after: Integers) 
     inner = ~at_nodata
     fraction[inner] = field.crossings(flat, before[inner], after[inner])
     return fraction, at_nodata
+
+
+def _codes(field: Field, canvas: Levels, above_left: Integers) -> Integers:
+    """What is to be known of the corners to the lower right of pixels."""
+    width, flat = canvas.shape[2], canvas.reshape(len(canvas), -1)
+    pixels = above_left + np.array([0, 1, width, width + 1])[:, None]
+    areas = field.areas(flat[:1, pixels]).astype(np.uint8, copy=False)
+    codes = np.zeros(len(above_left), np.int64)
+    some = np.flatnonzero(crowded(areas))
+    before, after = pixels[[0, 2, 0, 1]][:, some], pixels[[1, 3, 2, 3]][:, some]
+    crossing = _crossings(field, canvas, before.ravel(), after.ravel())[0]
+    codes[some] = corner_codes(areas[:, some], crossing.reshape(before.shape))
+    return codes

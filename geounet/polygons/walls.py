@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, complex_totals, totals, turned, units
+from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, complex_totals, product, totals, units
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
@@ -13,6 +13,7 @@ _BINS = 45  # of 2 degrees, over the quarter turn in which directions of right-a
 _NEAR = np.radians(12.0)  # walls so near the commonest direction say what it is exactly
 _SNAP = 1.5  # pixels by which the ends of a wall may move when it is turned into a common direction
 _MEET = 0.2  # sine of the angle from which two walls meet in one corner
+_MEANS = 2  # rounds in which a wall's line finds the middle of what lies along it
 _ALWAYS = np.sin(np.radians(3.0))  # and however long it is, it is turned by this angle
 
 
@@ -85,10 +86,10 @@ def common_direction(walls: Complex, weight: Floats, body: Integers, bodies: int
     bins = bins.reshape(bodies, _BINS)
     smooth = sum((3 - abs(shift)) * np.roll(bins, shift, axis=1) for shift in (-2, -1, 0, 1, 2))
     peak = np.exp(2j * np.pi * np.argmax(smooth, axis=1) / _BINS / 4)
-    fourfold = turned(walls, peak[body].conj()) ** 4
-    near = np.abs(np.angle(fourfold)) < 4 * _NEAR
-    mean = complex_totals(body, near * weight * units(fourfold), bodies)
-    return turned(peak, np.exp(0.25j * np.angle(mean)))
+    turned = product(walls, peak[body].conj()) ** 4
+    near = np.abs(np.angle(turned)) < 4 * _NEAR
+    mean = complex_totals(body, near * weight * units(turned), bodies)
+    return product(peak, np.exp(0.25j * np.angle(mean)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +106,7 @@ class Directions:
 
     def parallel(self, one: Integers, other: Integers) -> Flags:
         """Whether walls have the same direction, whichever way they run."""
-        cross = (self.along[one].conj() * self.along[other]).imag
+        cross = product(self.along[one].conj(), self.along[other]).imag
         return np.asarray((self.frame[one] == self.frame[other]) & (np.abs(cross) < 0.5))
 
 
@@ -119,13 +120,13 @@ def directions(chord: Complex, frames: Complex, body: Integers, *, square: bool)
     """
     if square:
         main = frames[2 * body]
-        return Directions(2 * body, main * nearest_axis(turned(chord, main.conj())))
+        return Directions(2 * body, main * nearest_axis(product(chord, main.conj())))
     length = np.abs(chord)
     own = units(chord)
     frame = 2 * len(frames) + np.arange(len(chord))
     along = own.copy()
     for second in (1, 0):
-        turn = turned(own, frames[2 * body + second].conj())
+        turn = product(own, frames[2 * body + second].conj())
         fits = strays(turn) <= np.maximum(_ALWAYS, 2 * _SNAP / np.maximum(length, 1e-300))
         frame = np.where(fits, 2 * body + second, frame)
         along = np.where(fits, frames[2 * body + second] * nearest_axis(turn), along)
@@ -162,52 +163,67 @@ class Lines:
     weight: Floats
 
 
-def _alignment(way: Complex, length: Floats) -> Floats:
-    """Length of each side, less where it does not run along its wall: cosine of twice the angle, none below 0.
-
-    Args:
-        way: of each side, as seen along its wall.
-    """
+def _alignment(sides: Sides, along: Complex) -> Floats:
+    """Length of each side, less where it does not run along its wall: cosine of twice the angle, none below 0."""
+    way = product(as_complex(sides.way), along.conj())
     squared = way.real**2 + way.imag**2
-    return np.maximum(way.real**2 - way.imag**2, 0) / np.maximum(squared, 1e-300) * length
+    return np.maximum(way.real**2 - way.imag**2, 0) / np.maximum(squared, 1e-300) * sides.length
 
 
 def fitted_lines(arcs: Arcs, sides: Sides, walls: Walls, along: Complex) -> Lines:
     """The line through each wall: the mean of its sides' offsets, in which rounded corners hardly count."""
-    back = along[walls.of].conj()
-    weight = _alignment(turned(as_complex(sides.way), back), sides.length)
-    offsets = turned(back, as_complex(sides.middle)).imag
+    side_along = along[walls.of]
+    weight = _alignment(sides, side_along)
+    offsets = product(side_along.conj(), as_complex(sides.middle)).imag
     total = totals(walls.of, weight, len(walls))
     sums = totals(walls.of, weight * offsets, len(walls))
-    at_chord = (along.conj() * (as_complex(arcs.points[walls.first]) + chords(arcs, walls) / 2)).imag
+    at_chord = product(along.conj(), as_complex(arcs.points[walls.first]) + chords(arcs, walls) / 2).imag
     return Lines(along, np.where(total > 0, sums / np.maximum(total, 1e-300), at_chord), total)
 
 
 def refined(frames: Complex, sides: Sides, walls: Walls, found: Directions) -> Complex:
-    """The frames turned so that the squared distances of the outlines from all walls together are least.
+    """The frames turned so that the squared distances of the outlines from all walls together are least."""
+    return product(frames, turns(len(frames), sides, walls, found))
+
+
+def turns(frames: int, sides: Sides, walls: Walls, found: Directions, scale: float | None = None) -> Complex:
+    """(frames,) unit vectors by which frames turn so that the squared distances of outlines from their walls are least.
 
     Total least squares for several parallel and perpendicular lines at once: the scatter of each wall's sides around
     its own middle, those across turned by a quarter, added up for each frame; the principal axis is the direction.
+
+    Args:
+        scale: distance from its wall's line at which a side has a quarter of its weight (Geman and McClure 1987);
+            None for all of it.
     """
-    common = found.frame < len(frames)
+    common = found.frame < frames
     back = np.where(common, found.along, 1)[walls.of].conj()
-    middle, way = as_complex(sides.middle) * back, as_complex(sides.way) * back
-    weight = np.where(common[walls.of], _alignment(way, sides.length), 0)
-    count = len(walls)
-    total = np.maximum(totals(walls.of, weight, count), 1e-300)
-    x, y = (totals(walls.of, weight * part, count) / total for part in (middle.real, middle.imag))
-    dx, dy = middle.real - x[walls.of], middle.imag - y[walls.of]
+    weight = np.where(common[walls.of], _alignment(sides, found.along[walls.of]), 0)
+    middle, way = product(as_complex(sides.middle), back), product(as_complex(sides.way), back)
+    x, y = middle.real, middle.imag
+    if scale is not None:
+        whole = weight
+        for _ in range(_MEANS):
+            weight = whole / (1 + ((y - _middles(walls, weight, y)) / scale) ** 2) ** 2
+    dx, dy = x - _middles(walls, weight, x), y - _middles(walls, weight, y)
     spread = weight * (dx**2 - dy**2 + (way.real**2 - way.imag**2) / 12)
     twist = weight * (dx * dy + way.real * way.imag / 12)
-    frame = np.where(common, found.frame, len(frames))[walls.of]
-    sums = [totals(frame, values, len(frames) + 1)[:-1] for values in (spread, twist)]
-    return turned(frames, np.exp(0.5j * np.arctan2(2 * sums[1], np.maximum(sums[0], 1e-300))))
+    frame = np.where(common, found.frame, frames)[walls.of]
+    sums = [totals(frame, values, frames + 1)[:-1] for values in (spread, twist)]
+    turn: Complex = np.exp(0.5j * np.arctan2(2 * sums[1], np.maximum(sums[0], 1e-300)))
+    return turn
+
+
+def _middles(walls: Walls, weight: Floats, values: Floats) -> Floats:
+    """(sides,) the mean of what lies along each one's wall."""
+    total = np.maximum(totals(walls.of, weight, len(walls)), 1e-300)
+    return (totals(walls.of, weight * values, len(walls)) / total)[walls.of]
 
 
 def meets(lines: Lines, walls: Walls) -> tuple[Flags, Complex]:
     """(walls,) whether a wall's line clearly crosses that of the wall before it, and where they cross if so."""
     before = walls.before
-    cross = (lines.along[before].conj() * lines.along).imag
+    cross = product(lines.along[before].conj(), lines.along).imag
     crossing = np.abs(cross) > _MEET
     point = (lines.offset[before] * lines.along - lines.offset * lines.along[before]) / np.where(crossing, cross, 1)
     return crossing, point
@@ -215,5 +231,5 @@ def meets(lines: Lines, walls: Walls) -> tuple[Flags, Complex]:
 
 def gap(lines: Lines, one: Integers, other: Integers) -> Floats:
     """Distance of walls from parallel ones."""
-    same = np.sign((lines.along[one] * lines.along[other].conj()).real)
+    same = np.sign(product(lines.along[one], lines.along[other].conj()).real)
     return np.abs(lines.offset[one] - same * lines.offset[other])

@@ -84,7 +84,7 @@ def test_one_pass_gives_each_class_what_tracing_it_alone_gives(ids: Levels) -> N
         polygons = np.concatenate([one.polygons, rest.polygons])
         keys = np.concatenate([one.parts.key, rest.parts.key])
         alone += shapely.to_wkb(polygons[np.argsort(keys)]).tolist()
-    assert shapely.to_wkb(together.polygons).tolist() == alone
+    assert shapely.to_wkb(shapely.force_2d(together.polygons)).tolist() == alone
 
 
 @settings(max_examples=150, deadline=None)

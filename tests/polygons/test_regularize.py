@@ -388,3 +388,53 @@ def test_no_outline_reaches_beyond_the_raster() -> None:
     assert (found.flags & Flag.EDGE > 0).all()
     assert shapely.total_bounds(found.geometry).tolist() == [0, 0, 120, 120]
     assert shapely.is_valid(found.geometry).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0, 90), st.integers(-12, 12), st.booleans())
+def test_a_tree_at_a_wall_does_not_turn_the_house(angle: float, at: int, over: bool) -> None:
+    tree = shapely.Point(at, 12).buffer(5)
+    bent = RECTANGLE.difference(tree) if over else RECTANGLE.union(tree)
+    found = one(bent, angle)
+    ways = np.diff(np.array(found.exterior.coords), axis=0)
+    longest = ways[np.argmax(np.hypot(*ways.T))]
+    off = (np.degrees(np.arctan2(*longest[::-1])) - angle + 45) % 90 - 45
+    assert abs(off) < 1
+
+
+@pytest.mark.parametrize("angle", [0, 15, 40])
+@pytest.mark.parametrize(("depth", "corners"), [(2.8, 4), (9, 8)], ids=["small", "large"])
+def test_a_step_in_a_wall_goes_if_it_is_small_beside_the_house(angle: float, depth: float, corners: int) -> None:
+    stepped = RECTANGLE.difference(shapely.box(-4, 12 - depth, 4, 12))
+    assert len(one(stepped, angle).exterior.coords) - 1 == corners
+
+
+def test_shared_walls_along_stairs_of_pixels_are_straight() -> None:
+    """Two halves of a house, cut along the pixels' edges nearest to a slanting line."""
+    rows, cols = np.indices((60, 60))
+    left = shapely.union_all(shapely.box(cols, rows, cols + 1, rows + 1)[cols + 0.5 < 30 + (rows + 0.5 - 30) * 0.17])
+    whole = rotate(shapely.box(10, 18, 50, 42), -np.degrees(np.arctan(0.17)), origin=(30, 30))
+    halves = shapely.get_parts(shapely.polygonize([shapely.union_all([left.boundary, whole.boundary])]))
+    inside = halves[shapely.contains(whole.buffer(1e-6), halves)]
+    for regular in (False, True):
+        found = tidied(lone(inside), NOWHERE, Tidying(regularize=regular)).geometry
+        assert [len(polygon.exterior.coords) - 1 for polygon in found] == [4, 4]
+        assert shapely.coverage_is_valid(found)
+
+
+def lone(polygons: Geometries) -> Footprints:
+    count = len(polygons)
+    return Footprints(polygons, np.ones(count, np.uint8), np.ones(count, np.float32), np.zeros(count, np.uint8))
+
+
+def test_no_digit_depends_on_how_many_polygons_there_are() -> None:
+    """Numpy works in place from 256 KiB on, and its products of complex numbers round otherwise there."""
+    noise = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=(900, 900)), 2)
+    levels = np.rint(127 + 900 * noise).clip(0, 254).astype(np.uint8)
+    frame = Frame(900, 900, Affine.identity(), None)
+    raw = footprints(levels, frame, Tidying(0, 0, 0))
+    assert shapely.get_num_coordinates(raw.geometry).sum() > 5 * 16384
+    for tidying in (Tidying(0, 0, None), NO_LOSS):
+        together = tidied(raw, frame, tidying).geometry
+        alone = [tidied(raw[n : n + 300], frame, tidying).geometry for n in range(0, len(raw), 300)]
+        assert shapely.to_wkb(together).tolist() == shapely.to_wkb(np.concatenate(alone)).tolist()
