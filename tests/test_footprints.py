@@ -6,7 +6,7 @@ import shapely
 from numpy.testing import assert_array_equal
 from pyproj import CRS, Geod, Transformer
 
-from geounet.footprints import Flag, Footprints, ground_size
+from geounet.footprints import Flag, Footprints, ground_size, ragged
 
 UTM = CRS(32633).to_wkt()
 
@@ -82,3 +82,13 @@ def test_ground_size_without_a_crs_is_plain() -> None:
 def test_ground_size_of_nothing_is_nothing() -> None:
     area, perimeter = ground_size(np.empty(0, object), UTM)
     assert (len(area), len(perimeter)) == (0, 0)
+
+
+def test_rings_and_polygons_start_where_shapely_says() -> None:
+    yard = shapely.box(0, 0, 9, 9).difference(shapely.MultiPolygon([shapely.box(1, 1, 2, 2), shapely.box(4, 4, 6, 8)]))
+    several = np.array([shapely.box(0, 0, 1, 2), yard, shapely.Point(5, 5).buffer(1), yard, shapely.box(3, 0, 4, 1)])
+    for geometry in (several, several[:1], several[1:2], several[:0]):
+        _, points, (rings, polygons) = shapely.to_ragged_array(geometry) if len(geometry) else (0, [], ([0], [0]))
+        found = ragged(geometry)
+        assert found[0].tolist() == np.reshape(points, (-1, 2)).tolist()
+        assert (found[1].tolist(), found[2].tolist()) == (list(rings), list(polygons))
