@@ -149,13 +149,13 @@ def map_scene(scene: Path, segmenter: TorchSegmenter, out: Path, *, vectors: boo
             with clock.stage("assemble"):
                 whole.assemble(out / name, layers, tags={}, options=CogOptions(kind))
 
-        def outline() -> None:
-            assemble(probability.name, layers, "average")
-            if vectors:
-                with clock.stage("vectorize"):
-                    vectorize(probability, out=out / "footprints.gpkg", overwrite=True)
-
         # while the scene is open, as in `infer`: GDAL's settings belong to whoever opened something first
-        together(outline, lambda: assemble("classes.tif", [Layer(1, "class")], "mode"))
+        together(
+            lambda: assemble(probability.name, layers, "average"),
+            lambda: assemble("classes.tif", [Layer(1, "class")], "mode"),
+        )
+        if vectors:
+            with clock.stage("vectorize"):
+                vectorize(probability, out=out / "footprints.gpkg", overwrite=True)
     seconds = clock.seconds("read", "write", "assemble", "vectorize") | {"forward": segmenter.network_seconds - before}
     return Mapped(seconds, grid, predicted)

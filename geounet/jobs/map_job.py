@@ -123,11 +123,9 @@ def _mapped(job: MapJob) -> dict[str, object]:
     give_freed_memory_back()
     with job.clock.stage("assemble"):
         parts = _brought_back(job)
-    if job.segmenter.card.legend.is_binary:
-        polygons, _ = together(lambda: _outlined(job, parts), lambda: _assemble_classes(job, parts))
-    else:  # the likeliest class wins, whatever its probability
-        together(lambda: _assemble_probability(job, parts), lambda: _assemble_classes(job, parts))
-        polygons = _vectorize(job, CLASSES)
+    together(lambda: _assemble_probability(job, parts), lambda: _assemble_classes(job, parts))
+    # after both: it has work for all cores, and its memory would come on top. Of several classes the likeliest wins
+    polygons = _vectorize(job, PROBABILITY if job.segmenter.card.legend.is_binary else CLASSES)
     _write_pictures(job)
     return _summary(job, predicted, polygons, parts.frame)
 
@@ -152,12 +150,6 @@ def _assemble_classes(job: MapJob, parts: Patchwork) -> None:
 def _assemble_probability(job: MapJob, parts: Patchwork) -> None:
     with job.clock.stage("assemble"):
         _assemble(job, parts, PROBABILITY, job.layers, "average")
-
-
-def _outlined(job: MapJob, parts: Patchwork) -> int:
-    """Assemble the probability and trace it; how many footprints there are."""
-    _assemble_probability(job, parts)
-    return _vectorize(job, PROBABILITY)
 
 
 def _assemble(job: MapJob, parts: Patchwork, name: str, layers: list[Layer], overviews: Kind) -> None:
