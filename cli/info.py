@@ -10,6 +10,15 @@ import click
 from .options import PATH, common
 
 _WIDEST = 40  # letters of a bar
+_SHORTER = {"peak_memory_mb": "peak memory", "megapixels_per_second": "speed"}  # their units stand behind the values
+_SIDES = ("size", "window")
+_UNITS = {
+    **dict.fromkeys((*_SIDES, "halo", "alignment"), (",", " px")),
+    "ground_resolution": (".3g", " m a pixel"),
+    "contact_width": (".3g", " m"),
+    "peak_memory_mb": (",.0f", " MB"),
+    "megapixels_per_second": ("g", " Mpx/s"),
+}
 _BESIDE = "beside FILE"  # where a picture goes that was given no name
 
 
@@ -67,7 +76,21 @@ def _told(name: str, value: object, indent: str = "") -> Iterator[str]:
         for inner, one in value.items():
             yield from _told(str(inner), one, f"{indent}  ")
     else:
-        yield f"{label:<24} {_in_words(value)}".rstrip()
+        label, text = (label, None) if indent else (_SHORTER.get(name, label), _measured(name, value))
+        yield f"{label:<24} {_in_words(value) if text is None else text}".rstrip()
+
+
+def _measured(name: str, value: object) -> str | None:
+    """A measure with its unit, width before height as GIS say it; None for what is none.
+
+    >>> _measured("size", [605, 1214]), _measured("size", 256), _measured("ground_resolution", 0.5005687842)
+    ('1,214 x 605 px', '256 px', '0.501 m a pixel')
+    """
+    if name in _SIDES and isinstance(value, list) and len(value) == 2:
+        return " x ".join(f"{side:,}" for side in reversed(value)) + " px"
+    if name in _UNITS and isinstance(value, int | float):
+        return format(value, _UNITS[name][0]) + _UNITS[name][1]
+    return None
 
 
 def _in_words(value: object) -> str:
@@ -91,7 +114,7 @@ def _drawn(facts: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     most = max(facts["windows"].values())
     for split, count in facts["windows"].items():
-        yield f"{split:<24} {count:>7,} windows {_bar(count / most)}"
+        yield f"{split:<24} {count:>7,} window{' ' if count == 1 else 's'} {_bar(count / most)}"
         for name, share in facts["shares"][split].items():
             yield f"  {name:<22} {share:>13.1%}   {_bar(share)}"
     for pair in facts["origin"].get("leakage", ()):

@@ -69,8 +69,14 @@ class _LazyGroup(click.Group):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
+            if not self._is_of_a_command(ctx, error.option_name):
+                raise
             where = f"Options stand behind their command: geounet COMMAND {error.option_name}"
             raise click.UsageError(f"{error.format_message()} {where}", ctx) from error
+
+    def _is_of_a_command(self, ctx: click.Context, option: str) -> bool:
+        commands = (self.get_command(ctx, name) for name in _COMMANDS)
+        return any(option in (*one.opts, *one.secondary_opts) for c in commands if c is not None for one in c.params)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -91,6 +91,10 @@ class ChipsCard:
                 content[key] = tuple(content[key])
             return cls(**content)
         except OSError as error:
+            if folder.is_file():
+                raise ChipsError(
+                    f"{folder} is no folder of training windows; a scene is trained on with --labels"
+                ) from error
             raise ChipsError(f"{folder} holds no chips.json; make training windows with `geounet tile`") from error
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             if isinstance(error, GeoUNetError):

@@ -92,6 +92,10 @@ def test_wrong_usage_leaves_with_2_and_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
+def test_an_option_that_no_command_has_is_not_sent_behind_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert geounet(capsys, "-v").err.splitlines()[-1] == "Error: No such option '-v'."
+
+
 @pytest.mark.parametrize(
     ("words", "meant"),
     [

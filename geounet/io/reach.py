@@ -88,7 +88,16 @@ class Reach:
 
     def miss(self, what: str) -> LabelError:
         """The error that says that nothing of the file lies in the frame."""
-        return LabelError(_miss(self.path, self.frame, what))
+        frame, path = self.frame, self.path
+        where = "pixels" if frame.crs is None else CRS(frame.crs).name
+        theirs = "pixels" if self.info.crs is None else crs_in(path, self.info.crs).name
+        ours = f"{_numbers(frame.bounds)} in {where}"
+        if self.is_other and self.is_known:  # to be compared with the polygons' own
+            ours = f"{_numbers(self.bounds)} in {theirs}, {ours}"
+        return LabelError(
+            f"{what} in {path} (bounds {_numbers(self.info.bounds)} in {theirs}) miss the scene "
+            f"(bounds {ours}); check that both are of one place and their CRS are right"
+        )
 
 
 def _clipped(geometry: "Array", bounds: tuple[float, float, float, float]) -> "Array":
@@ -110,16 +119,6 @@ def _bounds_in(frame: Frame, crs: CRS) -> tuple[float, float, float, float]:
         return -math.inf, -math.inf, math.inf, math.inf
     left, bottom, right, top = bounds
     return (left, bottom, right, top) if left <= right else (-math.inf, bottom, math.inf, top)  # over the antimeridian
-
-
-def _miss(path: Path, frame: Frame, what: str) -> str:
-    info = vector_info(path)
-    where = "pixels" if frame.crs is None else CRS(frame.crs).name
-    theirs = "pixels" if info.crs is None else crs_in(path, info.crs).name
-    return (
-        f"{what} in {path} (bounds {_numbers(info.bounds)} in {theirs}) miss the scene "
-        f"(bounds {_numbers(frame.bounds)} in {where}); check that both are of one place and their CRS are right"
-    )
 
 
 def _numbers(values: Sequence[float]) -> str:

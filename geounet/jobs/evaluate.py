@@ -6,7 +6,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -91,6 +91,7 @@ def evaluate(
             "geounet": __version__,
             **sources,
             "class": result.main_name,
+            **{key: path.name for key, path in asdict(areas).items() if path is not None},
             "size": list(judged.frame.shape),
             "ground_resolution": judged.frame.ground_resolution,
             "pixels_scored": int(sum(judged.sums[name].sum() for name in ("tp", "fp", "fn", "tn"))),

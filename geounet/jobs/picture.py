@@ -127,7 +127,7 @@ def _map(path: Path) -> bytes:
         north=frame.north,
     )
     hectares = "" if ground is None else f", {frame.window.area * ground**2 / 1e4:,.3g} hectares"
-    title = f"{path.name}: {frame.height:,} x {frame.width:,} pixels{hectares}"
+    title = f"{path.name}: {frame.width:,} x {frame.height:,} pixels{hectares}"
     return map_picture(MapFacts(title, panels, confidence, area, "px" if ground is None else "m²"))
 
 

@@ -35,7 +35,7 @@ def scene_drawn(path: Path) -> bytes:
                 shape=frame.shape,
                 ground_resolution=resolution,
                 north=frame.north,
-                title=f"{path.name}: {frame.height:,} x {frame.width:,} pixels of {scene.dtype}, {ground}",
+                title=f"{path.name}: {frame.width:,} x {frame.height:,} pixels of {scene.dtype}, {ground}",
             )
         )
 

@@ -13,7 +13,7 @@ from geounet.files import whole_file
 from geounet.frame import Frame
 from geounet.io.features import Totals
 from geounet.jobs.outputs import ERRORS, FOOTPRINTS, METRICS, REPORT
-from geounet.jobs.report_facts import found_table, lead, summary_rows
+from geounet.jobs.report_facts import found_table, lead, scored_notes, summary_rows
 from geounet.jobs.report_overlays import MapRaster, class_overlay, probability_overlay
 from geounet.jobs.report_scene import Look
 from geounet.jobs.report_shapes import error_layers, footprint_layers
@@ -65,6 +65,7 @@ def _content(sources: MapSources, raster: MapRaster) -> Content:
     layers, sums = _footprints(folder, raster, notes)
     errors, worst = _errors(folder, frame, notes)
     metrics = read_json(folder / METRICS) or {}
+    notes += scored_notes(metrics, round(shares.known * frame.window.area), frame.shape)
     unreadable = sources.summary.get("unreadable")
     if isinstance(unreadable, list) and unreadable:
         notes.append(f"{len(unreadable):,} blocks of the scene could not be read: they are nodata in the map.")

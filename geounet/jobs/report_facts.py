@@ -28,6 +28,20 @@ def lead(raster: MapRaster, sums: Sequence[Totals], shares: Shares) -> str:
     return f"{begin} on {area}, mapped at {resolution:.3g} m a pixel; {shares.covered:.1%} of it is covered."
 
 
+def scored_notes(metrics: Mapping[str, object], known: int, shape: tuple[int, int]) -> list[str]:
+    """That eval scored but a part of the map, where it did: elsewhere a map without errors is none without mistakes.
+
+    Args:
+        metrics: what eval wrote; known: pixels of the map that have data; shape: the map's.
+    """
+    scored = metrics.get("pixels_scored")
+    if not isinstance(scored, int) or metrics.get("size") != list(shape) or not 0 < scored < 0.99 * known:
+        return []
+    area = metrics.get("label_area")
+    within = f" (inside {short(area)})" if area else ""
+    return [f"{scored / known:.0%} of the map was scored{within}; elsewhere nothing is marked, right or wrong."]
+
+
 def found_table(raster: MapRaster, layers: Sequence[Layer], sums: Sequence[Totals], shares: Shares) -> Table:
     """A table of the classes: their footprints, the area of these, and the share of the ground."""
     unit = "px²" if raster.frame.crs is None else "m²"

@@ -16,11 +16,16 @@ _NAMES = {
     "f1": "F1",
     "iou_two_channel": "two-channel IoU",
     "boundary_f1": "boundary F1",
-    "polis_m": "PoLiS (m)",
+    "polis_m": "PoLiS",
     "ap": "AP",
     "ap50_95": "AP, IoU 0.5 to 0.95",
     "rotation_deg": "rotation (°)",
     "matched_iou": "matched IoU",
+    "rho": "distance (px)",
+    "unit": "unit of PoLiS",
+    "ground_resolution": "ground resolution (m)",
+    **{f"{distance}px": f"{distance} px" for distance in (1, 2, 3)},
+    **{f"{distance}m": f"{distance} m" for distance in ("0.5", "1")},
 }
 _TITLES = {"pixel": "Pixels", "objects": "Buildings one by one", "polygons": "Outlines"}
 _APART = ("intervals", "sweep", "worst")  # shown with the others, as curves, and on the map

@@ -354,13 +354,25 @@ def test_errors_and_scores_that_eval_wrote_are_shown(mapped: Path) -> None:
     assert (facts["rank"], facts["what"], facts["link"]) == (1, "made up", "geo:1,2")
     tables = {table["title"]: table for table in content["figures"]}
     assert ["IoU", "0.500", "0.400 to 0.600"] in tables["Pixels"]["rows"]
-    assert ["boundary F1 · 1px", "0.250", ""] in tables["Pixels"]["rows"]
+    assert ["boundary F1 · 1 px", "0.250", ""] in tables["Pixels"]["rows"]
     assert tables["Buildings one by one, by size"]["rows"] == [["below 50 m²", "0.200", "3"], ["from 50 m²", "–", "0"]]
     assert tables["Threshold"]["note"] == "The best one: geounet infer --threshold 0.4"
     assert ["pixels scored", "12,345"] in tables["Scored"]["rows"]
     charts = {chart["title"]: chart["lines"] for chart in content["charts"]}
     assert charts["Scores by threshold"] == [["precision", [[0.2, 0.2], [0.4, 0.4]]], ["IoU", [[0.2, 0.2], [0.4, 0.4]]]]
     assert charts["Share that is right"] == [["pixels", [[0.1, 0.2]]]]
+
+
+@pytest.mark.parametrize(("share", "said"), [(1.0, False), (0.25, True)])
+def test_that_only_a_part_of_the_map_was_scored_is_said(mapped: Path, share: float, *, said: bool) -> None:
+    with rasterio.open(mapped / "classes.tif") as raster:
+        values = raster.read(1)
+    scored = round(share * int((values != 255).sum()))
+    scores = {"size": list(values.shape), "label_area": "<i>kept.gpkg", "pixels_scored": scored}
+    (mapped / "metrics.json").write_text(json.dumps(scores))
+    notes = [note for note in content_of(write_report(mapped))["notes"] if "was scored" in note]
+    whole = "25% of the map was scored (inside <i>kept.gpkg); elsewhere nothing is marked, right or wrong."
+    assert notes == ([whole] if said else [])
 
 
 def test_a_new_map_in_the_folder_has_nothing_of_the_old_ones_scores(mapped: Path, scene: Path, model: Path) -> None:

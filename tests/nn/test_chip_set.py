@@ -67,6 +67,10 @@ def test_folders_of_other_classes_are_refused(tmp_path: Path) -> None:
 def test_a_folder_without_a_card_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ChipsError, match=r"holds no chips.json; make training windows with"):
         ChipSet.open([tmp_path])
+    scene = tmp_path / "scene.tif"
+    scene.write_bytes(b"II*")
+    with pytest.raises(ChipsError, match=r"scene.tif is no folder of training windows; .* with --labels"):
+        ChipSet.open([scene])
 
 
 @pytest.mark.parametrize("name", ["images.npy", "labels.npy"])
