@@ -28,10 +28,6 @@ function say(text) {
   document.getElementById("said").textContent = text;
 }
 
-function plural(count, one, many) {
-  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
-}
-
 const WORDS = {
   area_m2: "area", perimeter_m: "perimeter", iou: "IoU", class: "class", what: "what", link: "link",
   predicted_class: "class in the map", label_class: "class in the labels",
