@@ -35,7 +35,7 @@ const WORDS = {
 
 /** The name of an attribute for people. */
 function wordOf(key) {
-  return WORDS[key] ?? key.replaceAll("_", " ");
+  return Object.hasOwn(WORDS, key) ? WORDS[key] : key.replaceAll("_", " ");
 }
 
 /** A value of an attribute for people; lengths and areas with their unit, which without a CRS is the pixel. */
