@@ -77,10 +77,17 @@ def _provenance(path: Path) -> dict[str, object]:
 
 
 def sizes_and_chances(path: Path) -> tuple[Array, Array]:
-    """Areas in m² and confidences of the footprints of a map, of all layers; none without a file of them."""
+    """Areas in m² and confidences of the footprints of a map, of all layers; none without a file of them.
+
+    Raises:
+        LabelError: a file that cannot be read.
+    """
     found: list[Array] = [np.empty((0, 2))]
-    for name in layers(path) if path.exists() else ():
-        table = pyogrio.read_dataframe(path, layer=name, columns=["area_m2", "confidence"], read_geometry=False)
-        found.append(table[["area_m2", "confidence"]].to_numpy(dtype=np.float64))
+    try:
+        for name in layers(path) if path.exists() else ():
+            table = pyogrio.read_dataframe(path, layer=name, columns=["area_m2", "confidence"], read_geometry=False)
+            found.append(table[["area_m2", "confidence"]].to_numpy(dtype=np.float64))
+    except (DataSourceError, DataLayerError, KeyError) as error:
+        raise LabelError(f"{path} cannot be read ({error}); make it again") from error
     area, confidence = np.concatenate(found).T
     return area, confidence

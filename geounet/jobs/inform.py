@@ -100,8 +100,8 @@ def _model(path: Path) -> dict[str, object]:
 
 def _map(path: Path) -> dict[str, object]:
     try:
-        summary: dict[str, object] = json.loads((path / SUMMARY).read_text(encoding="utf-8"))
-    except ValueError as error:
+        summary: dict[str, object] = dict(json.loads((path / SUMMARY).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
         raise SceneError(f"{path / SUMMARY} cannot be read ({error}); run infer again") from error
     return {"kind": "map", **summary}
 

@@ -19,6 +19,7 @@ from geounet.jobs.outputs import FOOTPRINTS, PROBABILITY
 from geounet.jobs.picture_chips import chips_drawn
 from geounet.jobs.picture_scene import scene_drawn
 from geounet.jobs.preview import THUMBNAIL, footprints_to_draw
+from geounet.jobs.report_sources import MapSources
 from geounet.jobs.train_run import HISTORY, METRICS
 from geounet.legend import NODATA
 from geounet.nn.model_file import NAME as MODEL
@@ -114,12 +115,10 @@ def _map(path: Path) -> bytes:
         levels, known = raster.thumbnail(THUMBNAIL)
         frame = raster.frame
     chances = np.where(known, levels.max(axis=0) / LEVELS, np.nan)
-    scenes = summary["scenes"]
-    assert isinstance(scenes, list)
     area, confidence = sizes_and_chances(path / FOOTPRINTS)
     ground = frame.ground_resolution
     panels = Panels(
-        picture=_behind(scenes, chances, frame),
+        picture=_behind(MapSources.of(path), chances, frame),
         probability=chances,
         footprints=footprints_to_draw(path / FOOTPRINTS, frame),
         shape=frame.shape,
@@ -131,14 +130,14 @@ def _map(path: Path) -> bytes:
     return map_picture(MapFacts(title, panels, confidence, area, "px" if ground is None else "m²"))
 
 
-def _behind(scenes: list[object], chances: Array, frame: Frame) -> Array:
+def _behind(sources: MapSources, chances: Array, frame: Frame) -> Array:
     """What footprints are drawn over: the scene, where it is still there and is what was mapped; else the probability.
 
     Of an area of interest, or of many sheets, the scene's picture would lie elsewhere.
     """
-    if len(scenes) == 1:
+    if len(sources.scene_names) == 1:
         try:
-            with open_scene(str(scenes[0])) as scene:
+            with sources.scene(may_fetch=False) as scene:
                 if _same_ground(scene.native, frame):
                     return stretched(*scene.thumbnail(THUMBNAIL), scene.bands.colours)
         except GeoUNetError as error:

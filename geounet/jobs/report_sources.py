@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard, TypeVar
 
 from geounet.card import ModelCard
 from geounet.errors import ModelError, SceneError
@@ -17,6 +18,7 @@ from geounet.jobs.guard import remembered
 from geounet.jobs.outputs import SUMMARY
 
 Json = Mapping[str, object]
+T = TypeVar("T")
 
 FOUND_AT = "found_at"
 
@@ -75,14 +77,12 @@ class MapSources:
         Raises:
             SceneError: it is not there any more, is another one now, or would have to be fetched.
         """
-        paths = self._scene_paths()
+        paths, identities, bands = self._scene_paths(), self.job.get("scenes"), self.job.get("bands")
+        if not paths or not _all(identities, dict) or not _all(bands, int):
+            raise SceneError(f"{self.folder} does not tell which scene was mapped; map it again")
         if not may_fetch and (remote := [path for path in paths if is_remote(path)]):
             raise SceneError(f"{remote[0]} would have to be fetched; copy it to a file and map that")
-        identities = self.job.get("scenes")
-        bands = self.job.get("bands")
-        if not isinstance(identities, list) or not isinstance(bands, list):
-            raise SceneError(f"{self.folder} does not tell which scene was mapped; map it again")
-        reading = Reading([int(band) for band in bands], nodata=_nodata(self.job.get("nodata")), unreadable=_left_out)
+        reading = Reading(bands, nodata=_nodata(self.job.get("nodata")), unreadable=_left_out)
         with open_scene(paths, reading) as scene:
             there = json.loads(json.dumps(scene.identity))
             if list(map(_lasting, there)) != list(map(_lasting, identities)):
@@ -150,9 +150,13 @@ def _left_out(path: str, window: object) -> None:
     """A block that cannot be read is left out of a picture."""
 
 
-def _lasting(identity: object) -> dict[str, object]:
+def _all(values: object, kind: type[T]) -> TypeGuard[list[T]]:
+    """Whether JSON has a list there, of one kind alone."""
+    return isinstance(values, list) and all(isinstance(value, kind) for value in values)
+
+
+def _lasting(identity: Mapping[str, object]) -> Json:
     """What tells a scene from another after it was copied."""
-    assert isinstance(identity, dict)
     return {key: value for key, value in identity.items() if key not in ("files", "modified_ns")}
 
 

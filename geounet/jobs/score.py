@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geounet.calibration import LevelCounts
-from geounet.errors import SettingsError
+from geounet.errors import SceneError, SettingsError
 from geounet.grid import Window
 from geounet.io.labels import read_areas
 from geounet.io.object_store import KINDS, Kind, ObjectStore, object_store
@@ -23,6 +23,7 @@ from geounet.jobs.score_objects import Objects, Pairs, Verdict, add_unscored, co
 from geounet.jobs.score_pixels import Scored, Tally
 from geounet.jobs.score_sources import Ground, read_found, read_truth
 from geounet.metrics import Confusion
+from geounet.rule import cut_level
 from geounet.track import Track
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ def judge(
         ground.shared.main_name,
         _of_classes(counted.confusion, ground.shared.names) if len(ground.shared.names) > 1 else None,
         counted.levels if chances is not None else None,
-        0.5 if chances is None else float(chances.tags.get(_THRESHOLD, "0.5")),
+        0.5 if chances is None else _threshold_of(chances),
     )
 
 
@@ -122,6 +123,21 @@ def _chances(predicted: Prediction, ground: Ground, opened: ExitStack) -> Strips
     if ground.ids is not None and len(ground.ids.classes) > 1:
         raise SettingsError("--threshold-sweep is for maps of one class: of several the likeliest wins")
     return chances
+
+
+def _threshold_of(chances: Strips) -> float:
+    """With which a map was made, as its raster of probabilities says; 0.5 where it does not.
+
+    Raises:
+        SceneError: it says what is no threshold.
+    """
+    text = chances.tags.get(_THRESHOLD, "0.5")
+    try:
+        threshold = float(text)
+        cut_level(threshold)
+    except ValueError as error:
+        raise SceneError(f"{chances.path} says that its threshold is {text!r}, which is none; map it again") from error
+    return threshold
 
 
 @dataclass(frozen=True, slots=True, eq=False)

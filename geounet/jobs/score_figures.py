@@ -47,12 +47,11 @@ def figures(judged: Judged) -> Nested:
     compared = {name: _value(value) for name, value in _object_figures(total).items()}
     drawn |= intervals(of_objects, _object_figures)
     outlines = {name.removeprefix("polygons."): v for name, v in compared.items() if name.startswith("polygons.")}
-    ranked = _average_precision(judged)
     verdict = judged.verdict
     return {
         "pixel": whole,
         "objects": {name.removeprefix("objects."): v for name, v in compared.items() if name.startswith("objects.")}
-        | ranked
+        | _average_precision(judged)
         | {
             "truth": int(total["tp"][0] + total["fn"][0]),
             "found": int(total["tp"][0] + total["fp"][0]),
@@ -128,7 +127,7 @@ def _object_figures(sums: Sums) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def ranked(judged: Judged) -> Ranked | None:
+def _ranked(judged: Judged) -> Ranked | None:
     """The polygons found in the order of their confidence; None where it is not known of any."""
     confidence = judged.objects["found"].confidence
     if not np.isfinite(confidence).any():
@@ -145,7 +144,7 @@ def ranked(judged: Judged) -> Ranked | None:
 
 
 def _average_precision(judged: Judged) -> Nested:
-    order = ranked(judged)
+    order = _ranked(judged)
     if order is None:
         return {"ap": None, "ap50_95": None}
     each = [order.average_precision(least) for least in THRESHOLDS]

@@ -1,7 +1,8 @@
 """Polygons of a map against those of its labels, tile by tile; which belong together is decided at the end, for all."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 import shapely
@@ -54,7 +55,7 @@ class Objects:
         for some, class_ids in polygons:
             store.add(kind, some.geometry, class_ids)
             rows.append(cls._of(some, class_ids))
-        return cls(*(np.concatenate([getattr(row, f.name) for row in rows]) for f in fields(cls)))
+        return _end_to_end(rows)
 
     @classmethod
     def _of(cls, some: SomePolygons, class_ids: NDArray[np.uint8]) -> "Objects":
@@ -111,8 +112,7 @@ class Pairs:
 
     @classmethod
     def joined(cls, several: Iterable["Pairs"]) -> "Pairs":
-        rows = [cls.of(np.empty((2, 0), object), np.empty((2, 0), np.int64), np.empty(0), None), *several]
-        return cls(*(np.concatenate([getattr(row, f.name) for row in rows]) for f in fields(cls)))
+        return _end_to_end([cls.of(np.empty((2, 0), object), np.empty((2, 0), np.int64), np.empty(0), None), *several])
 
     @classmethod
     def of(cls, polygons: Geometries, ids: NDArray[np.int64], iou: NDArray[np.float64], frame: Frame | None) -> "Pairs":
@@ -132,6 +132,15 @@ class Pairs:
             corner_counts(truth).astype(np.int32),
             corner_counts(found).astype(np.int32),
         )
+
+
+Table = TypeVar("Table", Objects, Pairs)
+
+
+def _end_to_end(tables: Sequence[Table]) -> Table:
+    """Several tables, whose columns are arrays, as one."""
+    kind = type(tables[0])
+    return kind(*(np.concatenate([getattr(table, f.name) for table in tables]) for f in fields(kind)))
 
 
 def compared_in_tile(

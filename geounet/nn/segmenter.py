@@ -3,9 +3,7 @@
 Tensors are suffixed by shape: B batch, C bands, K outputs, F bands of a strip, H rows, W columns.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
@@ -29,6 +27,7 @@ from geounet.nn.device import (
     use_threads,
 )
 from geounet.nn.entrance import enter, slabs
+from geounet.nn.launched import ROOM, Launched, Stopwatch
 from geounet.nn.model_file import load_model
 from geounet.nn.replay import Replay
 from geounet.nn.unet import UNet, folded, inner_answer
@@ -39,7 +38,6 @@ from geounet.rule import cut_level
 Views = Sequence[Tensor]  # logits (B, K, H, W) of each view of a window
 
 _KEPT = 1 << 30  # bytes: with more, half a gigabyte more would be held for a tenth of the time
-_ROOM = "use a smaller --window or --batch-size"
 
 
 class TorchSegmenter:
@@ -133,24 +131,24 @@ class TorchSegmenter:
         return self._landed(self._begun(launches) if self.begins_early else launches)
 
     @staticmethod
-    def _begun(launches: Iterator["_Launched"]) -> Iterator["_Launched"]:
+    def _begun(launches: Iterator[Launched]) -> Iterator[Launched]:
         """The launches, each when the next one has been made; the first is made at once."""
         first = list(islice(launches, 1))
         return one_late(chain(first, launches))
 
-    def _landed(self, launches: Iterator["_Launched"]) -> Iterator[Block]:
+    def _landed(self, launches: Iterator[Launched]) -> Iterator[Block]:
         for launched in launches:
             self.network_seconds += launched.wait()
             yield from launched.blocks()
 
-    @enough_memory(SettingsError, _ROOM)
+    @enough_memory(SettingsError, ROOM)
     @torch.inference_mode()
-    def _launched(self, batch: list[Piece], wanted: list[Window], answer: Callable[[Views], Tensor]) -> "_Launched":
+    def _launched(self, batch: list[Piece], wanted: list[Window], answer: Callable[[Views], Tensor]) -> Launched:
         given = [piece.pixels.window for piece in batch]
         trim = min(margin(outer, inner) for outer, inner in zip(given, wanted, strict=True))
         x_BCHW, answers = self._entered(batch), []
         stream = torch.cuda.current_stream(self.runtime.device) if self.runtime.on_gpu else None
-        clock = _Stopwatch(stream)
+        clock = Stopwatch(stream)
         with self.runtime.exact():
             views = [view.undone(self._inner_answer(view.of(x_BCHW), trim)) for view in VIEWS[self.tta]]
         clock.stop()
@@ -159,7 +157,7 @@ class TorchSegmenter:
             answered = answer([view_BKHW[number : number + 1, :, inside.rows, inside.cols] for view_BKHW in views])
             # from a GPU: into pinned memory, while the host goes on
             answers.append(answered.to("cpu", non_blocking=True))
-        return _Launched(wanted, answers, clock, None if stream is None else stream.record_event())
+        return Launched(wanted, answers, clock, None if stream is None else stream.record_event())
 
     def _entered(self, batch: list[Piece]) -> Tensor:
         """What the network is given of the windows: (B, C, H, W)."""
@@ -190,55 +188,6 @@ class TorchSegmenter:
         buffer = torch.empty(values.shape, dtype=torch.from_numpy(values).dtype, pin_memory=True)
         np.copyto(buffer.numpy(), values)
         return buffer[None].to(self.runtime.device, non_blocking=True)
-
-
-class _Stopwatch:
-    """Seconds from its making to its stop; on a GPU, between what its stream was given before and after."""
-
-    def __init__(self, stream: torch.cuda.Stream | None) -> None:
-        self._stream = stream
-        self._marks = [self._mark()]
-
-    def stop(self) -> None:
-        self._marks.append(self._mark())
-
-    @property
-    def seconds(self) -> float:
-        """Once a GPU has done it all."""
-        start, end = self._marks
-        if isinstance(start, float) and isinstance(end, float):
-            return end - start
-        assert isinstance(start, torch.cuda.Event)
-        assert isinstance(end, torch.cuda.Event)
-        return 1e-3 * float(start.elapsed_time(end))
-
-    def _mark(self) -> torch.cuda.Event | float:
-        if self._stream is None:
-            return time.perf_counter()
-        event: torch.cuda.Event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        self._stream.record_event(event)
-        return event
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Launched:
-    """Answers for some windows, and the network's time; `ready` tells when a GPU has put them there."""
-
-    windows: list[Window]
-    answers: list[Tensor]
-    clock: _Stopwatch
-    ready: torch.cuda.Event | None
-
-    def wait(self) -> float:
-        """Seconds that the network took, when the answers are there."""
-        if self.ready is not None:
-            with enough_memory(SettingsError, _ROOM):
-                self.ready.synchronize()
-        return self.clock.seconds
-
-    def blocks(self) -> Iterator[Block]:
-        for window, answer in zip(self.windows, self.answers, strict=True):
-            yield Block(window, answer.numpy())
 
 
 def margin(outer: Window, inner: Window) -> int:

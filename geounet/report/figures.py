@@ -177,7 +177,7 @@ def metric_charts(metrics: Json) -> list[Chart]:
     scores = [(_NAMES.get(key, key), _points(rows, "threshold", key)) for key in ("precision", "recall", "iou")]
     best = sweep.get("best_iou")
     at = best.get("threshold") if isinstance(best, Mapping) else None
-    mark = (float(at), f"best IoU at {at:g}") if _is_number(at) else None
+    mark = (float(at), f"best IoU at {at:g}") if _is_number(at) and 0 <= at <= 1 else None
     charts = [Chart("Scores by threshold", "threshold", [line for line in scores if line[1]], mark)]
     claims = []
     reliability = sweep.get("reliability")

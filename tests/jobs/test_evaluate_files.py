@@ -14,7 +14,7 @@ from geounet.io.error_layers import POLYGONS
 from geounet.jobs.evaluate import evaluate
 from tests.command import geounet
 from tests.in_qgis import opened_in_qgis
-from tests.jobs.towns import metrics, write_town
+from tests.jobs.towns import layer, metrics
 from tests.scenes import (
     NOWHERE,
     UTM,
@@ -22,15 +22,6 @@ from tests.scenes import (
     write_polygons,
     write_scene,
 )
-
-
-def layer(folder: Path, name: str) -> geopandas.GeoDataFrame:
-    return geopandas.read_file(folder / "errors.gpkg", layer=name)
-
-
-@pytest.fixture
-def two_files(tmp_path: Path) -> tuple[Path, Path]:
-    return write_town(tmp_path)
 
 
 def test_layers_and_places_say_what_is_wrong_and_where(two_files: tuple[Path, Path]) -> None:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import geopandas
 import numpy as np
 import pytest
 import rasterio
@@ -16,7 +15,7 @@ from geounet.errors import LegendError, SettingsError
 from geounet.jobs.evaluate import evaluate
 from geounet.legend import NODATA
 from geounet.objects import matched
-from tests.jobs.towns import metrics, town, write_town
+from tests.jobs.towns import layer, metrics, town
 from tests.scenes import (
     DEGREES_60N,
     MERCATOR_60N,
@@ -29,15 +28,6 @@ from tests.scenes import (
     write_polygons,
     write_scene,
 )
-
-
-def layer(folder: Path, name: str) -> geopandas.GeoDataFrame:
-    return geopandas.read_file(folder / "errors.gpkg", layer=name)
-
-
-@pytest.fixture
-def two_files(tmp_path: Path) -> tuple[Path, Path]:
-    return write_town(tmp_path)
 
 
 def test_polygons_are_matched_as_all_at_once(two_files: tuple[Path, Path], tmp_path: Path) -> None:

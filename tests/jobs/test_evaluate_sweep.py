@@ -10,7 +10,7 @@ import pytest
 import rasterio
 from rasterio.features import rasterize
 
-from geounet.errors import SettingsError
+from geounet.errors import SceneError, SettingsError
 from geounet.jobs.evaluate import evaluate
 from geounet.jobs.infer import infer
 from geounet.legend import NODATA
@@ -147,3 +147,11 @@ def test_the_table_fits_80_columns_and_json_is_one_document(
     for name in ("metrics.json", "errors.gpkg", "sweep.png"):
         assert f" {folder / name}" in text
     assert geounet(capsys, *words, "--quiet").out == ""
+
+
+def test_a_map_that_names_no_threshold_is_refused(folder: Path, place: Path) -> None:
+    with rasterio.open(folder / "probability.tif", "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
+        dataset.update_tags(GEOUNET_THRESHOLD="high")
+    with pytest.raises(SceneError, match="says that its threshold is 'high', which is none; map it again"):
+        scores(folder, place, threshold_sweep=True)
+    assert scores(folder, place)["pixels_scored"] > 0

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,39 @@ def test_a_map_of_a_crowd_is_drawn_by_how_dense_it_is(
     monkeypatch.setattr(preview, "_OUTLINES", 0)
     write_picture(desk / "map", tmp_path / "crowd.png")
     assert (tmp_path / "each.png").read_bytes() != (tmp_path / "crowd.png").read_bytes()
+
+
+def test_a_map_that_is_moved_with_its_scene_is_drawn_over_it(
+    desk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy2(desk / "scene.tif", tmp_path)
+    shutil.copytree(desk / "map", tmp_path / "map")
+    summary = json.loads((tmp_path / "map" / "summary.json").read_text())
+    summary["scenes"] = ["scene.tif"]  # as infer was told, in another folder
+    (tmp_path / "map" / "summary.json").write_text(json.dumps(summary))
+    (tmp_path / "else").mkdir()
+    monkeypatch.chdir(tmp_path / "else")
+    pictures = []
+    for name in ("over.png", "alone.png"):
+        write_picture(tmp_path / "map", tmp_path / name)
+        pictures.append((tmp_path / name).read_bytes())
+        (tmp_path / "scene.tif").unlink(missing_ok=True)
+    write_picture(desk / "map", tmp_path / "where_it_was.png")
+    assert pictures[0] == (tmp_path / "where_it_was.png").read_bytes() != pictures[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "say"),
+    [
+        ("summary.json", "[1]", "summary.json cannot be read"),
+        ("footprints.gpkg", "no", "footprints.gpkg cannot be read"),
+    ],
+)
+def test_a_map_with_a_damaged_file_is_one_line(desk: Path, tmp_path: Path, name: str, content: str, say: str) -> None:
+    shutil.copytree(desk / "map", tmp_path / "map")
+    (tmp_path / "map" / name).write_text(content)
+    with pytest.raises(GeoUNetError, match=f"{say} .*; (run infer|make it) again"):
+        write_picture(tmp_path / "map", tmp_path / "a.png")
 
 
 def test_of_polygons_there_is_no_picture(desk: Path, tmp_path: Path) -> None:

@@ -241,6 +241,29 @@ def test_a_damaged_file_costs_its_part_of_the_report_and_no_more(mapped: Path, n
     assert any(name in note for note in content["notes"]) == name.endswith(".gpkg")
 
 
+@pytest.mark.parametrize(
+    ("name", "at", "value", "is_shown"),
+    [
+        ("job.json", ("bands",), [{}], False),
+        ("job.json", ("scenes",), ["scene.tif"], False),
+        ("summary.json", ("found_at", "scenes"), [], False),
+        ("metrics.json", ("sweep", "best_iou"), {"threshold": float("inf")}, True),
+    ],
+)
+def test_a_file_that_tells_nonsense_costs_its_part_of_the_report_and_no_more(
+    mapped: Path, name: str, at: tuple[str, ...], value: object, is_shown: bool
+) -> None:
+    content = json.loads((mapped / name).read_text()) if (mapped / name).exists() else {"sweep": {"thresholds": []}}
+    inner = content
+    for key in at[:-1]:
+        inner = inner[key]
+    inner[at[-1]] = value
+    (mapped / name).write_text(json.dumps(content))
+    told = content_of(write_report(mapped))
+    assert (told["overlays"][0]["id"] == "scene") == is_shown
+    assert any("is not at hand" in note for note in told["notes"]) != is_shown
+
+
 def test_a_map_without_vectors_has_a_report_without_footprints(scene: Path, model: Path, tmp_path: Path) -> None:
     made = infer(scene, model=model, out=tmp_path / "map", device="cpu", no_vectors=True)
     content = content_of(made.out / "report.html")

@@ -186,6 +186,7 @@ def test_names_attributes_and_legends_that_are_hostile_stay_texts(
     with sqlite3.connect(folder / "errors.gpkg") as database:
         for (trigger,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             database.execute(f'DROP TRIGGER "{trigger}"')
+        database.execute("ALTER TABLE worst ADD COLUMN constructor TEXT DEFAULT 'nobody'")
         database.execute("UPDATE worst SET what = ?, link = ?", (_EVIL, "javascript:alert('run')"))
     (folder / "metrics.json").write_text(json.dumps({"pixel": {_EVIL: 0.5, "note": _EVIL}, "</script>": {_EVIL: 1}}))
     with opened_page(browser, write_report(folder)) as (page, heard):
@@ -196,6 +197,7 @@ def test_names_attributes_and_legends_that_are_hostile_stay_texts(
         popup = page.locator(".leaflet-popup")
         assert _EVIL in popup.inner_text()
         assert not popup.get_by_role("link").count()
+        assert "constructor\nnobody" in popup.inner_text()
         assert popup.get_by_text("javascript:alert('run')").is_visible()
         assert page.locator("img").evaluate_all("all => all.every(image => image.src.startsWith('data:'))")
         assert page.locator("script").count() == 4

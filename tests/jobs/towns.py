@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import numpy as np
 import shapely
 from shapely import affinity
@@ -13,6 +14,11 @@ from tests.scenes import UTM, write_polygons
 
 def metrics(prediction: Path, labels: Path, **options: Any) -> dict[str, Any]:
     return dict(evaluate(prediction, labels=labels, **options).metrics)
+
+
+def layer(folder: Path, name: str) -> geopandas.GeoDataFrame:
+    """Of the errors of a map that was scored."""
+    return geopandas.read_file(folder / "errors.gpkg", layer=name)
 
 
 def town(seed: int = 0) -> tuple[list[shapely.Polygon], list[shapely.Polygon]]:

@@ -28,10 +28,6 @@ function say(text) {
   document.getElementById("said").textContent = text;
 }
 
-function plural(count, one, many) {
-  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
-}
-
 const WORDS = {
   area_m2: "area", perimeter_m: "perimeter", iou: "IoU", class: "class", what: "what", link: "link",
   predicted_class: "class in the map", label_class: "class in the labels",
@@ -39,7 +35,7 @@ const WORDS = {
 
 /** The name of an attribute for people. */
 function wordOf(key) {
-  return WORDS[key] ?? key.replaceAll("_", " ");
+  return Object.hasOwn(WORDS, key) ? WORDS[key] : key.replaceAll("_", " ");
 }
 
 /** A value of an attribute for people; lengths and areas with their unit, which without a CRS is the pixel. */
