@@ -124,11 +124,12 @@ class UNet(nn.Module):
         skipped = []
         for level in self.down:
             x_BCHW = level(x_BCHW)
-            skipped.append(x_BCHW)
+            if self.architecture.skips:
+                skipped.append(x_BCHW)
             x_BCHW = nn.functional.max_pool2d(x_BCHW, 2)
         x_BCHW, gone = self.bridge(x_BCHW), 0
         for up, merge, going in zip(self.up, self.merge, trims(self.architecture.depth, trim), strict=True):
-            beside_BCHW = trimmed(skipped.pop(), going) if self.architecture.skips else None
+            beside_BCHW = trimmed(skipped.pop(), going) if skipped else None
             x_BCHW = merge(_risen(x_BCHW, up, beside_BCHW, spare=going // 2 - gone))
             gone = going
         logits_BCHW: Tensor = self.head(trimmed(x_BCHW, trim - gone))
