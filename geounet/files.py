@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import overload
 
-from geounet.errors import OutputError
+from geounet.errors import OutputError, SettingsError
 
 StrPath = str | os.PathLike[str]
 """What a file or folder may be given as."""
@@ -29,8 +29,19 @@ def as_path(path: StrPath) -> Path: ...
 @overload
 def as_path(path: None) -> None: ...
 def as_path(path: StrPath | None) -> Path | None:
-    """The path that is meant by a string, or anything that stands for one."""
-    return None if path is None else Path(path)
+    """The path that is meant by a string, or anything that stands for one.
+
+    Raises:
+        SettingsError: its bytes are no UTF-8, which GDAL and GeoPackages need.
+    """
+    if path is None:
+        return None
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(path).decode(errors="replace")
+        raise SettingsError(f"{shown} has a name that is no UTF-8; rename it, or the folder above it") from error
+    return Path(path)
 
 
 def as_paths(paths: StrPath | Iterable[StrPath]) -> list[Path]:
@@ -39,7 +50,7 @@ def as_paths(paths: StrPath | Iterable[StrPath]) -> list[Path]:
     >>> [path.name for path in as_paths("maps/a.tif")], len(as_paths(["a.tif", Path("b.tif")]))
     (['a.tif'], 2)
     """
-    return [Path(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+    return [as_path(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
 
 
 @contextmanager

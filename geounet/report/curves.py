@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from geounet.report.furniture import BLUE, GREEN, GREY, ORANGE
 
@@ -14,6 +15,8 @@ Row = Mapping[str, float | int | None]
 
 def png(figure: Figure) -> bytes:
     """The figure as PNG: the same bytes for the same figure, whenever it is drawn."""
+    for text in figure.findobj(lambda artist: isinstance(artist, Text) and "$" in artist.get_text()):
+        text.set_parse_math(False)  # type: ignore[attr-defined]  # names of files and bands are no formulas
     FigureCanvasAgg(figure)
     target = io.BytesIO()
     figure.savefig(target, format="png", metadata={"Software": None})

@@ -1,6 +1,7 @@
 """What `geounet info --picture` draws, at the edges of what there can be."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from matplotlib.image import imread
 from geounet.jobs.picture import write_picture
 from geounet.legend import Legend
 from geounet.report.chips_picture import ChipsFacts, chips_picture
+from tests.scenes import noise, write_scene
 
 SPLITS = ("train", "val", "test")
 
@@ -46,3 +48,13 @@ def test_windows_of_any_number_of_scenes_and_classes_make_a_picture(scenes: int,
 def test_a_model_with_nothing_beside_it_is_drawn(model: Path, tmp_path: Path) -> None:
     write_picture(model, tmp_path / "model.png")
     assert imread(tmp_path / "model.png").std() > 0.05
+
+
+@pytest.mark.parametrize("name", [r"$\frac{$", r"a$\q$b", "$", "cost in $ and $"])
+def test_names_with_dollars_are_texts_and_no_formulas(name: str, tmp_path: Path) -> None:
+    scene = write_scene(tmp_path / f"{name}.tif", noise(40, 70))
+    write_picture(scene, tmp_path / "scene.png")
+    assert imread(tmp_path / "scene.png").std() > 0.05
+    many = replace(facts(2, 2, 4), title=name)
+    shown = chips_picture(replace(many, places={name: many.places["0"], "other": many.places["1"]}))
+    assert imread(io.BytesIO(shown)).std() > 0.01
