@@ -17,7 +17,11 @@ from .progress import progress
 @click.option("--labels", multiple=True, type=PATH, help="Labels: SCENEs are tiled first, then trained on.")
 @click.option("--out", type=PATH, help="Folder to write.  [default: CHIPS_run]")
 @click.option(
-    "--steps", default="auto", show_default=True, callback=whole_or_auto, help="Steps of the optimizer; 2,000 or more."
+    "--steps",
+    default="auto",
+    show_default=True,
+    callback=whole_or_auto,
+    help="Steps of the optimizer; auto takes 2,000 or more.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the training windows, in place of --steps.")
 @click.option("--minutes", type=float, help="How long all of it may take, in place of --steps.")

@@ -104,15 +104,20 @@ def read_labels(path: Path, frame: Frame, legend: Legend, field: str | None = No
     return PixelPolygons.of(_in_pixels(geometry[kept], frame), ids[kept])
 
 
-def read_areas(path: Path, frame: Frame, what: str) -> PixelPolygons:
+def read_areas(path: Path, frame: Frame, what: str, *, may_miss: bool = True) -> PixelPolygons:
     """Polygons of an area option, burnt as 1; none where they miss the frame.
 
     Args:
         what: the option's name, for notes and errors.
+
+    Raises:
+        LabelError: none meets the frame, and they may not miss it.
     """
     features = _near(path, frame, what, may_miss=True)
     geometry = features.geometry.to_numpy()
     kept = ~shapely.is_empty(geometry)
+    if not may_miss and not shapely.intersects(geometry[kept], _ground(frame)).any():
+        raise Reach.of(path, frame).miss(f"the polygons of {what}")
     return PixelPolygons.of(_in_pixels(geometry[kept], frame), np.ones(int(kept.sum()), dtype="uint8"))
 
 

@@ -31,7 +31,7 @@ _SCENE_ROOM, _CLOSE_UPS_ROOM = 7_000_000, 1_300_000  # bytes for the scene at mo
 _PICTURE_ROOM, _PICTURE_SIDE = 500_000, 1600  # bytes and pixels of a picture of the training
 _TRAINING = (
     ("curves.png", "How it learned", "Curves of the loss, of the IoU on validation windows, and of the learning rate"),
-    ("samples.png", "Windows that it was tested on", "Rows of image, truth, probability and errors of some windows"),
+    ("samples.png", "Validation windows", "Rows of image, truth, probability and errors of some windows"),
 )
 
 

@@ -14,6 +14,13 @@ from geounet.report.content import Content
 from geounet.report.figures import listed, metric_tables, number, short
 from geounet.report.page import page
 
+_NAMES = {
+    "average": "Weight of the past in the running average",
+    "shares": "Parts of a batch",
+    "validate_every": "Validated every",
+    "warmup": "Learning rate rises for",
+}
+_UNITS = {"validate_every": " steps", "warmup": " steps", "batch_size": " windows"}
 _SCORES = ("pixel", "validation_pixels", "validation_windows", "training_windows")
 
 
@@ -43,7 +50,7 @@ def write_run_report(run: Path) -> Path:
         ground=None,
         summary=[
             *model_rows(card, digest),
-            *((short(key).replace("_", " ").capitalize(), _told(value)) for key, value in plain.items()),
+            *((_name(key), _told(value) + _UNITS.get(key, "")) for key, value in plain.items()),
         ],
         timing=[("In all", f"{seconds:,.1f} s")] if isinstance(seconds, int | float) else [],
         figures=metric_tables({key: metrics[key] for key in _SCORES if key in metrics}),
@@ -52,6 +59,10 @@ def write_run_report(run: Path) -> Path:
     with whole_file(run / REPORT) as unfinished:
         unfinished.write_text(page(content), encoding="utf-8", newline="\n")
     return run / REPORT
+
+
+def _name(key: str) -> str:
+    return _NAMES.get(key) or short(key).replace("_", " ").capitalize()
 
 
 def _told(value: int | float | str) -> str:

@@ -85,8 +85,9 @@ def judge(
         ground = Ground.of_polygons(predicted, labels, known, areas, wanted.gsd)
     frame, main = ground.frame, ground.shared.main
     store = opened.enter_context(object_store(spare, ground.tiles))
-    mapped = read_areas(areas.aoi, frame, "--aoi") if areas.aoi else None
-    labelled = read_areas(areas.label_area, frame, "--label-area") if areas.label_area else None
+    mapped = read_areas(areas.aoi, frame, "--aoi", may_miss=False) if areas.aoi else None
+    area = areas.label_area
+    labelled = read_areas(area, frame, "--label-area", may_miss=False) if area else None
     ignored = read_areas(areas.ignore, frame, "--ignore") if areas.ignore else None
     within = None if mapped is None else mapped.geometry
     truth, true_objects = read_truth(labels, known, ground, store, spare=spare, within=within)

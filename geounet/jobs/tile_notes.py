@@ -14,17 +14,25 @@ from geounet.jobs.truth import AREA_SPLITS, Areas
 log = logging.getLogger(__name__)
 
 _COMPACT = 0.5  # share of a scene with data; where the labels' surroundings cover less, the rest may not be labelled
+_FEW = 3  # windows for validation
 _FEWEST = 5  # polygons that surround anything
 _SMALL = 256  # pixels of a side of the picture on which it is measured
 
 
 def tell_of_empty_splits(card: ChipsCard, sources: Sources, areas: Areas, settings: SplitSettings) -> None:
-    """Say why there are no windows for validation or test where some were asked for."""
+    """Say why there are no windows for validation or test where some were asked for, or hardly any for validation."""
     for split, area, share, purpose in (
         ("val", areas.val, settings.val, "validation"),
         ("test", areas.test, settings.test, "testing"),
     ):
-        if card.of_split(split):
+        if count := len(card.of_split(split)):
+            if split == "val" and count < _FEW:
+                log.info(
+                    "%d window%s for validation: scores of a training, and which weights it keeps, hang on little "
+                    "ground; --val or --val-area can give more",
+                    count,
+                    "" if count == 1 else "s",
+                )
             continue
         if area is not None and not _meets(sources, split):
             log.info("no windows for %s: %s (--%s-area) misses the scene; draw it there", purpose, area, split)

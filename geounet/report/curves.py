@@ -43,7 +43,8 @@ def curves_picture(history: Sequence[Row], *, best_step: int) -> bytes:
     """A PNG of three curves against the step: loss, validation IoU, learning rate.
 
     Args:
-        history: rows of step, loss, validation_loss, iou, learning_rate; None where there is no value.
+        history: rows of step, loss, validation_loss, iou, learning_rate, and contact_iou where contact is learned;
+            None where there is no value.
         best_step: after which the kept weights were; marked.
     """
     figure = Figure(figsize=(12, 3.8), dpi=110, layout="constrained")
@@ -52,7 +53,8 @@ def curves_picture(history: Sequence[Row], *, best_step: int) -> bytes:
     _line(left, history, "validation_loss", ORANGE, label="validation", style="--")
     left.set_ylim(bottom=0)
     _finished(left, "loss")
-    _line(middle, history, "iou", ORANGE, label="IoU")
+    _line(middle, history, "iou", ORANGE, label="classes")
+    _line(middle, history, "contact_iou", GREEN, label="contact", style="--")
     middle.set_ylim(0, 1)
     best = next((row["iou"] for row in history if row["step"] == best_step), None)
     if best is not None:

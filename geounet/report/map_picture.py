@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from geounet.footprints import DOUBT
@@ -44,6 +45,9 @@ def map_picture(facts: MapFacts) -> bytes:
         counts, edges = np.histogram(known, bins)
         colours = [YELLOW if end <= DOUBT + 1e-9 else BLUE for end in edges[1:]]
         upper.bar(edges[:-1], counts, width=np.diff(edges), align="edge", color=colours, edgecolor="white")
+    for axes in (upper, lower):
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylabel("footprints")
     plain(upper, f"confidence of the footprints (yellow: doubtful, below {DOUBT:g})")
     areas = facts.area[facts.area > 0]
     if len(areas):

@@ -9,7 +9,7 @@ import numpy as np
 import pyogrio
 import pytest
 
-from geounet.errors import OutputError, SceneError, SettingsError
+from geounet.errors import LabelError, OutputError, SceneError, SettingsError
 from geounet.io.error_layers import POLYGONS
 from geounet.jobs.evaluate import evaluate
 from tests.command import geounet
@@ -95,6 +95,19 @@ def test_a_folder_that_cannot_be_written_is_an_error_and_none_is_left(
     with pytest.raises(Exception, match="miss the scene"):
         evaluate(two_files[0], labels=far, out=tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("option", ["label_area", "aoi"])
+def test_an_area_elsewhere_is_an_error_and_the_scores_that_were_there_stay(option: str, tmp_path: Path) -> None:
+    classes = write_scene(tmp_path / "classes.tif", (np.indices((1, 60, 80))[2] < 30).astype("uint8"))
+    labels = write_polygons(tmp_path / "labels.gpkg", [box(UTM, 0, 0, 30, 60)])
+    evaluate(classes, labels=labels, out=tmp_path / "out")
+    before = (tmp_path / "out" / "metrics.json").read_bytes()
+    far = write_polygons(tmp_path / "far.gpkg", [box(UTM, 90_000, 0, 5, 5)])
+    areas: dict[str, Any] = {option: far}
+    with pytest.raises(LabelError, match=f"polygons of --{option.replace('_', '-')} in .*far.gpkg .* miss the scene"):
+        evaluate(classes, labels=labels, out=tmp_path / "out", **areas)
+    assert (tmp_path / "out" / "metrics.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -132,9 +132,13 @@ def test_a_click_on_a_footprint_opens_what_is_known_of_it(browser: "Browser", pl
 def test_one_click_flies_to_the_most_doubtful_footprint(browser: "Browser", plain: Path, motion: str) -> None:
     with opened_page(browser, plain / "report.html", reduced_motion=motion) as (page, _):
         before = page.locator(".scalebar").inner_text()
-        first = page.get_by_role("region", name="Where to look first").get_by_role("button").first
+        listed = page.get_by_role("region", name="Where to look first").get_by_role("button")
+        first = listed.first
         first.click()
         table = geopandas.read_file(plain / "footprints.gpkg", layer="building")
+        flags = table.sort_values("confidence").head(50)["flags"]
+        in_words = sum("at the edge" in text for text in listed.all_inner_texts())
+        assert in_words == flags.str.contains("edge").sum() > 0
         assert f"{table['confidence'].min():.2f}" in first.inner_text()
         page.locator(".leaflet-popup").wait_for()
         assert page.locator(".scalebar").inner_text() != before

@@ -351,6 +351,16 @@ def test_a_validation_area_without_windows_is_told_with_its_reason(
     assert "too small" not in caplog.text
 
 
+@pytest.mark.parametrize(("size", "told"), [(32, False), (64, True)])
+def test_validation_that_hangs_on_a_window_or_two_is_told(
+    tmp_path: Path, scene: Path, labels: Path, caplog: pytest.LogCaptureFixture, size: int, *, told: bool
+) -> None:
+    with caplog.at_level(logging.INFO):
+        count = cut([scene], [labels], tmp_path / "chips", size=size, stride=size, keep_empty=1.0).windows["val"]
+    assert (0 < count < 3) is told
+    assert (f"{count} window{'s' if count > 1 else ''} for validation: scores" in caplog.text) is told
+
+
 def test_a_scene_too_small_to_divide_is_told(
     tmp_path: Path, scene: Path, labels: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

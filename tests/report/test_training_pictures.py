@@ -56,6 +56,15 @@ def test_curves_are_the_same_picture_each_time(scored: bool, rows: int) -> None:
     assert size_of(first) == (1320, 418)
 
 
+def test_contact_has_a_curve_of_its_own_where_it_is_learned() -> None:
+    rows = history()
+    learned: list[Row] = [{**row, "contact_iou": 0.1 + 0.02 * number} for number, row in enumerate(rows)]
+    unknown: list[Row] = [{**row, "contact_iou": None} for row in rows]
+    plain, without, drawn = (curves_picture(one, best_step=100) for one in (rows, unknown, learned))
+    assert without == plain != drawn
+    assert size_of(drawn) == size_of(plain)
+
+
 @pytest.mark.parametrize("bands", [1, 2, 3, 5])
 def test_samples_are_the_same_picture_each_time(bands: int) -> None:
     colours = RGB if bands == 3 else ("undefined",) * bands

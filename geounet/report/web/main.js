@@ -52,10 +52,11 @@ function worstList(map, worst, ring, errors) {
   return placeList("Worst places", "Where map and labels differ most. One click flies there.", entries);
 }
 
-/** Flags that the colour does not tell already. */
+/** Flags that the colour does not tell already, in words. */
 function notable(flags) {
+  const words = { edge: "at the edge", nodata: "beside no data", refused: "not straightened", large: "in a large cluster" };
   const told = String(flags ?? "").split(",").filter((flag) => flag && flag !== "regularized" && flag !== "doubtful");
-  return told.length ? ` (${told.join(", ")})` : "";
+  return told.length ? ` (${told.map((flag) => (Object.hasOwn(words, flag) ? words[flag] : flag)).join(", ")})` : "";
 }
 
 /** The footprints that the model is least sure of. */
