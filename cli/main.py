@@ -49,7 +49,6 @@ _OTHER_WORDS = {
     "describe": "info",
     "show": "view",
     "open": "view",
-    "onnx": "export",
 }
 
 # how a command that was interrupted is continued; the others begin anew
