@@ -39,6 +39,17 @@ def _finished(axes: Axes, title: str) -> None:
         axes.legend(frameon=False, fontsize=9)
 
 
+def _free_height(best: float, contact: float | None) -> float:
+    """Where between 0 and 1 a word stands clear of the curves.
+
+    >>> _free_height(0.8, None), _free_height(0.2, None), _free_height(0.5, 0.05), _free_height(0.8, 0.3)
+    (0.03, 0.93, 0.25, 0.03)
+    """
+    if contact is None:
+        return 0.03 if best > 0.4 else 0.93
+    return max((0.03, 0.25, 0.7), key=lambda height: min(abs(height - best), abs(height - contact)))
+
+
 def curves_picture(history: Sequence[Row], *, best_step: int) -> bytes:
     """A PNG of three curves against the step: loss, validation IoU, learning rate.
 
@@ -57,13 +68,14 @@ def curves_picture(history: Sequence[Row], *, best_step: int) -> bytes:
     _line(middle, history, "contact_iou", GREEN, label="contact", style="--")
     middle.set_ylim(0, 1)
     best = next((row["iou"] for row in history if row["step"] == best_step), None)
+    contact = next((row.get("contact_iou") for row in history if row["step"] == best_step), None)
     if best is not None:
         middle.axvline(best_step, color=GREY, linewidth=1, linestyle=":")
         # written where there is room: on the inner side of the mark, above a low curve or below a high one
         inward = best_step > history[-1]["step"] / 2 if history[-1]["step"] else False
         middle.annotate(
             f"kept: {best:.3f}",
-            (best_step, 0.03 if best > 0.4 else 0.93),
+            (best_step, _free_height(best, contact)),
             xytext=(-6 if inward else 6, 0),
             textcoords="offset points",
             ha="right" if inward else "left",
