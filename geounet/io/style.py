@@ -67,8 +67,8 @@ _ERRORS: Mapping[str, tuple[Rgb, int, bool]] = {
     "true_positive": ((0, 114, 178), 60, False),
     "false_positive": ((204, 121, 167), 130, False),
     "false_negative": ((230, 159, 0), 130, False),
-    "split": ((0, 158, 115), 0, True),
-    "merged": ((213, 94, 0), 0, True),
+    "split": ((86, 180, 233), 0, True),
+    "merged": ((240, 228, 66), 0, True),
 }
 
 
