@@ -20,7 +20,8 @@ class Disjoint:
     others. So it is told the same whatever the strips, and memory is bounded.
 
     Args:
-        least: pixels of the smallest footprint; of one that is cut to pieces the largest is left.
+        least: pixels of the smallest footprint; of one that is cut to pieces the largest is left, of one that is
+            covered nothing.
     """
 
     def __init__(self, frame: Frame, least: float) -> None:
@@ -40,7 +41,8 @@ class Disjoint:
             if common > _SPECK * self._pixel:
                 polygons[later] = _largest(shapely.difference(polygons[later], polygons[earlier]))
                 cut[later] = True
-        kept = ~cut | (shapely.area(polygons) >= self._least)
+        area = shapely.area(polygons)
+        kept = ~cut | ((area >= self._least) & (area > _SPECK * self._pixel))  # of one that is covered nothing is left
         near = kept & (ends >= ends.max(initial=0) - ROWS)
         self._before, self._ends = polygons[near], ends[near]
         spoilt = cut[before:] & (found.flags & Flag.REGULARIZED > 0)

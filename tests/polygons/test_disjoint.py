@@ -93,6 +93,13 @@ def test_of_one_that_is_cut_in_two_the_largest_part_is_left_if_it_is_large_enoug
         assert shapely.equals(found, expected).all()
 
 
+@pytest.mark.parametrize("least", [0, 4])
+def test_of_one_that_is_covered_nothing_is_left(least: int) -> None:
+    for inner in (shapely.box(2, 2, 8, 8), shapely.box(0, 0, 10, 10)):
+        among = Disjoint(Frame(100, 100, Affine.identity(), None), least)
+        assert shapely.equals(among.apart(boxes(shapely.box(0, 0, 10, 10), inner)).geometry, shapely.box(0, 0, 10, 10))
+
+
 def test_those_that_end_far_above_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disjoint, "ROWS", 20)
     early, tall, late = shapely.box(0, 0, 9, 9), shapely.box(8, 0, 20, 60), shapely.box(0, 55, 9, 62)

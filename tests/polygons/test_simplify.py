@@ -19,6 +19,7 @@ from geounet.errors import SceneError, SettingsError
 from geounet.footprints import Footprints, affine_transformed, ground_size
 from geounet.frame import Frame
 from geounet.grid import Window
+from geounet.polygons.disjoint import Disjoint
 from geounet.polygons.outlines import footprints_of
 from geounet.polygons.partition import partition_of
 from geounet.polygons.simplify import Tidying, simplified, tidied
@@ -46,8 +47,10 @@ def blotches(seed: int, size: int = 60) -> NDArray[np.uint8]:
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.2, 0.375, 1.0, 3.0, 10.0]))
 def test_outcomes_are_valid_polygons_near_the_traced_ones(seed: int, tolerance: float) -> None:
     levels = blotches(seed)
-    raw = footprints(levels, utm_frame(levels.shape), RAW)
-    simple = footprints(levels, utm_frame(levels.shape), Tidying(0, 0, tolerance))
+    with pytest.MonkeyPatch.context() as patch:  # what is cut off where two overlap is no matter of simplifying
+        patch.setattr(Disjoint, "apart", lambda _, found: found)
+        raw = footprints(levels, utm_frame(levels.shape), RAW)
+        simple = footprints(levels, utm_frame(levels.shape), Tidying(0, 0, tolerance))
     assert len(simple) == len(raw)
     assert shapely.is_valid(simple.geometry).all()
     assert (shapely.get_type_id(simple.geometry) == shapely.GeometryType.POLYGON).all()
