@@ -43,7 +43,7 @@ def blotches(seed: int, size: int = 60) -> NDArray[np.uint8]:
     return levels
 
 
-# the same examples on every run: one outline in thousands (seed 313 at 3 m) crosses itself by rounding when it is
+# the same examples on every run: one outline in thousands (seed 313 at 3 m) is no valid polygon once it is
 # placed on the map, and of it the largest part is left, which lies 1.5 % farther away than the bound
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.2, 0.375, 1.0, 3.0, 10.0]))
