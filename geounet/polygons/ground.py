@@ -26,11 +26,13 @@ class Ground:
         axes: (n, 2, 2) from pixel coordinates, of determinant 1 or -1.
         origin: (n, 2) the cell's corner in pixel coordinates.
         resolution: (n,) metres on the ground to a pixel's length.
+        frame: of the raster.
     """
 
     axes: NDArray[np.float64]
     origin: Coordinates
     resolution: NDArray[np.float64]
+    frame: Frame
 
     def points(self, pixels: Coordinates, polygon: Integers) -> Coordinates:
         """Places of points of polygons on the ground."""
@@ -40,17 +42,25 @@ class Ground:
         """The way back from `points`."""
         return _product(np.linalg.inv(self.axes).astype(np.float64, copy=False), polygon, points) + self.origin[polygon]
 
-    def on_map(self, polygons: Geometries, frame: Frame) -> Geometries:
-        """All polygons in map coordinates, none beyond the raster's edge, with exteriors counter-clockwise there."""
+    def within(self, points: Coordinates, polygon: Integers) -> Coordinates:
+        """Points of polygons, those beyond the raster's edge moved onto it: walls that end there may meet beyond it."""
+        pixels = self.pixels(points, polygon)
+        inside = self._clipped(pixels)
+        beyond = (inside != pixels).any(axis=1)
+        return np.where(beyond[:, None], self.points(inside, polygon), points) if beyond.any() else points
+
+    def on_map(self, polygons: Geometries) -> Geometries:
+        """All polygons, which lie within the raster, in map coordinates, with exteriors counter-clockwise there."""
         points, polygon = shapely.get_coordinates(polygons, return_index=True)
-        x, y = self.pixels(points, polygon).T
-        # walls that end at the edge may meet beyond it
-        inside = np.stack([np.clip(x, 0, frame.width), np.clip(y, 0, frame.height)], axis=1)
-        return on_map(shapely.set_coordinates(polygons.copy(), inside), frame)
+        pixels = self._clipped(self.pixels(points, polygon))  # the last bit may lie beyond
+        return on_map(shapely.set_coordinates(polygons.copy(), pixels), self.frame)
+
+    def _clipped(self, pixels: Coordinates) -> Coordinates:
+        return np.clip(pixels, 0, (self.frame.width, self.frame.height))
 
     def __getitem__(self, which: Flags | Integers) -> "Ground":
         """The frames of some polygons."""
-        return Ground(self.axes[which], self.origin[which], self.resolution[which])
+        return Ground(self.axes[which], self.origin[which], self.resolution[which], self.frame)
 
 
 def ground_of(polygons: Geometries, cluster: Integers, frame: Frame) -> Ground:
@@ -73,7 +83,7 @@ def ground_at(corner: Coordinates, frame: Frame) -> Ground:
     axes = frame.ground_axes(*np.minimum((cells + 0.5) * side, (frame.width, frame.height)).T)
     resolution = np.sqrt(np.abs(np.linalg.det(axes)))
     cell = cell.ravel()
-    return Ground((axes / resolution[:, None, None])[cell], cells[cell] * side, resolution[cell])
+    return Ground((axes / resolution[:, None, None])[cell], cells[cell] * side, resolution[cell], frame)
 
 
 def on_map(polygons: Geometries, frame: Frame) -> Geometries:

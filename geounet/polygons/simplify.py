@@ -24,6 +24,7 @@ from geounet.polygons.threads import Flags
 
 _AUTO = 0.75  # of a pixel: the staircase of a straight wall deviates from it by less
 _LAST_DIGITS = 1e-9  # of an area that is measured in map coordinates
+_LESS = (0.5, 0.25, 0.0)  # of the tolerance, for an outline that would cross itself on the map
 _SPECK = 0.5  # of the least area: nothing that is done to a smaller polygon makes it large enough
 
 
@@ -69,12 +70,10 @@ def tidied(traced: Footprints, frame: Frame, tidying: Tidying) -> Footprints:
     specks = (partition.cluster_size == 1) & (partition.polygon_area < _SPECK * tidying.min_area / ground.resolution**2)
     partition = partition.of_rings(~filled & ~specks[partition.ring_polygon])
     traced, ground = traced[~specks], ground[~specks]
-    outlines, flags = _redrawn(partition, ground, tidying)
-    placed = ground.on_map(outlines, frame)
+    placed, flags = _redrawn(partition, ground, tidying)
     pixels = shapely.area(placed) / abs(frame.transform.determinant)
     kept = pixels * ground.resolution**2 >= tidying.min_area * (1 - _LAST_DIGITS)
-    found = traced.with_flags(traced.flags | flags)[kept].with_geometry(placed[kept])
-    return found.with_geometry(_valid(found.geometry))
+    return traced.with_flags(traced.flags | flags)[kept].with_geometry(placed[kept])
 
 
 def tidied_borders(traced: Footprints, frame: Frame, tidying: Tidying) -> Footprints:
@@ -106,26 +105,51 @@ def _small_holes(partition: Partition, largest: NDArray[np.float64]) -> Flags:
 
 
 def _redrawn(partition: Partition, ground: Ground, tidying: Tidying) -> tuple[Geometries, NDArray[np.uint8]]:
-    """(n,) regular or simplified outlines on the ground, and flags that say which."""
+    """(n,) regular or simplified outlines on the map, all valid, and flags that say which."""
     drawn = partition.moved(ground.points(partition.arcs.points, partition.arc_polygon[partition.arcs.of]))
     simplify, count = tidying.simplify, len(partition.cluster)
     tolerance = np.broadcast_to(_AUTO if simplify is None else simplify / ground.resolution, count)
-    outlines, flags = _regular(drawn, tolerance) if tidying.regularize else _none(count)
+    outlines, flags = _regular(drawn, tolerance, ground) if tidying.regularize else _none(count)
     plain = shapely.is_missing(outlines)
     if plain.any():
-        outlines[plain] = simplified(drawn.of_polygons(plain), tolerance[plain])
-    return outlines, flags
+        outlines[plain] = simplified(drawn.of_polygons(plain), tolerance[plain], ground[plain])
+    return _placed(outlines, flags, drawn, tolerance, ground)
 
 
-def _regular(drawn: Partition, tolerance: NDArray[np.float64]) -> tuple[Geometries, NDArray[np.uint8]]:
+def _placed(
+    outlines: Geometries, flags: NDArray[np.uint8], drawn: Partition, tolerance: NDArray[np.float64], ground: Ground
+) -> tuple[Geometries, NDArray[np.uint8]]:
+    """(n,) the outlines on the map, all valid, and flags: where rounding makes lines cross there, less simplified."""
+    placed, flags = ground.on_map(outlines), flags.copy()
+    for share in _LESS:
+        broken = drawn.any_in_cluster(~shapely.is_valid(placed))
+        if not broken.any():
+            return placed, flags
+        again = simplified(drawn.of_polygons(broken), share * tolerance[broken], ground[broken])
+        placed[broken] = ground[broken].on_map(again)
+        flags[broken & (flags == Flag.REGULARIZED)] = Flag.REFUSED
+    return _valid(placed), flags
+
+
+def _regular(drawn: Partition, tolerance: NDArray[np.float64], ground: Ground) -> tuple[Geometries, NDArray[np.uint8]]:
     """(n,) regular outlines, and a flag for each; None for clusters that have none."""
     outlines, flags = _none(len(drawn.cluster))
     tried = drawn.cluster_size <= MOST_NEIGHBOURS
-    found = regularized(drawn.of_polygons(tried), tolerance[tried])
-    outlines[tried] = found.polygons
-    flags[tried] = np.where(found.refused, Flag.REFUSED, Flag.REGULARIZED)
+    some = drawn.of_polygons(tried)
+    found = regularized(some, tolerance[tried])
+    placed = _within(found.polygons, ground[tried])
+    crossing = some.any_in_cluster(~shapely.is_missing(placed) & ~shapely.is_valid(placed))
+    outlines[tried] = np.where(crossing, None, placed)
+    flags[tried] = np.where(found.refused | crossing, Flag.REFUSED, Flag.REGULARIZED)
     flags[~tried] = Flag.LARGE
     return outlines, flags
+
+
+def _within(polygons: Geometries, ground: Ground) -> Geometries:
+    """Polygons on the ground, or None, moved to within the raster; they may come to cross so."""
+    points, polygon = shapely.get_coordinates(polygons, return_index=True)
+    inside = ground.within(points, polygon)
+    return polygons if inside is points else shapely.set_coordinates(polygons.copy(), inside)
 
 
 def _none(count: int) -> tuple[Geometries, NDArray[np.uint8]]:
@@ -145,8 +169,8 @@ def _valid(polygons: Geometries) -> Geometries:
     return mended
 
 
-def simplified(partition: Partition, tolerance: NDArray[np.float64]) -> Geometries:
-    """The polygons with as few vertices as `tolerance` allows, all valid, and neighbours as they were.
+def simplified(partition: Partition, tolerance: NDArray[np.float64], ground: Ground) -> Geometries:
+    """The polygons with as few vertices as `tolerance` allows: valid, within the raster, and neighbours as they were.
 
     Corners lie where the lines fitted to the outline between them meet; of a cluster in which lines come to cross so,
     at vertices of the outline. Where they cross even then, less of the tolerance has to do for the lines around; a lone
@@ -160,7 +184,8 @@ def simplified(partition: Partition, tolerance: NDArray[np.float64]) -> Geometri
     flat = partition.ring_sizes(_counts(arcs, kept)) < 3
     kept |= np.isin(arcs.of, partition.use_arc[flat[partition.use_ring]])
     counts = _counts(arcs, kept)
-    outcome = partition.polygons(fitted(arcs, kept, allowed), counts)
+    corner = ground.within(fitted(arcs, kept, allowed), partition.arc_polygon[arcs.of[kept]])
+    outcome = partition.polygons(corner, counts)
     broken = _crossing(partition, outcome, np.ones(len(outcome), bool))
     if broken.any():
         outcome[broken] = partition.polygons(arcs.points[kept], counts, broken)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from geounet.footprints import Footprints, affine_transformed, ground_size
 from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.polygons.disjoint import Disjoint
+from geounet.polygons.ground import ground_of
 from geounet.polygons.outlines import footprints_of
 from geounet.polygons.partition import partition_of
 from geounet.polygons.simplify import Tidying, simplified, tidied
@@ -43,10 +44,10 @@ def blotches(seed: int, size: int = 60) -> NDArray[np.uint8]:
     return levels
 
 
-# the same examples on every run: one outline in thousands (seed 313 at 3 m) is no valid polygon once it is
-# placed on the map, and of it the largest part is left, which lies 1.5 % farther away than the bound
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.2, 0.375, 1.0, 3.0, 10.0]))
+@example(seed=5757, tolerance=1.0)  # lines that all but touch cross when coordinates are rounded
+@example(seed=313, tolerance=3.0)  # walls meet beyond the raster's edge, and would cross where they are cut there
 def test_outcomes_are_valid_polygons_near_the_traced_ones(seed: int, tolerance: float) -> None:
     levels = blotches(seed)
     with pytest.MonkeyPatch.context() as patch:  # what is cut off where two overlap is no matter of simplifying
@@ -207,7 +208,9 @@ def test_rings_that_would_cross_or_collapse_are_simplified_together() -> None:
     outer = shapely.Polygon([(0, 0), (10, 0), (10, 1), (5, 3), (0, 1)])
     kept_off = shapely.Polygon(outer.exterior, [[(5, 2.9), (4.7, 1.5), (5.3, 1.5)]])
     speck = shapely.box(20, 0, 20.1, 0.1)
-    found = simplified(partition_of(np.array([kept_off, speck], object)), np.full(2, 2.5))
+    both = partition_of(np.array([kept_off, speck], object))
+    ground = ground_of(np.array([kept_off, speck], object), both.cluster, Frame(100, 100, Affine.identity(), None))
+    found = simplified(both, np.full(2, 2.5), ground)
     assert shapely.is_valid(found).all()
     assert shapely.get_num_interior_rings(found).tolist() == [1, 0]
     assert (shapely.area(found) > 0).all()
