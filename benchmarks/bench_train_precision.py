@@ -29,14 +29,14 @@ from geounet.nn.training import begun, stepped
 from geounet.nn.unet import initialised
 
 SIZE = 256
-BATCHES = {16: 8, 32: 4, 64: 2}  # windows a step, by width
+BATCH = 8  # windows a step, as `geounet train` takes on a processor
 MEAN, STD = (110.0,) * 3, (55.0,) * 3
 STEPS = 3  # timed in a turn, after one that is not
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--widths", type=int, nargs="+", default=list(BATCHES))
+    parser.add_argument("--widths", type=int, nargs="+", default=[16, 32, 64])
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--ours", type=int, help="time our step of this width alone")
@@ -51,10 +51,9 @@ def main() -> None:
             for which, times in found.items():
                 times.append(times_of(which, width, asked.threads))
         (wall_a, cpu_a), (wall_b, cpu_b) = (tuple(map(min, zip(*t, strict=True))) for t in found.values())
-        count = BATCHES.get(width, 2)
         print(
-            f"width {width}: {chosen_runtime('cpu').precision} {count / wall_a:.2f} windows/s, float32 "
-            f"{count / wall_b:.2f}, ratio {wall_b / wall_a:.2f}; of the processors' time {cpu_b / cpu_a:.2f}",
+            f"width {width}: {chosen_runtime('cpu').precision} {BATCH / wall_a:.2f} windows/s, float32 "
+            f"{BATCH / wall_b:.2f}, ratio {wall_b / wall_a:.2f}; of the processors' time {cpu_b / cpu_a:.2f}",
             flush=True,
         )
 
@@ -70,10 +69,9 @@ def times_of(which: str, width: int, threads: int) -> tuple[float, float]:
 def child(width_of_ours: int | None, width_of_plain: int | None, threads: int) -> None:
     torch.set_num_threads(threads)
     width = width_of_ours or width_of_plain or 16
-    count = BATCHES.get(width, 2)
     generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (count, 3, SIZE, SIZE), dtype=torch.uint8, generator=generator)
-    labels = torch.randint(0, 2, (count, SIZE, SIZE), dtype=torch.uint8, generator=generator)
+    pixels = torch.randint(0, 256, (BATCH, 3, SIZE, SIZE), dtype=torch.uint8, generator=generator)
+    labels = torch.randint(0, 2, (BATCH, SIZE, SIZE), dtype=torch.uint8, generator=generator)
     step = ours(width, Batch(pixels, labels)) if width_of_ours else plain(width, pixels, labels)
     step()
     times = [timed(step) for _ in range(STEPS)]
