@@ -10,6 +10,7 @@ CONTACT = 254  # in training labels alone: the line between near neighbours
 IGNORE = 255  # in labels: not scored, not learned from
 NODATA = 255  # in maps: the scene has no pixel here
 
+_BUILDINGS = ("building", "buildings", "house", "houses", "roof", "roofs")
 _RESERVED = ("contact", "nodata", "layer_styles")
 
 # Okabe & Ito (2008), "Color Universal Design": told apart with any kind of colour vision.
@@ -23,6 +24,15 @@ def colour_of(class_id: int) -> str:
     '#d55e00'
     """
     return _PALETTE[(class_id - 1) % len(_PALETTE)]
+
+
+def is_building(name: str) -> bool:
+    """Whether a class is named as one of buildings.
+
+    >>> is_building("Roofs"), is_building("road")
+    (True, False)
+    """
+    return name.casefold() in _BUILDINGS
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,14 +17,8 @@ log = logging.getLogger(__name__)
 
 Tracked = Callable[[Iterable[Block], str], Iterator[Block]]
 
-_BUILDINGS = ("building", "buildings", "house", "houses", "roof", "roofs")
 _MOST_UNNAMED = 32  # classes; a raster of more is an image
 _CONTACT = "contact"  # the band of lines between near neighbours, which is no class of a map
-
-
-def is_building(name: str) -> bool:
-    """Whether a class is named as one of buildings."""
-    return name.casefold() in _BUILDINGS
 
 
 def class_bands(strips: Strips) -> list[int]:
@@ -77,13 +71,16 @@ class ClassIds:
             if self.is_mask:
                 yield Block(block.window, np.minimum(block.values, 1))
                 continue
-            highest = int((block.values + np.uint8(1)).max()) - 1  # of 255 that is -1
+            highest = int(block.values.max())
+            holds_nodata = highest == NODATA
+            if holds_nodata:
+                highest = int((block.values + np.uint8(1)).max()) - 1  # of 255 that is -1
             if highest > self.classes[-1].id:
                 raise SceneError(
                     f"{self.strips.path}, row {block.window.row}: {highest} is none of the {len(self.classes)} classes "
                     f"that are named beside it; complete the names, or remove them"
                 )
-            if doubted and block.values.max() == NODATA:
+            if doubted and holds_nodata:
                 log.warning("%s does not declare its nodata value: 255 is taken for it", self.strips.path)
                 doubted = False
             yield block
@@ -112,10 +109,13 @@ def class_ids(strips: Strips, tracked: Tracked) -> ClassIds:
 
 
 def _ids(strips: Iterable[Block]) -> set[int]:
-    """The values that there are: each is the first of its row, or another than the one to its left."""
+    """The values that there are."""
     seen = np.zeros(256, bool)
     for strip in strips:
-        for rows in np.array_split(strip.values[0], max(1, strip.values.size >> 20)):
-            seen[rows[:, 0]] = True
-            seen[rows[:, 1:][rows[:, 1:] != rows[:, :-1]]] = True
+        values = np.ascontiguousarray(strip.values[0]).ravel()
+        words = values[: values.size // 8 * 8].view(np.uint64)
+        # eight pixels that are as the eight before them hold nothing new: most are
+        changed = np.append(True, words[1:] != words[:-1])[: words.size]
+        seen[words[changed].view(np.uint8)] = True
+        seen[values[words.size * 8 :]] = True
     return set(np.flatnonzero(seen).tolist())

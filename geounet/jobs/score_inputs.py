@@ -14,9 +14,8 @@ from geounet.errors import LegendError, SceneError, SettingsError
 from geounet.frame import Frame
 from geounet.io.class_rasters import is_raster
 from geounet.io.polygon_files import is_polygon_file, layers, vector_info
-from geounet.jobs.classes import is_building
 from geounet.jobs.outputs import CLASSES, FOOTPRINTS, PROBABILITY
-from geounet.legend import BACKGROUND, NODATA, Legend, LegendClass
+from geounet.legend import BACKGROUND, NODATA, Legend, LegendClass, is_building
 
 _USUAL = 0.3  # metres a pixel, on which polygons are scored
 _MOST = 2**45  # pixels of a grid: some 1,800 km square at 0.3 m

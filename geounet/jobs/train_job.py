@@ -12,6 +12,7 @@ from geounet.card import Architecture
 from geounet.errors import SettingsError
 from geounet.jobs.ledger import Ledger, ledger_named
 from geounet.jobs.train_run import Run
+from geounet.legend import is_building
 from geounet.nn.areas import AreaWindows, in_firsts, read_ahead
 from geounet.nn.augment import AUGMENTS, Augmentation
 from geounet.nn.checkpoint import load_checkpoint
@@ -144,7 +145,8 @@ def _augmentation(name: str, data: ChipSet) -> Variation:
     """The augmentation of that name, or the pipeline in a file of that name."""
     card = data.card
     if name in AUGMENTS or not (Path(name).suffix or Path(name).exists()):
-        return Augmentation(name, card.colours, card.dtype, data.mean, data.std)
+        buildings = tuple(cls.id for cls in card.legend.foreground if is_building(cls.name))
+        return Augmentation(name, card.colours, card.dtype, data.mean, data.std, buildings)
     return Pipeline.read(Path(name), dtype=card.dtype, mean=data.mean, std=data.std, size=card.size)
 
 

@@ -18,9 +18,9 @@ from geounet.footprints import Footprints
 from geounet.io.area import at_edge_of
 from geounet.io.strips import Strips, open_strips
 from geounet.io.vectors import check_writable, write_footprints
-from geounet.jobs.classes import ClassIds, Tracked, band_classes, class_bands, class_ids, is_building
+from geounet.jobs.classes import ClassIds, Tracked, band_classes, class_bands, class_ids
 from geounet.jobs.pipeline import ahead, spread
-from geounet.legend import LegendClass
+from geounet.legend import LegendClass, is_building
 from geounet.polygons.outlines import footprints_of, footprints_of_classes
 from geounet.polygons.separate import separator
 from geounet.polygons.simplify import Tidying

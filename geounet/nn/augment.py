@@ -1,9 +1,10 @@
 """Augmentation: what else the training windows could have looked like.
 
 The geometry is that of pictures taken from above, which have no up and down: the eight flips and turns of a square,
-and a ground resolution off by up to a fifth. Light and colour are shifted widely, because the next town has other
-roofs. Imagery of three 8-bit bands red, green, blue goes through albumentations; any other through gain, shift and
-gamma of each band in units of the training windows' own mean and deviation.
+and a ground resolution off by up to a fifth. Light and colour are shifted widely, and roofs get colours of their own
+(`geounet.nn.repaint`), because the next town has other roofs. Imagery of three 8-bit bands red, green, blue goes
+through albumentations; any other through gain, shift and gamma of each band in units of the training windows' own mean
+and deviation.
 """
 
 import math
@@ -17,6 +18,7 @@ import numpy as np
 
 from geounet.block import Array
 from geounet.errors import SettingsError
+from geounet.nn.repaint import Repaint
 
 AUGMENTS = ("standard", "flips", "none", "strong")
 SCALE = 1.2  # most a sample is made larger or smaller
@@ -35,6 +37,7 @@ class Augmentation:
         name: none (windows as they are), flips (any place, the eight flips and turns), standard (also scale, light
             and colour), strong (also blur, noise, shadow and shuffled bands).
         mean, std: of each band, in the scenes' units.
+        buildings: ids of classes whose objects are given other colours, one by one, where light and colour vary.
 
     Raises:
         SettingsError: a name that no augmentation has.
@@ -45,6 +48,7 @@ class Augmentation:
     dtype: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    buildings: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.name not in AUGMENTS:
@@ -80,6 +84,8 @@ class Augmentation:
             pixels, labels = turned(pixels, labels, int(rng.integers(8)))
         pixels, labels = resized(pixels, size), resized_labels(labels, size)
         if self.colours_change:
+            if self.buildings:
+                pixels = self._repaint(pixels, labels, rng)
             pixels = self._coloured(pixels, rng)
         return np.ascontiguousarray(pixels), np.ascontiguousarray(labels)
 
@@ -91,6 +97,10 @@ class Augmentation:
         if self.name == "strong":
             varied = grain(varied, np.asarray(self.std, "float32"), rng)
         return varied
+
+    @cached_property
+    def _repaint(self) -> Repaint:
+        return Repaint(self.buildings, np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32))
 
     @cached_property
     def _rgb(self) -> Colouring:

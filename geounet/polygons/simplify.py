@@ -139,7 +139,8 @@ def _regular(drawn: Partition, tolerance: NDArray[np.float64], ground: Ground) -
     found = regularized(some, tolerance[tried])
     placed = _within(found.polygons, ground[tried])
     crossing = some.any_in_cluster(~shapely.is_missing(placed) & ~shapely.is_valid(placed))
-    outlines[tried] = np.where(crossing, None, placed)
+    placed[crossing] = None
+    outlines[tried] = placed
     flags[tried] = np.where(found.refused | crossing, Flag.REFUSED, Flag.REGULARIZED)
     flags[~tried] = Flag.LARGE
     return outlines, flags
