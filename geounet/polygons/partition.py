@@ -166,6 +166,10 @@ class Partition:
             self.use_ring, length[self.use_arc] - ~self.arcs.closed[self.use_arc], len(self.ring_polygon)
         ).astype(np.int64)
 
+    def polygon_sizes(self, length: Integers) -> Integers:
+        """(n,) numbers of points, where arcs have `length` ones."""
+        return totals(self.ring_polygon, self.ring_sizes(length), len(self.cluster)).astype(np.int64)
+
 
 def partition_of(polygons: Geometries) -> Partition:
     """The partition that polygons are; neighbours share vertices to the last bit."""

@@ -112,9 +112,12 @@ def _plainer(walls: Straightening, found: Outlines) -> Outlines:
         if not many.any():
             break
         some = walls.of_polygons(many).without_steps(step)
-        fewer = _walled(some)
-        saved = corners[many] - _corners(some.partition, fewer)
-        worth = ~fewer.refused & (saved > 0) & (fewer.distance - found.distance[many] <= _WORTH * saved)
+        new = some.outlines()
+        saved = corners[many] - _of_cluster(some.partition, some.partition.polygon_sizes(new.length))
+        farther = _distance(some.partition, new.swept) - found.distance[many]
+        # to compare outlines is dear: only those that would be taken
+        fewer = _near(some.partition, new.points, new.length, new.swept, (saved > 0) & (farther <= _WORTH * saved))
+        worth = ~fewer.refused
         chosen = many.copy()
         chosen[many] = worth
         found = found.replaced(chosen, fewer[worth])
@@ -126,6 +129,11 @@ def _corners(partition: Partition, found: Outlines) -> Integers:
     """(n,) corners of all polygons of each one's cluster."""
     rings = shapely.get_num_interior_rings(found.polygons) + 1
     counts = np.where(found.refused, 0, shapely.get_num_coordinates(found.polygons) - rings)
+    return _of_cluster(partition, counts)
+
+
+def _of_cluster(partition: Partition, counts: Integers) -> Integers:
+    """(n,) sums over each one's cluster."""
     return totals(partition.cluster, counts, len(counts)).astype(np.int64)[partition.cluster]
 
 
@@ -167,18 +175,30 @@ def _with_lines(straight: Arcs, plain: Arcs, which: Flags) -> tuple[Coordinates,
     return np.concatenate([straight.points, points])[spans(first, length)], length
 
 
-def _near(partition: Partition, points: Coordinates, length: Integers, swept: Floats | None = None) -> Outlines:
+def _near(
+    partition: Partition,
+    points: Coordinates,
+    length: Integers,
+    swept: Floats | None = None,
+    which: Flags | None = None,
+) -> Outlines:
     """The polygons that arcs with other points make, where all of a cluster's are near enough to the old ones.
 
     Args:
         swept: (arcs,) the area between the old line and the new one, as far as it is known.
+        which: (n,) those of the clusters that are wanted; the others are refused.
     """
-    polygons, near = _compared(partition, points, length, swept)
+    polygons, near = _compared(partition, points, length, swept, which=which)
     near = ~partition.any_in_cluster(~near | _spiky(polygons))
     near &= coverages_hold(polygons, np.where(near, partition.cluster, -1))
-    distance = np.zeros(len(near)) if swept is None else partition.cluster_ratio(swept, lengths(partition.arcs))
+    distance = np.zeros(len(near)) if swept is None else _distance(partition, swept)
     polygons[~near] = None
     return Outlines(polygons, np.where(near, distance, np.inf))
+
+
+def _distance(partition: Partition, swept: Floats) -> Floats:
+    """(n,) mean distance of the old outlines of each one's cluster from the new ones."""
+    return partition.cluster_ratio(swept, lengths(partition.arcs))
 
 
 def _compared(
@@ -225,8 +245,10 @@ def _spiky(polygons: Geometries) -> Flags:
 
 def _are_near(old: Geometries, new: Geometries) -> Flags:
     """Whether new outlines stand for the same shapes as the old ones."""
-    common = shapely.area(shapely.intersection(old, new))
     before, after = shapely.area(old), shapely.area(new)
+    alike = np.minimum(before, after) >= _LEAST_IOU * np.maximum(before, after)  # else neither rule can hold
+    common = np.zeros(len(old))
+    common[alike] = shapely.area(shapely.intersection(old[alike], new[alike]))
     near = np.asarray(common >= _LEAST_IOU * (before + after - common))
     moved = np.flatnonzero(~near & (np.abs(after - before) <= _MOST_GROWN * before))
     near[moved] = shapely.hausdorff_distance(shapely.boundary(old[moved]), shapely.boundary(new[moved])) <= _MOST_MOVED
