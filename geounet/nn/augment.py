@@ -1,10 +1,10 @@
 """Augmentation: what else the training windows could have looked like.
 
-The geometry is that of pictures taken from above, which have no up and down: the eight flips and turns of a square,
-and a ground resolution off by up to a fifth. Light and colour are shifted widely, and roofs get colours of their own
-(`geounet.nn.repaint`), because the next town has other roofs. Imagery of three 8-bit bands red, green, blue goes
-through albumentations; any other through gain, shift and gamma of each band in units of the training windows' own mean
-and deviation.
+The geometry is that of pictures taken from above, which have no up and down: the eight flips and turns of a square, and
+a scale of up to 1.6 times. Light and colour are shifted widely, and roofs get colours of their own
+(`geounet.nn.repaint`): the next town has other roofs, and larger or smaller ones. Imagery of three 8-bit bands red,
+green, blue goes through albumentations; any other through gain, shift and gamma of each band in units of the training
+windows' own mean and deviation.
 """
 
 import math
@@ -21,7 +21,7 @@ from geounet.errors import SettingsError
 from geounet.nn.repaint import Repaint
 
 AUGMENTS = ("standard", "flips", "none", "strong")
-SCALE = 1.2  # most a sample is made larger or smaller
+SCALE = 1.6  # most a sample is made larger or smaller
 RGB = ("red", "green", "blue")
 
 Colouring = Callable[[Array, int], Array]
