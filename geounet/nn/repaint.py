@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from geounet.block import Array
 
@@ -72,6 +71,8 @@ def _each(objects: Array) -> Iterator[tuple[tuple[slice, ...], Floats]]:
 
     The paint ends outside of the object: a rim of the old colour would give it away.
     """
+    from scipy import ndimage  # not needed where nothing is repainted
+
     number = cv2.connectedComponents(objects, connectivity=4)[1]
     for each, place in enumerate(ndimage.find_objects(number), start=1):
         rows, cols = (slice(max(0, side.start - 2), side.stop + 2) for side in place)
