@@ -64,7 +64,7 @@ class Asked:
 
     def samples(self, augment: str) -> Samples:
         card = self.data.card
-        kind = Augmentation(augment, card.colours, card.dtype, self.data.mean, self.data.std)
+        kind = Augmentation(augment, card.colours, card.dtype, self.data.mean, self.data.std, buildings=(1,))
         return Samples(self.data.folders, kind, seed=0)
 
     def loaded(self, augment: str, steps: int) -> Iterator[Batch]:

@@ -97,7 +97,7 @@ def main() -> None:
 
 
 def samples_of(data: ChipSet, augment: str) -> Samples:
-    kind = Augmentation(augment, data.card.colours, data.card.dtype, data.mean, data.std)
+    kind = Augmentation(augment, data.card.colours, data.card.dtype, data.mean, data.std, buildings=(1,))
     return Samples(data.folders, kind, seed=0)
 
 

@@ -105,17 +105,17 @@ def _paint(image: Floats, inside: Floats, colour: Floats, rng: np.random.Generat
         return
     contrast, cover = np.float32(rng.uniform(*_CONTRAST)), np.float32(rng.uniform(*_COVER))
     amount = cover * inside
+    scale = 1 + (contrast - 1) * amount
     for band, wanted in zip(image, colour, strict=True):
         mean = np.float32(np.vdot(band, core) / total)
-        change = (contrast - 1) * (band - mean)
-        change += wanted - mean
-        np.add(band, change * amount, out=band)
+        # band + amount * (wanted + contrast * (band - mean) - band), in few passes over the pixels
+        np.multiply(band, scale, out=band)
+        np.add(band, amount * (wanted - contrast * mean), out=band)
 
 
 def _as(image: Floats, dtype: np.dtype[np.generic]) -> Array:
-    """Pixels in their own dtype, rounded to what it holds."""
-    if dtype.kind == "f":
-        return image.astype(dtype)
-    limits = np.iinfo(str(dtype))
-    rounded: Array = np.clip(np.rint(image), limits.min, limits.max).astype(dtype)
-    return rounded
+    """Pixels in their own dtype, rounded to what it holds; the image is used up."""
+    if dtype.kind != "f":
+        limits = np.iinfo(str(dtype))
+        np.clip(np.rint(image, out=image), limits.min, limits.max, out=image)
+    return image.astype(dtype)
