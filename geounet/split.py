@@ -1,7 +1,9 @@
 """Train, validation and test by spatial blocks: neighbouring windows stay together, so that none is seen twice."""
 
 import random
+from bisect import bisect_right
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import TypeVar
 
 from geounet.errors import SettingsError
@@ -9,15 +11,18 @@ from geounet.errors import SettingsError
 Key = TypeVar("Key", bound=tuple[int, ...])
 
 
-def block_splits(foreground: Mapping[Key, float], *, val: float, test: float, seed: int) -> dict[Key, str]:
+def block_splits(
+    foreground: Mapping[Key, float], area: Mapping[Key, float], *, val: float, test: float, seed: int
+) -> dict[Key, str]:
     """'train', 'val' or 'test' for each block.
 
     Blocks are drawn at random from strata of like foreground share, so that validation and test see dense and empty
-    places as training does. At least one block stays for training; where there are two or more, a share above 0 gets
-    at least one.
+    places as training does, and in proportion to their labelled area, so that they are no slivers of a scene's edge.
+    At least one block stays for training; where there are two or more, a share above 0 gets at least one.
 
     Args:
         foreground: share of foreground pixels of each block, 0..1.
+        area: of each block that has a label, above 0, in any unit.
         val, test: shares of the blocks.
 
     Raises:
@@ -34,8 +39,11 @@ def block_splits(foreground: Mapping[Key, float], *, val: float, test: float, se
     names = ["val"] * wanted[0] + ["test"] * wanted[1]
     draw = random.Random(seed)  # noqa: S311 (a split is no secret)
     draw.shuffle(names)
-    splits = dict.fromkeys(blocks, "train")
+    ends = list(accumulate(area[key] for key in blocks))
+    splits: dict[Key, str] = {}
     for stratum, name in enumerate(names):
-        first, last = (len(blocks) * n // len(names) for n in (stratum, stratum + 1))
-        splits[blocks[draw.randrange(first, last)]] = name
-    return splits
+        drawn = bisect_right(ends, ends[-1] * (stratum + draw.random()) / len(names))
+        # a block may reach into the next stratum, and be drawn there again: the one after it is as good
+        free = (blocks[(drawn + step) % len(blocks)] for step in range(len(blocks)))
+        splits[next(key for key in free if key not in splits)] = name
+    return {key: splits.get(key, "train") for key in blocks}

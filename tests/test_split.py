@@ -17,7 +17,7 @@ shares = st.floats(0, 0.45)
 def test_every_block_has_one_split_and_training_keeps_at_least_one(
     foreground: dict[tuple[int, int], float], val: float, test: float, seed: int
 ) -> None:
-    splits = block_splits(foreground, val=val, test=test, seed=seed)
+    splits = block_splits(foreground, dict.fromkeys(foreground, 1.0), val=val, test=test, seed=seed)
     counts = Counter(splits.values())
     assert splits.keys() == foreground.keys()
     assert counts["train"] >= 1
@@ -31,18 +31,29 @@ def test_every_block_has_one_split_and_training_keeps_at_least_one(
 def test_the_same_seed_deals_alike_whatever_the_order_of_blocks(
     foreground: dict[tuple[int, int], float], val: float, test: float, seed: int
 ) -> None:
-    turned = dict(reversed(foreground.items()))
-    assert block_splits(foreground, val=val, test=test, seed=seed) == block_splits(
-        turned, val=val, test=test, seed=seed
+    turned, area = dict(reversed(foreground.items())), {key: 1.0 + sum(key) for key in foreground}
+    assert block_splits(foreground, area, val=val, test=test, seed=seed) == block_splits(
+        turned, area, val=val, test=test, seed=seed
     )
 
 
 def test_validation_sees_dense_and_empty_places() -> None:
     foreground = {(i,): i / 40 for i in range(40)}
     for seed in range(20):
-        splits = block_splits(foreground, val=0.1, test=0.0, seed=seed)
+        splits = block_splits(foreground, dict.fromkeys(foreground, 9.0), val=0.1, test=0.0, seed=seed)
         kept = sorted(foreground[key] for key, name in splits.items() if name == "val")
         assert [int(4 * share) for share in kept] == [0, 1, 2, 3]
+
+
+def test_slivers_are_seldom_what_validation_sees() -> None:
+    foreground = {(i,): (7 * i % 40) / 40 for i in range(40)}
+    area = {key: 0.05 if key[0] % 2 else 1.0 for key in foreground}
+    drawn: list[float] = []
+    for seed in range(50):
+        splits = block_splits(foreground, area, val=0.1, test=0.1, seed=seed)
+        drawn += [area[key] for key, name in splits.items() if name != "train"]
+    assert len(drawn) == 50 * 8
+    assert sum(size < 1 for size in drawn) < 0.1 * len(drawn)
 
 
 @pytest.mark.parametrize(
@@ -51,4 +62,4 @@ def test_validation_sees_dense_and_empty_places() -> None:
 )
 def test_shares_that_leave_nothing_for_training_are_refused(val: float, test: float) -> None:
     with pytest.raises(SettingsError, match="must be 0 or more and leave some for training"):
-        block_splits({(0,): 0.5}, val=val, test=test, seed=0)
+        block_splits({(0,): 0.5}, {(0,): 1.0}, val=val, test=test, seed=0)

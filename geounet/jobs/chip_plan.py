@@ -81,9 +81,11 @@ def plan_chips(
     frames = [ground.frame for ground in grounds]
     free = [chip for chip in windows if chip.area == 0 and grounds[chip.scene].split is None]
     blocks = _blocks(free, frames, -(-size // stride) * stride, settings.block)
-    foreground = {key: _share([free[i] for i in rows]) for key, rows in blocks.items()}
+    area = {key: sum(sum(free[i].counts) for i in rows) for key, rows in blocks.items()}
+    foreground = {key: sum(sum(free[i].counts[1:]) for i in rows) / area[key] for key, rows in blocks.items()}
     by_block = block_splits(
         foreground,
+        area,
         val=0.0 if "val" in held else settings.val,
         test=0.0 if "test" in held else settings.test,
         seed=settings.seed,
@@ -126,11 +128,6 @@ def _runs(cols: range, size: int, stride: int) -> Iterator[range]:
     count = max(1, (_RUN_PIXELS // size - size) // stride + 1)
     for first in range(0, len(cols), count):
         yield cols[first : first + count]
-
-
-def _share(chips: Sequence[PlannedChip]) -> float:
-    scored = sum(sum(chip.counts) for chip in chips)
-    return sum(sum(chip.counts[1:]) for chip in chips) / scored
 
 
 def _blocks(
