@@ -59,7 +59,16 @@ def demo(
         track=track,
     )
     log.info("2/4 train a small U-Net")
-    run = train(chips.out, out=out / "run", steps=steps, batch_size=BATCH, width=16, overwrite=overwrite, track=track)
+    run = train(
+        chips.out,
+        out=out / "run",
+        steps=steps,
+        batch_size=BATCH,
+        width=16,
+        augment="flips",  # both towns look alike: other colours and scales would take longer to learn, and gain nothing
+        overwrite=overwrite,
+        track=track,
+    )
     log.info("3/4 map the test town, which it has not seen")
     mapped = infer(towns["test"], model=run.run, out=out / "map", overwrite=overwrite, track=track)
     log.info("4/4 score the map")
