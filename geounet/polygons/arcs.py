@@ -36,6 +36,12 @@ class Arcs:
         """The same arcs with other points, `length` each."""
         return Arcs(points, np.append(0, np.cumsum(length)), self.closed)
 
+    def some(self, which: Integers) -> "Arcs":
+        """Some of the arcs."""
+        length = self.length[which]
+        points = self.points.take(spans(self.start[which], length), axis=0)
+        return Arcs(points, np.append(0, np.cumsum(length)), self.closed[which])
+
     @cached_property
     def length(self) -> Integers:
         """(arcs,) numbers of points."""
@@ -64,7 +70,7 @@ class Arcs:
     @cached_property
     def ways(self) -> Coordinates:
         """(n, 2) from each point to the next."""
-        return self.points[self.following] - self.points
+        return self.points.take(self.following, axis=0) - self.points
 
     @cached_property
     def side_lengths(self) -> Floats:

@@ -59,15 +59,19 @@ def _through(lines: Lines, found: Directions, meeting: tuple[Integers, Integers]
         one, other = wall[:-shift][same := junction[shift:] == junction[:-shift]], wall[shift:][same]
         through = found.parallel(one, other) & (gap(lines, one, other) < _THROUGH)
         pairs.append(np.stack([one[through], other[through]], axis=1))
-    one, other = np.concatenate(pairs).T
-    count = len(lines.along)
+    joint = np.concatenate(pairs)
+    if not len(joint):
+        return lines
+    walls, (one, other) = np.unique(joint), np.searchsorted(np.unique(joint), joint.T)
+    count = len(walls)
     whole = connected_components(coo_matrix((np.ones(len(one), bool), (one, other)), (count, count)), directed=False)[1]
     root = np.unique(whole, return_index=True)[1][whole]
-    sense = np.sign(product(lines.along, lines.along[root].conj()).real)
-    weight = np.maximum(lines.weight, 1e-9)
-    mean = totals(whole, weight * sense * lines.offset, count) / np.maximum(totals(whole, weight, count), 1e-9)
-    alone = np.bincount(whole)[whole] == 1
-    return Lines(lines.along, np.where(alone, lines.offset, mean[whole] * sense), lines.weight)
+    along, weight = lines.along[walls], np.maximum(lines.weight[walls], 1e-9)
+    sense = np.sign(product(along, along[root].conj()).real)
+    mean = totals(whole, weight * sense * lines.offset[walls], count) / np.maximum(totals(whole, weight, count), 1e-9)
+    offset = lines.offset.copy()
+    offset[walls] = mean[whole] * sense
+    return Lines(lines.along, offset, lines.weight)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

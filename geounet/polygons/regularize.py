@@ -8,12 +8,13 @@ import numpy as np
 import shapely
 
 from geounet.footprints import Geometries
-from geounet.polygons.arcs import Arcs, Floats, as_complex, lengths, product, spans, totals, units
-from geounet.polygons.fit import simplified_arcs
+from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, corners, lengths, product, spans, totals, units
+from geounet.polygons.fit import fitted
+from geounet.polygons.joints import Straightened
 from geounet.polygons.partition import Partition, coverages_hold, offending
 from geounet.polygons.plain import circles, rectangles, round_ones
 from geounet.polygons.runs import Integers
-from geounet.polygons.straighten import Straightening
+from geounet.polygons.straighten import Guess, Straightening
 from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
 
@@ -23,7 +24,6 @@ _MOST_MOVED = 1.0  # pixels
 _MOST_GROWN = 0.1  # of the area, where the outline moves by no more than that
 _SHARPEST = math.cos(math.radians(30))  # of a corner: sharper ones come of walls that all but fold back
 _TRIES = 8  # to find which polygons of a cluster can have straight walls
-_CAUTION = 1  # rungs that lines beside straight walls may go down by; more would leave stairs
 _STEPS = 4.0, 8.0  # pixels; steps in a wall up to so much are tried to leave out
 _WORTH = 0.12  # pixels that an outline may be farther away on the average for each corner less
 _PLAINER = 0.75  # pixels by which an outline of right angles alone may be farther away than another
@@ -73,9 +73,7 @@ def regularized(partition: Partition, tolerance: Floats) -> Outlines:
     is_round = partition.is_simple
     is_round[is_round] = round_ones(partition.of_polygons(is_round).arcs)
     found = _tried(found, partition, is_round, lambda some: _near(some, *circles(some.arcs)))
-    found = _tried(found, partition, found.refused, _straight)
-    clustered = found.refused & (partition.cluster_size > 1)
-    found = _tried(found, partition, clustered, lambda some: _partly_straight(some, tolerance[clustered]))
+    found = _tried(found, partition, found.refused, lambda some: _straight(some, tolerance[found.refused]))
     small = partition.is_simple & found.refused
     return _tried(found, partition, small, lambda some: _near(some, *rectangles(some.arcs)))
 
@@ -84,16 +82,30 @@ def _tried(found: Outlines, partition: Partition, which: Flags, make: Callable[[
     return found.replaced(which, make(partition.of_polygons(which))) if which.any() else found
 
 
-def _straight(partition: Partition) -> Outlines:
-    """Outlines of straight walls, at right angles unless slanting ones are clearly nearer, with few corners."""
-    square = Straightening.of(partition, square=True)
+def _straight(partition: Partition, tolerance: Floats) -> Outlines:
+    """Outlines of straight walls, at right angles unless slanting ones are clearly nearer, with few corners.
+
+    Args:
+        tolerance: (n,) of the simplification of what is not regular.
+    """
+    guess = Guess.of(partition)
+    square = guess.straightened(square=True)
     found = _walled(square)
     doubtful = found.distance > _PLAINER
     if not doubtful.any():
         return _plainer(square, found)
-    slanting = Straightening.of(partition.of_polygons(doubtful), square=False)
-    nearer = _walled(slanting)
-    better = nearer.distance + _PLAINER < found.distance[doubtful]
+    lone = doubtful & (partition.cluster_size == 1)
+    if lone.any():
+        boxed = guess.of_polygons(lone).straightened(square=True, hint=_long_ways(partition, lone))
+        others = _improved(boxed, found[lone])
+        lone[lone] = ~others.refused
+        found = found.replaced(lone, others[~others.refused])
+        square = square.replaced(lone, boxed.of_polygons(~others.refused))
+    slanting = guess.of_polygons(doubtful).straightened(square=False)
+    made = slanting.outlines()
+    better = _distance(slanting.partition, made.swept) + _PLAINER < found.distance[doubtful]
+    nearer = _near(slanting.partition, made.points, made.length, made.swept, better)
+    better = ~nearer.refused
     chosen = doubtful.copy()
     chosen[doubtful] = better
     outcome = found.replaced(chosen, nearer[better])
@@ -101,7 +113,30 @@ def _straight(partition: Partition) -> Outlines:
         if which.any():
             kind = some.of_polygons(which if some is square else better)
             outcome = outcome.replaced(which, _plainer(kind, outcome[which]))
+    rest = outcome.refused & (partition.cluster_size > 1)
+    if rest.any():
+        some = slanting.of_polygons(rest[doubtful])
+        outcome = outcome.replaced(rest, _partly_straight(some.partition, some.outlines(), tolerance[rest]))
     return outcome
+
+
+def _long_ways(partition: Partition, which: Flags) -> Complex:
+    """Unit vectors along the smallest rectangles around some polygons.
+
+    Along a ragged edge stairs look like walls. What all of an outline takes up tells the building's direction even so.
+    """
+    boxes = shapely.oriented_envelope(partition.polygons(partition.arcs.points, partition.arcs.length, which))
+    points, polygon = shapely.get_coordinates(boxes, return_index=True)
+    place, first = as_complex(points), np.flatnonzero(np.diff(polygon, prepend=-1))
+    return units(place[first + 1] - place[first])
+
+
+def _improved(walls: Straightening, found: Outlines) -> Outlines:
+    """Other outlines, where they are nearer or have fewer corners, whichever is worth more; all others are refused."""
+    partition, new = walls.partition, walls.outlines()
+    corners_less = _corners(partition, found) - _of_cluster(partition, partition.polygon_sizes(new.length))
+    better = _distance(partition, new.swept) < found.distance + _WORTH * corners_less
+    return _near(partition, new.points, new.length, new.swept, better)
 
 
 def _plainer(walls: Straightening, found: Outlines) -> Outlines:
@@ -111,7 +146,13 @@ def _plainer(walls: Straightening, found: Outlines) -> Outlines:
         many = ~found.refused & (corners > 4 * walls.partition.cluster_size)
         if not many.any():
             break
-        some = walls.of_polygons(many).without_steps(step)
+        some = walls.of_polygons(many)
+        cleaned = some.without_steps(step)
+        other = cleaned.differs(some)
+        many[many] = other
+        if not many.any():
+            continue
+        some = cleaned.of_polygons(other)
         new = some.outlines()
         saved = corners[many] - _of_cluster(some.partition, some.partition.polygon_sizes(new.length))
         farther = _distance(some.partition, new.swept) - found.distance[many]
@@ -142,16 +183,18 @@ def _walled(walls: Straightening) -> Outlines:
     return _near(walls.partition, new.points, new.length, new.swept)
 
 
-def _partly_straight(partition: Partition, tolerance: Floats) -> Outlines:
+def _partly_straight(partition: Partition, made: Straightened, tolerance: Floats) -> Outlines:
     """Outlines of clusters with straight walls, except around the polygons that these do not suit."""
-    arcs, made = partition.arcs, Straightening.of(partition, square=False).outlines()
-    straight, allowed = arcs.redrawn(made.points, made.length), partition.allowed(tolerance)
-    rung = np.zeros(len(arcs), np.int64)
+    arcs, allowed = partition.arcs, partition.allowed(tolerance)
+    straight = arcs.redrawn(made.points, made.length)
+    kept = corners(arcs, allowed)
+    lines = arcs.redrawn(fitted(arcs, kept, allowed), np.bincount(arcs.of[kept], minlength=len(arcs)))
+    careful = np.zeros(len(arcs), bool)  # lines beside straight walls; more care than that would leave stairs
     polygons, near = _compared(partition, made.points, made.length, made.swept)
     near &= ~_spiky(polygons)
     doubtful = np.ones(len(near), bool)
     for _ in range(_TRIES):
-        plain = simplified_arcs(arcs, allowed, rung)
+        plain = lines.redrawn(np.where(careful[lines.of, None], arcs.points[kept], lines.points), lines.length)
         points, length = _with_lines(straight, plain, partition.around(~near))
         tried, still = _compared(partition, points, length, which=doubtful)
         bad = doubtful & (~still | offending(tried, partition.cluster))
@@ -159,7 +202,7 @@ def _partly_straight(partition: Partition, tolerance: Floats) -> Outlines:
         doubtful = partition.any_in_cluster(bad)
         if not doubtful.any():
             break
-        rung[partition.around(bad & ~near) & (rung < _CAUTION)] += 1
+        careful |= partition.around(bad & ~near)
         near &= ~bad
     holds = partition.any_in_cluster(near) & ~doubtful
     polygons[~holds] = None

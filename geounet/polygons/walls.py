@@ -65,6 +65,10 @@ class Sides:
     def of(cls, arcs: Arcs) -> "Sides":
         return cls(arcs.side_lengths, (arcs.points + arcs.points[arcs.following]) / 2, arcs.ways)
 
+    def take(self, places: Integers) -> "Sides":
+        """Those at some places."""
+        return Sides(self.length[places], self.middle.take(places, axis=0), self.way.take(places, axis=0))
+
 
 def chords(arcs: Arcs, walls: Walls) -> Complex:
     """(walls,) from each wall's beginning to its end, x + i y."""
