@@ -265,7 +265,8 @@ def _compared(
     near = shapely.is_valid(polygons)
     unsure = near.copy()
     if swept is not None:  # the outlines' symmetric difference is no larger
-        unsure &= partition.polygon_area - partition.summed(swept) < _LEAST_IOU * partition.polygon_area
+        both, apart = partition.polygon_area + shapely.area(polygons), partition.summed(swept)
+        unsure &= both - apart < _LEAST_IOU * (both + apart)
     near[unsure] = _are_near(partition.polygons(arcs.points, arcs.length, unsure), polygons[unsure])
     return polygons, near
 

@@ -12,7 +12,7 @@ from geounet.polygons.walls import Directions, Sides, Walls, turns
 # pixels from a wall's line at which a quarter of the weight is left, by rounds; the first one takes in more, so that a
 # frame that is off by some degrees finds its walls
 ROUGHLY = (2.0,)
-FINELY = (1.0, 0.7, 0.7)
+FINELY = (1.4, 1.0, 1.0, 1.0)
 
 
 def settled(
@@ -22,7 +22,7 @@ def settled(
     common = found.frame < len(frames)
     of = np.where(common, found.frame, -1)
     for scale in scales:
-        turn = turns(len(frames), sides, walls, found, scale)
+        turn = turns(len(frames), sides, walls.of, found, scale)
         frames = product(frames, turn)
         found = Directions(found.frame, np.where(common, product(found.along, np.append(turn, 1)[of]), found.along))
     return frames
