@@ -100,7 +100,9 @@ def test_a_rectangle_at_any_angle_has_four_right_angles(angle: float, seed: int)
 
 @pytest.mark.parametrize("regularize", [True, False])
 def test_no_digit_of_a_polygon_depends_on_how_many_are_tidied_with_it(regularize: bool) -> None:
-    drawings = [drawn([placed(WING, angle)], noise=0.1) for angle in (3, 17, 40, 62)]
+    drawings = [
+        drawn([shape], noise=0.1) for shape in (placed(WING, 3), placed(WING, 17), placed(WING, 40), ragged(62))
+    ]
     outlines = [footprints(levels, tidying=Tidying(500, 0, 0)).geometry[0] for levels in drawings]
     places = [(120 * row, 120 * col) for row in range(20) for col in range(20)]
     tiles = [translate(outlines[number % 4], *place) for number, place in enumerate(places)]
@@ -119,6 +121,39 @@ def test_an_ell_at_any_angle_has_six_right_angles(angle: float, seed: int) -> No
     found = one(ELL, angle, seed=seed)
     np.testing.assert_allclose(np.abs(corners(found.exterior)), [90] * 6, atol=1e-6)
     assert iou(found, placed(ELL, angle)) > 0.96
+
+
+def direction(polygon: Polygon) -> float:
+    """Degrees of its sides, modulo a quarter turn: their circular mean by length."""
+    ways = np.diff(np.array(polygon.exterior.coords), axis=0).view(np.complex128)[:, 0]
+    return float(np.degrees(np.angle((ways**4 / np.abs(ways) ** 3).sum()) / 4))
+
+
+def between(one: float, other: float) -> float:
+    """Degrees between directions modulo a quarter turn."""
+    return abs((one - other + 45) % 90 - 45)
+
+
+def ragged(angle: float, seed: int = 0, *, length: float = 80, width: float = 26, rough: float = 2.5) -> Polygon:
+    """A long rectangle whose long sides stray by a few pixels, now out, now in, as those under trees do."""
+    along = np.arange(-length / 2, length / 2 + 1)
+    stray = ndimage.gaussian_filter1d(np.random.default_rng(seed).normal(0, 1, (2, len(along))), 3, axis=1)
+    low, high = rough * stray / stray.std()
+    outline = [*zip(along, low - width / 2, strict=True), *zip(along[::-1], (high + width / 2)[::-1], strict=True)]
+    return placed(Polygon(outline), angle)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0, 90), st.integers(0, 1000), st.sampled_from(["rectangle", "ell"]))
+def test_a_wobbly_edge_hardly_turns_a_building(angle: float, seed: int, kind: str) -> None:
+    shape = {"rectangle": RECTANGLE, "ell": ELL}[kind]
+    random = np.random.default_rng(seed).normal(0, 1, (120, 120))
+    wobble = ndimage.gaussian_filter(random, 3)
+    levels = drawn([placed(shape, angle)], noise=0) / 254 + 0.25 * wobble / wobble.std() * ndimage.gaussian_filter(
+        drawn([placed(shape, angle).boundary.buffer(1.5)], noise=0) / 254, 1
+    )
+    found = max(footprints(np.rint(254 * np.clip(levels, 0, 1)).astype("u1")).geometry, key=lambda one: one.area)
+    assert between(direction(found), angle) < 2.5
 
 
 @pytest.mark.parametrize("angle", [0, 10, 33, 71])
