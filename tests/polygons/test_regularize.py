@@ -134,13 +134,12 @@ def between(one: float, other: float) -> float:
     return abs((one - other + 45) % 90 - 45)
 
 
-def ragged(angle: float, seed: int = 0, *, length: float = 80, width: float = 26, rough: float = 2.5) -> Polygon:
-    """A long rectangle whose long sides stray by a few pixels, now out, now in, as those under trees do."""
-    along = np.arange(-length / 2, length / 2 + 1)
-    stray = ndimage.gaussian_filter1d(np.random.default_rng(seed).normal(0, 1, (2, len(along))), 3, axis=1)
-    low, high = rough * stray / stray.std()
-    outline = [*zip(along, low - width / 2, strict=True), *zip(along[::-1], (high + width / 2)[::-1], strict=True)]
-    return placed(Polygon(outline), angle)
+def ragged(angle: float, *, slant: float = 18) -> Polygon:
+    """A long rectangle, its long sides worn to four rounded teeth that run askew and jump back, as under trees."""
+    rise = 20 * math.tan(math.radians(slant))
+    saw = [(x, y) for tooth in (-40, -20, 0, 20) for x, y in ((tooth, -rise / 2), (tooth + 20, rise / 2))]
+    outline = Polygon([(x, y - 13) for x, y in saw] + [(x, y + 13) for x, y in reversed(saw)])
+    return placed(outline.buffer(-6).buffer(12).buffer(-6), angle)
 
 
 @settings(max_examples=30, deadline=None)
@@ -154,6 +153,14 @@ def test_a_wobbly_edge_hardly_turns_a_building(angle: float, seed: int, kind: st
     )
     found = max(footprints(np.rint(254 * np.clip(levels, 0, 1)).astype("u1")).geometry, key=lambda one: one.area)
     assert between(direction(found), angle) < 2.5
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0, 90), st.floats(8, 18), st.integers(0, 1000))
+def test_a_long_building_with_worn_sides_lies_along_its_length(angle: float, slant: float, seed: int) -> None:
+    (found,) = footprints(drawn([ragged(angle, slant=slant)], seed=seed)).geometry
+    assert len(found.exterior.coords) == 5
+    assert between(direction(found), angle) < 3
 
 
 @pytest.mark.parametrize("angle", [0, 10, 33, 71])
