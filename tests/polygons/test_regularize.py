@@ -286,6 +286,29 @@ def test_row_houses_share_straight_walls_and_one_front() -> None:
         np.testing.assert_allclose(np.abs(corners(ring)), [90] * 4, atol=1e-6)
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0, 90), st.floats(2.6, 3.4), st.integers(0, 1000))
+def test_houses_of_a_row_stand_in_steps(angle: float, step: float, seed: int) -> None:
+    """Every other house reaches farther to the front; the walls between end in the notches."""
+    truth = [
+        placed(shapely.box(x, -9, x + 20, 9 + step * forward), angle)
+        for x, forward in ((-40, False), (-20, True), (0, False), (20, True))
+    ]
+    raw = footprints(drawn(truth, noise=0.02, seed=seed), tidying=Tidying(0, 0, 0)).geometry
+    walls = [placed(shapely.LineString([(x, -30), (x, 30)]), angle) for x in (-20.8, 0.8, 19.2)]
+    net = shapely.union_all([*shapely.boundary(raw), *walls])
+    houses = shapely.orient_polygons(shapely.get_parts(shapely.polygonize(shapely.get_parts(net))))
+    found = tidied(lone(houses), NOWHERE, NO_LOSS)
+    assert found.flags.tolist() == [Flag.REGULARIZED] * 4
+    assert shapely.coverage_is_valid(found.geometry)
+    tree = shapely.STRtree(found.geometry)
+    for house in truth:
+        polygon = found.geometry[tree.nearest(house.centroid)]
+        assert iou(polygon, house) > 0.91
+        turned = np.abs(corners(polygon.exterior))
+        assert (np.isclose(turned, 90, atol=1e-6) | np.isclose(turned, 0, atol=1e-6)).all()
+
+
 def test_a_house_without_right_angles_takes_none_from_the_others_in_its_row() -> None:
     row = [shapely.segmentize(shapely.box(1 + 20 * i, 40, 21 + 20 * i, 56), 1) for i in range(5)]
     y = np.linspace(40, 56, 120)[1:-1]
