@@ -36,6 +36,12 @@ class Arcs:
         """The same arcs with other points, `length` each."""
         return Arcs(points, np.append(0, np.cumsum(length)), self.closed)
 
+    def some(self, which: Integers) -> "Arcs":
+        """Some of the arcs."""
+        length = self.length[which]
+        points = self.points.take(spans(self.start[which], length), axis=0)
+        return Arcs(points, np.append(0, np.cumsum(length)), self.closed[which])
+
     @cached_property
     def length(self) -> Integers:
         """(arcs,) numbers of points."""
@@ -64,7 +70,7 @@ class Arcs:
     @cached_property
     def ways(self) -> Coordinates:
         """(n, 2) from each point to the next."""
-        return self.points[self.following] - self.points
+        return self.points.take(self.following, axis=0) - self.points
 
     @cached_property
     def side_lengths(self) -> Floats:
@@ -116,32 +122,37 @@ def corners(arcs: Arcs, tolerance: Floats, allowed: Allowed | None = None) -> Fl
             it may. A line that may not replace one of its points replaces none.
     """
     kept = arcs.ends.copy()
-    arc, low, high = _first_stretches(arcs)
-    while len(arc):
-        kept[_places(arcs, arc, low)] = kept[_places(arcs, arc, high)] = True
-        arc, low, high = _halves(arcs, (arc, low, high), tolerance, allowed)
+    order, stretches = _unwound(arcs)
+    place = as_complex(arcs.points)[order]
+    while len(stretches[0]):
+        arc, low, high = stretches
+        kept[order[low]] = kept[order[high]] = True
+        inner = high - low > 1
+        stretches = _halves(place, order, (arc[inner], low[inner], high[inner]), tolerance, allowed)
     return kept
 
 
-_Stretches = tuple[Integers, Integers, Integers]  # arc, and the first and last point counted along it, round and round
+_Stretches = tuple[Integers, Integers, Integers]  # arc, and the first and last point
 
 
-def _places(arcs: Arcs, arc: Integers, along: Integers) -> Integers:
-    length = arcs.length[arc]
-    return arcs.start[arc] + np.where(along < length, along, along - length)
+def _unwound(arcs: Arcs) -> tuple[Integers, _Stretches]:
+    """Places of points along the arcs, closed ones from end to end and with their first point again; and stretches.
 
-
-def _first_stretches(arcs: Arcs) -> _Stretches:
-    """Open arcs whole, closed ones in two halves."""
-    opened, closed = np.flatnonzero(~arcs.closed), np.flatnonzero(arcs.closed)
+    Open arcs are one stretch, closed ones are two.
+    """
     place = as_complex(arcs.points)
     one = _farthest(arcs, place, complex_totals(arcs.of, place, len(arcs)) / arcs.length)
     other = _farthest(arcs, place, place[one])
-    low, high = (np.minimum(one, other) - arcs.start[:-1])[closed], (np.maximum(one, other) - arcs.start[:-1])[closed]
-    return (
-        np.concatenate([opened, closed, closed]),
-        np.concatenate([np.zeros(len(opened), np.int64), low, high]),
-        np.concatenate([arcs.length[opened] - 1, high, low + arcs.length[closed]]),
+    first, middle = np.minimum(one, other), np.abs(other - one)
+    first, length = np.where(arcs.closed, first, arcs.start[:-1]), arcs.length + arcs.closed
+    order = spans(first, length)
+    order -= np.repeat(arcs.length, length) * (order >= np.repeat(arcs.start[1:], length))
+    low = np.cumsum(length) - length
+    high, halfway, arc = low + length - 1, (low + middle)[arcs.closed], np.arange(len(arcs))
+    return order, (
+        np.append(arc, arc[arcs.closed]),
+        np.append(low, halfway),
+        np.append(np.where(arcs.closed, low + middle, high), high[arcs.closed]),
     )
 
 
@@ -159,24 +170,23 @@ def _first_largest(values: Floats, start: Integers, of: Integers) -> tuple[Integ
     return hits[np.diff(group, prepend=-1) != 0], largest
 
 
-def _halves(arcs: Arcs, stretches: _Stretches, tolerance: Floats, allowed: Allowed | None) -> _Stretches:
+def _halves(
+    place: Complex, order: Integers, stretches: _Stretches, tolerance: Floats, allowed: Allowed | None
+) -> _Stretches:
     """The two halves of every stretch that strays too far from its line, cut at its worst point."""
-    inner = stretches[2] - stretches[1] > 1
-    arc, low, high = (part[inner] for part in stretches)
+    arc, low, high = stretches
     if not len(arc):
-        return arc, low, high
+        return stretches
     count = high - low - 1
     of = np.repeat(np.arange(len(arc)), count)
-    along = spans(low + 1, count)
-    place = as_complex(arcs.points)
-    begin, end, points = _places(arcs, arc, low), _places(arcs, arc, high), _places(arcs, arc[of], along)
-    away = _squared_distance(place[points], place[begin], place[end], of)
+    points = spans(low + 1, count)
+    away = _squared_distance(place[points], place[low], place[high], of)
     worst, largest = _first_largest(away, np.cumsum(count) - count, of)
     split = largest >= tolerance[arc] ** 2
     if allowed is not None:
         some = np.flatnonzero(~split[of])
-        split[of[some[~allowed(points[some], begin, end, of[some])]]] = True
-    middle = along[worst[split]]
+        split[of[some[~allowed(order[points[some]], order[low], order[high], of[some])]]] = True
+    middle = points[worst[split]]
     low, high = np.stack([low[split], middle], 1).ravel(), np.stack([middle, high[split]], 1).ravel()
     return np.repeat(arc[split], 2), low, high
 

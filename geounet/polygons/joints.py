@@ -13,7 +13,9 @@ from geounet.polygons.threads import Flags
 from geounet.polygons.vertices import Coordinates
 from geounet.polygons.walls import Directions, Lines, Walls, gap, meets
 
-_THROUGH = 3.0  # pixels between the walls on two sides of a junction, below which they are one
+_THROUGH = 2.0  # pixels between the walls on two sides of a junction, below which they are one
+_PARALLEL = 0.05  # sine of the angle between walls that stand in steps
+_MEETING = 0.5  # and of that between them and the wall that ends there, at least
 _HOLD = 1e-9  # of a wall: how much a junction clings to its old place, which decides where walls are parallel
 
 
@@ -59,15 +61,19 @@ def _through(lines: Lines, found: Directions, meeting: tuple[Integers, Integers]
         one, other = wall[:-shift][same := junction[shift:] == junction[:-shift]], wall[shift:][same]
         through = found.parallel(one, other) & (gap(lines, one, other) < _THROUGH)
         pairs.append(np.stack([one[through], other[through]], axis=1))
-    one, other = np.concatenate(pairs).T
-    count = len(lines.along)
+    joint = np.concatenate(pairs)
+    if not len(joint):
+        return lines
+    walls, (one, other) = np.unique(joint), np.searchsorted(np.unique(joint), joint.T)
+    count = len(walls)
     whole = connected_components(coo_matrix((np.ones(len(one), bool), (one, other)), (count, count)), directed=False)[1]
     root = np.unique(whole, return_index=True)[1][whole]
-    sense = np.sign(product(lines.along, lines.along[root].conj()).real)
-    weight = np.maximum(lines.weight, 1e-9)
-    mean = totals(whole, weight * sense * lines.offset, count) / np.maximum(totals(whole, weight, count), 1e-9)
-    alone = np.bincount(whole)[whole] == 1
-    return Lines(lines.along, np.where(alone, lines.offset, mean[whole] * sense), lines.weight)
+    along, weight = lines.along[walls], np.maximum(lines.weight[walls], 1e-9)
+    sense = np.sign(product(along, along[root].conj()).real)
+    mean = totals(whole, weight * sense * lines.offset[walls], count) / np.maximum(totals(whole, weight, count), 1e-9)
+    offset = lines.offset.copy()
+    offset[walls] = mean[whole] * sense
+    return Lines(lines.along, offset, lines.weight)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,8 +101,53 @@ def _corners(partition: Partition, walls: Walls, lines: Lines, meeting: tuple[In
     begin = np.where(crossing, point, _projected(raw, along, offset))
     opened = np.flatnonzero(~arcs.closed)
     ends = np.searchsorted(walls.first, np.stack([arcs.start[opened], arcs.start[opened + 1] - 1], 1))
-    end[ends] = begin[ends] = _junctions(partition, lines, meeting)[partition.junction[opened]]
-    return Corners(end, begin, ~crossing & ~arcs.ends[walls.first])
+    spots = _junctions(partition, lines, meeting)
+    spots, junction, wall, corner = _stepped(arcs, walls, lines, meeting, spots)
+    end[ends] = begin[ends] = spots[partition.junction[opened]]
+    twice = ~crossing & ~arcs.ends[walls.first]
+    arc = walls.arc[wall]
+    first = (partition.junction[arc, 0] == junction) & (walls.first[wall] == arcs.start[arc])
+    last = walls.after[wall[~first]]
+    begin[wall[first]], end[last] = corner[first], corner[~first]  # after the junction, and before it
+    twice[wall[first]] = twice[last] = True
+    return Corners(end, begin, twice)
+
+
+def _stepped(
+    arcs: Arcs, walls: Walls, lines: Lines, meeting: tuple[Integers, Integers], spots: Complex
+) -> tuple[Complex, Integers, Integers, Complex]:
+    """Places of junctions; and at which of them a wall has one corner more, and where: houses in a row stand in steps.
+
+    Where a wall between two houses ends at two parallel ones that are not one, it ends at the nearer; the house whose
+    wall is farther out has the rest of it for itself.
+    """
+    junction, wall = meeting
+    head = np.flatnonzero(np.diff(junction, prepend=-1))
+    head = head[np.bincount(junction)[junction[head]] == 3]
+    trio = wall[head[:, None] + np.arange(3)]
+    ways = lines.along[trio]
+    across = np.stack([np.abs(product(ways[:, (i + 1) % 3].conj(), ways[:, (i + 2) % 3]).imag) for i in range(3)], 1)
+    shared = np.argmin(across, axis=1)  # the wall whose two others are most nearly parallel
+    rows = np.arange(len(trio))
+    party, one, other = (trio[rows, (shared + i) % 3] for i in range(3))
+    fits = (across[rows, shared] < _PARALLEL) & (gap(lines, one, other) >= _THROUGH)
+    fits &= np.abs(product(lines.along[party].conj(), lines.along[one]).imag) > _MEETING
+    party, one, other, head = party[fits], one[fits], other[fits], head[fits]
+    here, there = _crossing(lines, party, one), _crossing(lines, party, other)
+    old = spots[junction[head]]
+    begin = as_complex(arcs.points[walls.first[party]])
+    middle = (begin + as_complex(arcs.points[walls.first[walls.after[party]]])) / 2
+    farther = product((middle - old).conj(), here - there).real > 0  # `here` lies farther along the wall between
+    spots = spots.copy()
+    spots[junction[head]] = np.where(farther, here, there)
+    return spots, junction[head], np.where(farther, other, one), np.where(farther, there, here)
+
+
+def _crossing(lines: Lines, one: Integers, other: Integers) -> Complex:
+    """Where the lines of walls cross."""
+    cross = product(lines.along[one].conj(), lines.along[other]).imag
+    crossed: Complex = (lines.offset[one] * lines.along[other] - lines.offset[other] * lines.along[one]) / cross
+    return crossed
 
 
 def _outlines(arcs: Arcs, walls: Walls, corners: Corners) -> tuple[Coordinates, Integers]:

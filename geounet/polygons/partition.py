@@ -101,7 +101,11 @@ class Partition:
         """(arcs,) whether an arc bounds any of the chosen polygons."""
         return totals(self.use_arc, which[self.ring_polygon[self.use_ring]], len(self.arcs)) > 0
 
-    def summed(self, values: Floats) -> Floats:
+    def beside(self, which: Flags) -> Flags:
+        """(n,) whether any of the chosen arcs bounds a polygon."""
+        return self.summed(which) > 0
+
+    def summed(self, values: Floats | Flags) -> Floats:
         """(n,) sums of the arcs' values around each polygon."""
         return totals(self.ring_polygon[self.use_ring], values[self.use_arc], len(self.cluster))
 
@@ -122,8 +126,7 @@ class Partition:
         use = wanted[self.use_ring]
         arc = np.flatnonzero(np.bincount(self.use_arc[use], minlength=len(self.arcs)))
         polygon = np.unique(self.ring_polygon[wanted])
-        place = spans(self.arcs.start[arc], self.arcs.length[arc])
-        arcs = Arcs(self.arcs.points[place], np.append(0, np.cumsum(self.arcs.length[arc])), self.arcs.closed[arc])
+        arcs = self.arcs.some(arc)
         return Partition(
             arcs,
             _junctions(arcs),

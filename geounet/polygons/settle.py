@@ -12,7 +12,8 @@ from geounet.polygons.walls import Directions, Sides, Walls, turns
 # pixels from a wall's line at which a quarter of the weight is left, by rounds; the first one takes in more, so that a
 # frame that is off by some degrees finds its walls
 ROUGHLY = (2.0,)
-FINELY = (1.0, 0.7, 0.7)
+_STILL = 1e-3  # sine of a turn, below which a frame is where it belongs
+FINELY = (1.4, 1.0, 1.0, 1.0)
 
 
 def settled(
@@ -20,9 +21,12 @@ def settled(
 ) -> Complex:
     """The frames turned to what most of their walls' outlines agree on: iteratively reweighted least squares."""
     common = found.frame < len(frames)
-    of = np.where(common, found.frame, -1)
+    frame = np.where(common, found.frame, -1)
+    some, of = sides, walls.of
     for scale in scales:
-        turn = turns(len(frames), sides, walls, found, scale)
+        turn = turns(len(frames), some, of, found, scale)
         frames = product(frames, turn)
-        found = Directions(found.frame, np.where(common, product(found.along, np.append(turn, 1)[of]), found.along))
+        found = Directions(found.frame, np.where(common, product(found.along, np.append(turn, 1)[frame]), found.along))
+        moving = np.flatnonzero((common & (np.abs(np.append(turn, 1)[frame].imag) > _STILL))[of])
+        some, of = some.take(moving), of[moving]
     return frames

@@ -198,28 +198,37 @@ def simplified(partition: Partition, tolerance: NDArray[np.float64], ground: Gro
         outcome[watched] = shapely.simplify(old, tolerance[watched], preserve_topology=True)
     again = broken & ~lone
     if again.any():
-        outcome[again] = _cautiously(partition.of_polygons(again), tolerance[again])
+        outcome[again] = _cautiously(partition.of_polygons(again), tolerance[again], outcome[again])
     return outcome
 
 
-def _cautiously(partition: Partition, tolerance: NDArray[np.float64]) -> Geometries:
-    """Polygons of clusters: the lines around those that come to cross are simplified less, rung by rung."""
-    arcs, allowed = partition.arcs, partition.allowed(tolerance)
-    rung = np.ones(len(arcs), np.int64)
+def _cautiously(partition: Partition, tolerance: NDArray[np.float64], made: Geometries) -> Geometries:
+    """Polygons of clusters: the lines around those that come to cross are simplified less, rung by rung.
+
+    Args:
+        made: what they are on the first rung.
+    """
+    rung = np.ones(len(partition.arcs), np.int64)
+    outcome, place = made.copy(), np.arange(len(made))
     while True:
-        plain = simplified_arcs(arcs, allowed, rung)
-        whole = ~partition.any_ring(partition.ring_sizes(plain.length) < 3)
-        outcome = np.full(len(whole), None, object)
-        outcome[whole] = partition.polygons(plain.points, plain.length, whole)
-        bad = offending(outcome, partition.cluster)
-        if not bad.any():
-            return outcome
+        bad = offending(made, partition.cluster)
         higher = partition.around(bad) & (rung < RUNGS - 1)
-        if not higher.any():  # what is left of others crosses these
-            higher = partition.around(partition.any_in_cluster(bad)) & (rung < RUNGS - 1)
-        if not higher.any():
-            return partition.polygons(arcs.points, arcs.length)
-        rung[higher] += 1
+        again = partition.any_in_cluster(bad)
+        stuck = again & ~partition.any_in_cluster(partition.beside(higher))
+        higher |= partition.around(stuck) & (rung < RUNGS - 1)  # what is left of others crosses these
+        stuck &= ~partition.any_in_cluster(partition.beside(higher))
+        if stuck.any():
+            outcome[place[stuck]] = partition.polygons(partition.arcs.points, partition.arcs.length, stuck)
+        again &= ~stuck
+        if not again.any():
+            return outcome
+        rung = (rung + higher)[partition.around(again)]
+        partition, tolerance, place = partition.of_polygons(again), tolerance[again], place[again]
+        plain = simplified_arcs(partition.arcs, partition.allowed(tolerance), rung)
+        whole = ~partition.any_ring(partition.ring_sizes(plain.length) < 3)
+        made = np.full(len(whole), None, object)
+        made[whole] = partition.polygons(plain.points, plain.length, whole)
+        outcome[place] = made
 
 
 def _crossing(partition: Partition, polygons: Geometries, which: Flags) -> Flags:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Complex, corners, product, spans
+from geounet.polygons.arcs import Arcs, Complex, corners, product, spans, totals
 from geounet.polygons.joints import Straightened, joined
 from geounet.polygons.partition import Partition
 from geounet.polygons.runs import Integers
@@ -55,44 +55,54 @@ class Straightening:
     body: Integers
     square: bool
 
-    @classmethod
-    def of(cls, partition: Partition, *, square: bool) -> "Straightening":
-        """Without the steps that are the raster's own."""
-        arcs, sides = partition.arcs, Sides.of(partition.arcs)
-        kept = corners(arcs, np.full(len(arcs), _TOLERANCE))
-        walls = walls_of(arcs, kept)
-        chord = chords(arcs, walls)
-        body = _bodies(partition, walls, chord)
-        frames = frames_of(chord, body[walls.arc], int(body.max()) + 1)
-        found = directions(chord, frames, body[walls.arc], square=square)
-        frames = settled(frames, sides, walls, found, ROUGHLY)
-        first = cls(partition, sides, kept, frames, body, square).without_steps(_SMALLEST_STEP)
-        walls = walls_of(arcs, first.kept)
-        return replace(first, frames=settled(frames, sides, walls, first.directed(walls)))
-
     def of_polygons(self, wanted: Flags) -> "Straightening":
         """Some polygons alone; of a cluster all or none."""
         if wanted.all():
             return self
-        arcs, some = self.partition.arcs, self.partition.of_polygons(wanted)
-        arc = np.flatnonzero(self.partition.around(wanted))
-        kept = self.kept[spans(arcs.start[arc], arcs.length[arc])]
-        return Straightening(some, Sides.of(some.arcs), kept, self.frames, self.body[arc], self.square)
+        arcs, arc = self.partition.arcs, np.flatnonzero(self.partition.around(wanted))
+        points = spans(arcs.start[arc], arcs.length[arc])
+        return replace(
+            self,
+            partition=self.partition.of_polygons(wanted),
+            sides=self.sides.take(points),
+            kept=self.kept[points],
+            body=self.body[arc],
+        )
+
+    def replaced(self, where: Flags, others: "Straightening") -> "Straightening":
+        """With other walls around lone polygons."""
+        arcs, arc = self.partition.arcs, np.flatnonzero(self.partition.around(where))
+        kept, body, frames = self.kept.copy(), self.body.copy(), np.append(self.frames, others.frames)
+        kept[spans(arcs.start[arc], arcs.length[arc])] = others.kept
+        body[arc] = others.body + len(self.frames) // 2
+        return replace(self, kept=kept, body=body, frames=frames)
 
     def directed(self, walls: Walls) -> Directions:
         return directions(chords(self.partition.arcs, walls), self.frames, self.body[walls.arc], square=self.square)
 
     def without_steps(self, least: float) -> "Straightening":
         """Without steps smaller than `least` pixels."""
-        arcs, kept = self.partition.arcs, self.kept
+        arcs, sides, body, kept = self.partition.arcs, self.sides, self.body, self.kept.copy()
+        places = np.arange(len(kept))
         for _ in range(_ROUNDS):
-            walls = walls_of(arcs, kept)
-            found = self.directed(walls)
-            lines = fitted_lines(arcs, self.sides, walls, found.along)
-            before, kept = kept, _cleaner(arcs, walls, found, lines, least)
-            if np.array_equal(before, kept):
+            old = kept[places]
+            walls = walls_of(arcs, old)
+            found = directions(chords(arcs, walls), self.frames, body[walls.arc], square=self.square)
+            new = _cleaner(arcs, walls, found, fitted_lines(arcs, sides, walls, found.along), least)
+            kept[places] = new
+            # what nothing happened to stays so: arcs are cleaned each by itself
+            arc = np.flatnonzero(np.bincount(arcs.of[new != old], minlength=len(arcs)))
+            if not len(arc):
                 break
+            points = spans(arcs.start[arc], arcs.length[arc])
+            arcs, sides, body, places = arcs.some(arc), sides.take(points), body[arc], places[points]
         return replace(self, kept=kept)
+
+    def differs(self, other: "Straightening") -> Flags:
+        """(n,) whether a polygon's cluster has walls that begin elsewhere than those of another of the same arcs."""
+        arcs, partition = self.partition.arcs, self.partition
+        moved = totals(arcs.of, self.kept != other.kept, len(arcs)) > 0
+        return partition.any_in_cluster(partition.beside(moved))
 
     def outlines(self) -> Straightened:
         """What the walls make of the arcs."""
@@ -100,6 +110,51 @@ class Straightening:
         found = self.directed(walls)
         lines = fitted_lines(self.partition.arcs, self.sides, walls, found.along)
         return joined(self.partition, walls, lines, found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guess:
+    """Douglas and Peucker's corners of a partition's arcs: the first guess, from which all straightening begins.
+
+    Args:
+        kept: (points,) of its arcs.
+    """
+
+    partition: Partition
+    sides: Sides
+    kept: Flags
+
+    @classmethod
+    def of(cls, partition: Partition) -> "Guess":
+        arcs = partition.arcs
+        return cls(partition, Sides.of(arcs), corners(arcs, np.full(len(arcs), _TOLERANCE)))
+
+    def of_polygons(self, wanted: Flags) -> "Guess":
+        """Some polygons alone; of a cluster all or none."""
+        if wanted.all():
+            return self
+        arcs, arc = self.partition.arcs, np.flatnonzero(self.partition.around(wanted))
+        points = spans(arcs.start[arc], arcs.length[arc])
+        return Guess(self.partition.of_polygons(wanted), self.sides.take(points), self.kept[points])
+
+    def straightened(self, *, square: bool, hint: Complex | None = None) -> Straightening:
+        """With walls in the directions of buildings, without the steps that are the raster's own.
+
+        Args:
+            hint: (n,) the direction of each polygon's cluster to begin with; the commonest of its walls where None.
+        """
+        partition, arcs, sides = self.partition, self.partition.arcs, self.sides
+        walls = walls_of(arcs, self.kept)
+        chord = chords(arcs, walls)
+        body = _bodies(partition, walls, chord)
+        frames = frames_of(chord, body[walls.arc], int(body.max()) + 1)
+        if hint is not None:
+            frames[2 * body] = hint[partition.arc_polygon]
+        found = directions(chord, frames, body[walls.arc], square=square)
+        frames = settled(frames, sides, walls, found, ROUGHLY)
+        first = Straightening(partition, sides, self.kept, frames, body, square).without_steps(_SMALLEST_STEP)
+        walls = walls_of(arcs, first.kept)
+        return replace(first, frames=settled(frames, sides, walls, first.directed(walls)))
 
 
 def _bodies(partition: Partition, walls: Walls, chord: Complex) -> Integers:

@@ -65,6 +65,10 @@ class Sides:
     def of(cls, arcs: Arcs) -> "Sides":
         return cls(arcs.side_lengths, (arcs.points + arcs.points[arcs.following]) / 2, arcs.ways)
 
+    def take(self, places: Integers) -> "Sides":
+        """Those at some places."""
+        return Sides(self.length[places], self.middle.take(places, axis=0), self.way.take(places, axis=0))
+
 
 def chords(arcs: Arcs, walls: Walls) -> Complex:
     """(walls,) from each wall's beginning to its end, x + i y."""
@@ -183,41 +187,42 @@ def fitted_lines(arcs: Arcs, sides: Sides, walls: Walls, along: Complex) -> Line
 
 def refined(frames: Complex, sides: Sides, walls: Walls, found: Directions) -> Complex:
     """The frames turned so that the squared distances of the outlines from all walls together are least."""
-    return product(frames, turns(len(frames), sides, walls, found))
+    return product(frames, turns(len(frames), sides, walls.of, found))
 
 
-def turns(frames: int, sides: Sides, walls: Walls, found: Directions, scale: float | None = None) -> Complex:
+def turns(frames: int, sides: Sides, of: Integers, found: Directions, scale: float | None = None) -> Complex:
     """(frames,) unit vectors by which frames turn so that the squared distances of outlines from their walls are least.
 
     Total least squares for several parallel and perpendicular lines at once: the scatter of each wall's sides around
     its own middle, those across turned by a quarter, added up for each frame; the principal axis is the direction.
 
     Args:
+        of: (sides,) the wall of each.
         scale: distance from its wall's line at which a side has a quarter of its weight (Geman and McClure 1987);
             None for all of it.
     """
-    common = found.frame < frames
-    back = np.where(common, found.along, 1)[walls.of].conj()
-    weight = np.where(common[walls.of], _alignment(sides, found.along[walls.of]), 0)
+    common, walls = found.frame < frames, len(found.frame)
+    back = np.where(common, found.along, 1)[of].conj()
     middle, way = product(as_complex(sides.middle), back), product(as_complex(sides.way), back)
-    x, y = middle.real, middle.imag
+    x, y, level, twisted = middle.real, middle.imag, way.real**2 - way.imag**2, way.real * way.imag
+    aligned = np.maximum(level, 0) / np.maximum(way.real**2 + way.imag**2, 1e-300)
+    weight = np.where(common[of], aligned * sides.length, 0)
     if scale is not None:
         whole = weight
         for _ in range(_MEANS):
-            weight = whole / (1 + ((y - _middles(walls, weight, y)) / scale) ** 2) ** 2
-    dx, dy = x - _middles(walls, weight, x), y - _middles(walls, weight, y)
-    spread = weight * (dx**2 - dy**2 + (way.real**2 - way.imag**2) / 12)
-    twist = weight * (dx * dy + way.real * way.imag / 12)
-    frame = np.where(common, found.frame, frames)[walls.of]
+            weight = whole / (1 + ((y - _middles(of, walls, weight, y)) / scale) ** 2) ** 2
+    dx, dy = x - _middles(of, walls, weight, x), y - _middles(of, walls, weight, y)
+    spread, twist = weight * (dx**2 - dy**2 + level / 12), weight * (dx * dy + twisted / 12)
+    frame = np.where(common, found.frame, frames)[of]
     sums = [totals(frame, values, frames + 1)[:-1] for values in (spread, twist)]
     turn: Complex = np.exp(0.5j * np.arctan2(2 * sums[1], np.maximum(sums[0], 1e-300)))
     return turn
 
 
-def _middles(walls: Walls, weight: Floats, values: Floats) -> Floats:
+def _middles(of: Integers, walls: int, weight: Floats, values: Floats) -> Floats:
     """(sides,) the mean of what lies along each one's wall."""
-    total = np.maximum(totals(walls.of, weight, len(walls)), 1e-300)
-    return (totals(walls.of, weight * values, len(walls)) / total)[walls.of]
+    total = np.maximum(totals(of, weight, walls), 1e-300)
+    return (totals(of, weight * values, walls) / total)[of]
 
 
 def meets(lines: Lines, walls: Walls) -> tuple[Flags, Complex]:

@@ -100,7 +100,9 @@ def test_a_rectangle_at_any_angle_has_four_right_angles(angle: float, seed: int)
 
 @pytest.mark.parametrize("regularize", [True, False])
 def test_no_digit_of_a_polygon_depends_on_how_many_are_tidied_with_it(regularize: bool) -> None:
-    drawings = [drawn([placed(WING, angle)], noise=0.1) for angle in (3, 17, 40, 62)]
+    drawings = [
+        drawn([shape], noise=0.1) for shape in (placed(WING, 3), placed(WING, 17), placed(WING, 40), ragged(62))
+    ]
     outlines = [footprints(levels, tidying=Tidying(500, 0, 0)).geometry[0] for levels in drawings]
     places = [(120 * row, 120 * col) for row in range(20) for col in range(20)]
     tiles = [translate(outlines[number % 4], *place) for number, place in enumerate(places)]
@@ -119,6 +121,46 @@ def test_an_ell_at_any_angle_has_six_right_angles(angle: float, seed: int) -> No
     found = one(ELL, angle, seed=seed)
     np.testing.assert_allclose(np.abs(corners(found.exterior)), [90] * 6, atol=1e-6)
     assert iou(found, placed(ELL, angle)) > 0.96
+
+
+def direction(polygon: Polygon) -> float:
+    """Degrees of its sides, modulo a quarter turn: their circular mean by length."""
+    ways = np.diff(np.array(polygon.exterior.coords), axis=0).view(np.complex128)[:, 0]
+    return float(np.degrees(np.angle((ways**4 / np.abs(ways) ** 3).sum()) / 4))
+
+
+def between(one: float, other: float) -> float:
+    """Degrees between directions modulo a quarter turn."""
+    return abs((one - other + 45) % 90 - 45)
+
+
+def ragged(angle: float, *, slant: float = 18) -> Polygon:
+    """A long rectangle, its long sides worn to four rounded teeth that run askew and jump back, as under trees."""
+    rise = 20 * math.tan(math.radians(slant))
+    saw = [(x, y) for tooth in (-40, -20, 0, 20) for x, y in ((tooth, -rise / 2), (tooth + 20, rise / 2))]
+    outline = Polygon([(x, y - 13) for x, y in saw] + [(x, y + 13) for x, y in reversed(saw)])
+    return placed(outline.buffer(-6).buffer(12).buffer(-6), angle)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0, 90), st.integers(0, 1000), st.sampled_from(["rectangle", "ell"]))
+def test_a_wobbly_edge_hardly_turns_a_building(angle: float, seed: int, kind: str) -> None:
+    shape = {"rectangle": RECTANGLE, "ell": ELL}[kind]
+    random = np.random.default_rng(seed).normal(0, 1, (120, 120))
+    wobble = ndimage.gaussian_filter(random, 3)
+    levels = drawn([placed(shape, angle)], noise=0) / 254 + 0.25 * wobble / wobble.std() * ndimage.gaussian_filter(
+        drawn([placed(shape, angle).boundary.buffer(1.5)], noise=0) / 254, 1
+    )
+    found = max(footprints(np.rint(254 * np.clip(levels, 0, 1)).astype("u1")).geometry, key=lambda one: one.area)
+    assert between(direction(found), angle) < 2.5
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0, 90), st.floats(8, 18), st.integers(0, 1000))
+def test_a_long_building_with_worn_sides_lies_along_its_length(angle: float, slant: float, seed: int) -> None:
+    (found,) = footprints(drawn([ragged(angle, slant=slant)], seed=seed)).geometry
+    assert len(found.exterior.coords) == 5
+    assert between(direction(found), angle) < 3
 
 
 @pytest.mark.parametrize("angle", [0, 10, 33, 71])
@@ -242,6 +284,29 @@ def test_row_houses_share_straight_walls_and_one_front() -> None:
     assert shapely.coverage_is_valid(found.geometry)
     for ring in rings(found.geometry):
         np.testing.assert_allclose(np.abs(corners(ring)), [90] * 4, atol=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0, 90), st.floats(2.6, 3.4), st.integers(0, 1000))
+def test_houses_of_a_row_stand_in_steps(angle: float, step: float, seed: int) -> None:
+    """Every other house reaches farther to the front; the walls between end in the notches."""
+    truth = [
+        placed(shapely.box(x, -9, x + 20, 9 + step * forward), angle)
+        for x, forward in ((-40, False), (-20, True), (0, False), (20, True))
+    ]
+    raw = footprints(drawn(truth, noise=0.02, seed=seed), tidying=Tidying(0, 0, 0)).geometry
+    walls = [placed(shapely.LineString([(x, -30), (x, 30)]), angle) for x in (-20.8, 0.8, 19.2)]
+    net = shapely.union_all([*shapely.boundary(raw), *walls])
+    houses = shapely.orient_polygons(shapely.get_parts(shapely.polygonize(shapely.get_parts(net))))
+    found = tidied(lone(houses), NOWHERE, NO_LOSS)
+    assert found.flags.tolist() == [Flag.REGULARIZED] * 4
+    assert shapely.coverage_is_valid(found.geometry)
+    tree = shapely.STRtree(found.geometry)
+    for house in truth:
+        polygon = found.geometry[tree.nearest(house.centroid)]
+        assert iou(polygon, house) > 0.91
+        turned = np.abs(corners(polygon.exterior))
+        assert (np.isclose(turned, 90, atol=1e-6) | np.isclose(turned, 0, atol=1e-6)).all()
 
 
 def test_a_house_without_right_angles_takes_none_from_the_others_in_its_row() -> None:
