@@ -70,9 +70,9 @@ class Footprints:
     @property
     def flag_texts(self) -> Geometries:
         """(n,) texts: empty, or flags in lower case with commas between."""
-        texts = np.array([Flag(value).text for value in range(256)], object)
-        chosen: Geometries = texts[self.flags]
-        return chosen
+        kinds, which = np.unique(self.flags, return_inverse=True)
+        texts: Geometries = np.array([Flag(value).text for value in kinds.tolist()], object)[which]
+        return texts
 
     def doubted(self) -> "Footprints":
         """With the flag DOUBTFUL on those of low confidence, and on no other."""

@@ -84,11 +84,12 @@ def connected(threads: Threads, entering: Integers, parts_above: int) -> tuple[I
         entering: the part of each thread from above.
     """
     above = 2 * len(entering)
-    run_edges = threads.of[above:]
+    left, right = threads.of[above::2], threads.of[above + 1 :: 2]
+    apart = left != right  # of most runs both edges are on one thread
     count, part = components(
         len(threads) + parts_above,
-        np.append(run_edges[::2], threads.of[:above:2]),
-        np.append(run_edges[1::2], len(threads) + entering),
+        np.append(left[apart], threads.of[:above:2]),
+        np.append(right[apart], len(threads) + entering),
     )
     return part[: len(threads)], part[len(threads) :], count
 
