@@ -56,7 +56,7 @@ def test_a_class_without_a_probability_has_no_confidence() -> None:
 
 
 def rings_of(polygon: shapely.Polygon) -> list[list[tuple[float, ...]]]:
-    """Points of the exterior, then of the holes in their order, the way round that each runs, from its least point on."""
+    """Points of the exterior, then of the holes in order, the way round that each runs, from its least point on."""
     rings = [list(ring.coords[:-1]) for ring in (polygon.exterior, *polygon.interiors)]
     return [ring[first:] + ring[:first] for ring in rings for first in [ring.index(min(ring))]]
 
