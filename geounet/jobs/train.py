@@ -55,7 +55,8 @@ def train(
     tracker_uri: str | None = None,
     track: Track = untracked,
 ) -> TrainResult:
-    """Train a U-Net on training windows and keep the weights that do best on the validation windows.
+    """Train a U-Net on training windows and keep the weights that do best on the validation windows, or later ones
+    that are as good.
 
     Processes that torchrun started train together, each on its share of every batch; the first of them writes.
 

@@ -67,12 +67,15 @@ class Job:
     def exam(self, plan: Plan, architecture: Architecture) -> Exam:
         """This process's part of what a validation looks at."""
         windows = self._looked_at(plan, architecture)
-        groups = windows.together(self._step_pixels(plan))[self.group.rank :: self.group.size]
+        groups = windows.together(self._step_pixels(plan))
+        numbers = range(self.group.rank, len(groups), self.group.size)
+        groups = [groups[number] for number in numbers]
         return Exam(
             lambda: read_ahead(groups),
             len(self.data.card.legend.classes),
             in_firsts(groups),
             windows.margin,
+            numbers,
         )
 
     def _looked_at(self, plan: Plan, architecture: Architecture) -> AreaWindows:

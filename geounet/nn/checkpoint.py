@@ -13,10 +13,11 @@ from geounet.errors import TrainingError
 from geounet.files import whole_file
 from geounet.nn.device import ROOM, Runtime, enough_memory
 from geounet.nn.plan import Plan
+from geounet.nn.tally import Tally
 from geounet.nn.training import Training, begun
 from geounet.nn.unet import UNet
 
-FORMAT = 1
+FORMAT = 2
 NAME = "last.ckpt"
 
 
@@ -33,7 +34,7 @@ def save_checkpoint(path: Path, training: Training, plan: Plan, settings: str) -
         "scaler": training.scaler.state_dict(),
         "step": training.step,
         "best_step": training.best_step,
-        "best_score": training.best_score,
+        "leader": None if training.leader is None else _tensors(training.leader),
         "stale": training.stale,
         "history": training.history,
     }
@@ -48,12 +49,15 @@ def load_checkpoint(path: Path, runtime: Runtime, check: Callable[[str], None]) 
         check: refuses the settings that it was saved with, if they are others; before anything is made of it.
 
     Raises:
-        TrainingError: no checkpoint at `path`, or one that is damaged or of a later format.
+        TrainingError: no checkpoint at `path`, or one that is damaged or of another format.
     """
     with _readable(path):
         content = torch.load(path, map_location=runtime.device, weights_only=True)
         if content["format"] != FORMAT:
-            raise TrainingError(f"{path} has a later format than {FORMAT}; update geounet")
+            raise TrainingError(
+                f"{path} is of another version of geounet (format {content['format']}, not {FORMAT}); go on with that "
+                f"version, or train again with --overwrite"
+            )
         settings = str(content["settings"])
     check(settings)
     with _readable(path):
@@ -63,9 +67,15 @@ def load_checkpoint(path: Path, runtime: Runtime, check: Callable[[str], None]) 
         training.average.load_state_dict(content["average"])
         training.optimizer.load_state_dict(content["optimizer"])
         training.scaler.load_state_dict(content["scaler"])
-        for key in ("step", "best_step", "best_score", "stale", "history"):
+        for key in ("step", "best_step", "stale", "history"):
             setattr(training, key, content[key])
+        if content["leader"] is not None:
+            training.leader = Tally(*(counts.cpu().numpy() for counts in content["leader"]))
     return training, plan
+
+
+def _tensors(tally: Tally) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.from_numpy(tally.classes), torch.from_numpy(tally.contact)
 
 
 @contextmanager

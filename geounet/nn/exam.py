@@ -3,6 +3,7 @@
 Tensors are suffixed by shape: B batch, C bands, K outputs, F bands of a strip, H rows, W columns.
 """
 
+import sys
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from torch import Tensor
 
 from geounet.block import Array
 from geounet.errors import TrainingError
-from geounet.metrics import Confusion
 from geounet.nn.answer import probabilities, strips
 from geounet.nn.device import ROOM, enough_memory, placed
 from geounet.nn.entrance import Entrance
@@ -20,7 +20,7 @@ from geounet.nn.group import Group
 from geounet.nn.loader import Batch
 from geounet.nn.losses import learned, loss_named
 from geounet.nn.plan import Plan
-from geounet.nn.score import scored, scored_contact
+from geounet.nn.tally import Tally
 from geounet.nn.unet import UNet, folded, inner_answer
 from geounet.rule import cut_level
 
@@ -32,31 +32,22 @@ class Exam:
     Args:
         count: of the batches, counted as if all cost what the first one does.
         margin: pixels on each side of the windows that are not scored.
+        numbers: of the batches among those of all processes, of which each has every n-th.
     """
 
     batches: Callable[[], Iterable[Batch]]
     classes: int
     count: float
     margin: int = 0
+    numbers: Iterable[int] = range(sys.maxsize)
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Pooled counts and mean loss over the pixels that all processes scored; no loss where there are none.
+    """Counts and mean loss over the pixels that all processes scored; no loss where there are none."""
 
-    Args:
-        contact: counts of pixels in contact or not; empty for a model without it.
-    """
-
-    confusion: Confusion
-    contact: Confusion
+    tally: Tally
     loss: float | None
-
-    @property
-    def merit(self) -> float | None:
-        """By which the best weights are chosen: the classes' mean IoU, and as much contact's where the truth has it."""
-        scores = [score for score in (self.confusion.score, self.contact.score) if score is not None]
-        return sum(scores) / len(scores) if scores else None
 
 
 @enough_memory(TrainingError, ROOM)
@@ -68,10 +59,10 @@ def validated(network: UNet, plan: Plan, exam: Exam, entrance: Entrance, group: 
     weighing as its pixels do.
     """
     loss, sums = loss_named(plan.loss), torch.zeros(2, dtype=torch.float64)
-    confusion, contact = Confusion.empty(exam.classes), Confusion.empty(2)
+    tally = Tally.empty(exam.classes)
     runtime = entrance.runtime
     network = placed(folded(deepcopy(network)), runtime, runtime.dtype)
-    for batch in exam.batches():
+    for number, batch in zip(exam.numbers, exam.batches(), strict=False):
         x_BCHW, labels_BHW = entrance(batch)
         with runtime.exact():
             logits_BKHW = inner_answer(network, x_BCHW.to(runtime.dtype), exam.margin)
@@ -84,16 +75,12 @@ def validated(network: UNet, plan: Plan, exam: Exam, entrance: Entrance, group: 
         sums += torch.tensor([value * scored_pixels, scored_pixels], dtype=torch.float64)
         answer: Array = strips(probabilities(logits_BKHW), exam.classes, cut=cut_level(0.5)).cpu().numpy()
         labels = _inner(batch.labels_BHW, exam.margin).numpy()
-        confusion += scored(labels, answer[:, 0], exam.classes)
-        if plan.contact:
-            contact += scored_contact(labels, answer)
+        tally.count(labels, answer, number, contact=plan.contact)
     total, count = group.add(sums).tolist()
-    return Validation(_added(confusion, group), _added(contact, group), total / count if count else None)
+    for counts in (tally.classes, tally.contact):
+        group.add(torch.from_numpy(counts))  # in place, where the counts are
+    return Validation(tally, total / count if count else None)
 
 
 def _inner(labels_BHW: Tensor, margin: int) -> Tensor:
     return labels_BHW[:, margin : labels_BHW.shape[1] - margin, margin : labels_BHW.shape[2] - margin]
-
-
-def _added(counts: Confusion, group: Group) -> Confusion:
-    return Confusion(group.add(torch.from_numpy(counts.counts)).numpy())

@@ -16,6 +16,7 @@ from geounet.nn.exam import Exam, Validation, validated
 from geounet.nn.group import ALONE, Group
 from geounet.nn.loader import Batch
 from geounet.nn.plan import Plan
+from geounet.nn.tally import is_clearly_worse
 from geounet.nn.training import Training, stepped
 
 GPU_BEAT = 10  # steps between two looks at the loss on a GPU, where every look waits for the device
@@ -35,7 +36,8 @@ class Step:
 class Checked:
     """A validation after step `number`: mean training loss since the one before, and the score of the average.
 
-    `score` and `iou` are None where there is nothing to score; `best` says that the weights are worth keeping.
+    `score` and `iou` are None where there is nothing to score; `best` says that the weights are kept:
+    no earlier ones are clearly better.
     """
 
     number: int
@@ -114,21 +116,29 @@ def _check_finite(losses: Sequence[float], training: Training) -> None:
 
 
 def _checked(training: Training, plan: Plan, found: Validation, losses: Sequence[float]) -> Checked:
-    """Take the validation into the training's history and best score."""
+    """Take the validation into the training's history.
+
+    Of weights that score alike the later ones are kept: where few windows are all there is to judge by, luck makes the
+    first high score, and what is learned after it would be thrown away.
+    """
     if not all(torch.isfinite(tensor).all() for tensor in training.average.state_dict().values()):
         _check_finite([math.nan], training)
-    merit = found.merit
-    best = merit is None or training.best_score is None or merit > training.best_score
-    training.stale = 0 if best else training.stale + 1
+    confusion, leader = found.tally.confusion, training.leader
+    merit = found.tally.merit
+    leads = leader is None or merit is None or merit > (leader.merit or 0.0)
+    training.stale = 0 if leads else training.stale + 1
+    best = leads or leader is None or not is_clearly_worse(found.tally, leader)
+    if leads:
+        training.leader = found.tally
     if best:
-        training.best_score, training.best_step = merit, training.step
+        training.best_step = training.step
     record = Checked(
         number=training.step,
         loss=sum(losses) / max(1, len(losses)),
         learning_rate=plan.rate(training.step - 1),
         validation_loss=found.loss,
-        score=found.confusion.score,
-        iou=found.confusion.iou if found.confusion.pixels else (),
+        score=confusion.score,
+        iou=confusion.iou if confusion.pixels else (),
         best=best,
     )
     training.history.append(
@@ -137,7 +147,7 @@ def _checked(training: Training, plan: Plan, found: Validation, losses: Sequence
             "loss": record.loss,
             "validation_loss": record.validation_loss,
             "iou": record.score,
-            **({"contact_iou": found.contact.score} if plan.contact else {}),
+            **({"contact_iou": found.tally.confusion_of_contact.score} if plan.contact else {}),
             "learning_rate": record.learning_rate,
         }
     )

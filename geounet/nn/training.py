@@ -18,6 +18,7 @@ from geounet.nn.group import Group
 from geounet.nn.loader import Batch
 from geounet.nn.losses import learned, loss_named
 from geounet.nn.plan import Plan
+from geounet.nn.tally import Tally
 from geounet.nn.unet import UNet
 
 CLIP = 1.0  # largest norm of a gradient
@@ -31,7 +32,13 @@ OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
 
 @dataclass
 class Training:
-    """Everything that a run changes, and that going on with it needs; `save` and `restored` are in checkpoint.py."""
+    """Everything that a run changes, and that going on with it needs; `save` and `restored` are in checkpoint.py.
+
+    Args:
+        best_step: after which the weights were that are kept.
+        leader: the validation with the highest score so far; None before the first.
+        stale: validations since.
+    """
 
     network: UNet
     average: UNet
@@ -39,7 +46,7 @@ class Training:
     scaler: torch.amp.GradScaler
     step: int = 0
     best_step: int = 0
-    best_score: float | None = None
+    leader: Tally | None = None
     stale: int = 0
     history: list[dict[str, float | int | None]] = field(default_factory=list)
 

@@ -15,7 +15,6 @@ from geounet.block import Array
 from geounet.card import Architecture
 from geounet.chips import ChipsCard
 from geounet.legend import CONTACT, IGNORE
-from geounet.metrics import Confusion
 from geounet.nn.answer import probabilities, strips
 from geounet.nn.areas import LARGEST, AreaWindows, read_ahead
 from geounet.nn.chip_set import ChipSet
@@ -111,8 +110,10 @@ def answered(network: UNet, x_BCHW: torch.Tensor) -> Array:
 
 
 def looked(network: UNet, data: ChipSet, windows: AreaWindows, plan: Plan = PLAN, group: Group = ALONE) -> Validation:
-    groups = windows.together(SIZE**2)[group.rank :: group.size]
-    exam = Exam(lambda: read_ahead(groups), 2, count=len(groups), margin=windows.margin)
+    groups = windows.together(SIZE**2)
+    numbers = range(group.rank, len(groups), group.size)
+    dealt = [groups[number] for number in numbers]
+    exam = Exam(lambda: read_ahead(dealt), 2, count=len(dealt), margin=windows.margin, numbers=numbers)
     return validated(network, plan, exam, Entrance(FLOAT32, data.mean, data.std), ALONE)
 
 
@@ -142,14 +143,14 @@ def test_scores_are_those_of_all_validation_ground_predicted_at_once(
     found = looked(network, data, windows, replace(PLAN, contact=contact))
     strip = answered(network, x_BCHW)
     # a sum in another order may bring a pixel to the other side of a half
-    assert_allclose(found.confusion.counts, scored(labels, strip[0, 0], 2).counts, atol=2)
-    assert found.confusion.pixels == (scored(labels, strip[0, 0], 2)).pixels
-    assert (found.confusion.counts > 20).all()
+    assert_allclose(found.tally.confusion.counts, scored(labels, strip[0, 0], 2).counts, atol=2)
+    assert found.tally.confusion.pixels == (scored(labels, strip[0, 0], 2)).pixels
+    assert (found.tally.confusion.counts > 20).all()
     if contact:
-        assert_allclose(found.contact.counts, scored_contact(labels[None], strip).counts, atol=2)
+        assert_allclose(found.tally.confusion_of_contact.counts, scored_contact(labels[None], strip).counts, atol=2)
     blind = tuple(replace(window, surface=replace(window.surface, reach=0)) for window in windows.windows)
     other = looked(network, data, replace(windows, windows=blind), replace(PLAN, contact=contact))
-    assert np.abs(other.confusion.counts - found.confusion.counts).max() > 2
+    assert np.abs(other.tally.confusion.counts - found.tally.confusion.counts).max() > 2
 
 
 @pytest.mark.parametrize("stride", [16, 24], ids=lambda stride: f"stride{stride}")
@@ -207,8 +208,7 @@ def test_a_group_scores_together_what_one_process_does(tmp_path: Path) -> None:
     windows = AreaWindows.of(data.folders, "val", DEPTHS[1], pixels=SIZE**2)
     alone = looked(network, data, windows)
     parts = [looked(network, data, windows, group=Group(rank, 3)) for rank in range(3)]
-    together = sum((part.confusion for part in parts), Confusion.empty(2))
-    assert_array_equal(together.counts, alone.confusion.counts)
+    assert_array_equal(sum(part.tally.classes for part in parts), alone.tally.classes)
 
 
 def test_ground_of_other_splits_is_never_looked_at(tmp_path: Path) -> None:

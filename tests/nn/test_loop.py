@@ -169,6 +169,26 @@ def test_validation_windows_without_any_building_are_no_perfect_score(data: Chip
     assert [record.iou[1] in (None, 0.0) for record in checked] == [True] * 3
 
 
+def test_of_weights_that_score_alike_the_last_are_kept_and_clearly_worse_ones_are_not(data: ChipSet) -> None:
+    training = begin()
+    found = [record for record in records(data, training) if isinstance(record, Checked)]
+    assert [record.best for record in found] == [True] * 3  # it learns
+    worse = begin(plan=replace(PLAN, average=0.0))
+    learned = training.average.state_dict()
+    worse.network.load_state_dict(learned)
+    worse.leader, worse.best_step = training.leader, training.best_step
+    still = replace(PLAN, learning_rate=1e-12)
+    again = [record for record in records(data, worse, still) if isinstance(record, Checked)]
+    assert worse.best_step == still.steps
+    assert all(record.best for record in again)
+    for parameter in worse.network.parameters():
+        parameter.data.zero_()
+    worse.step = 0
+    lost = [record for record in records(data, worse, replace(still, average=0.0)) if isinstance(record, Checked)]
+    assert not any(record.best for record in lost)
+    assert worse.best_step == still.steps
+
+
 def test_patience_stops_a_training_that_gets_no_better(data: ChipSet) -> None:
     plan = replace(PLAN, steps=40, learning_rate=1e-12, patience=2)
     found = [record for record in records(data, begin(plan=plan), plan) if isinstance(record, Checked)]

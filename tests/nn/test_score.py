@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from geounet.legend import CONTACT, IGNORE
-from geounet.metrics import Confusion
 from geounet.nn.chip_store import VOID
-from geounet.nn.exam import Validation
 from geounet.nn.score import scored_contact
+from geounet.nn.tally import Tally
 
 LABELS = np.array([[[1, CONTACT, 1, 0, IGNORE, VOID]]], dtype="uint8")
 
@@ -30,10 +29,10 @@ def test_contact_is_scored_by_the_rule_that_takes_buildings_apart(contact: tuple
 
 
 def test_of_two_models_as_good_at_buildings_the_better_one_at_contact_has_more_merit() -> None:
-    buildings, none = Confusion(np.array([[5, 1], [1, 5]])), Confusion.empty(2)
-    good, bad = (Confusion(np.array([[9, 0], [2 - right, right]])) for right in (2, 1))
-    merits = [Validation(buildings, contact, None).merit for contact in (good, bad)]
+    buildings, none = np.array([[[5, 1], [1, 5]]]), np.zeros((1, 2, 2), np.int64)
+    good, bad = (np.array([[[9, 0], [2 - right, right]]]) for right in (2, 1))
+    merits = [Tally(buildings, contact).merit for contact in (good, bad)]
     assert merits[0] == pytest.approx((5 / 7 + 1) / 2)
     assert merits[1] == pytest.approx((5 / 7 + 0.5) / 2)
-    assert Validation(buildings, none, None).merit == buildings.score
-    assert Validation(none, none, None).merit is None
+    assert Tally(buildings, none).merit == pytest.approx(5 / 7)
+    assert Tally(none, none).merit is None
