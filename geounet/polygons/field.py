@@ -17,10 +17,15 @@ class Field(Protocol):
 
     Args:
         several: whether there are several areas, so that lines between them part.
+        halfway: whether the line lies half-way between all pixels, and vertices on the way from one turn of it to the
+            next say nothing.
     """
 
     @property
     def several(self) -> bool: ...
+
+    @property
+    def halfway(self) -> bool: ...
 
     def areas(self, canvas: Levels) -> Areas:
         """Number of the area that each pixel belongs to, 0 for none, (rows, columns); False and True where all is one.
@@ -59,6 +64,10 @@ class Level:
     def several(self) -> bool:
         return False
 
+    @property
+    def halfway(self) -> bool:
+        return False
+
     def __post_init__(self) -> None:
         assert 1 <= self.k < NODATA, self.k
 
@@ -87,6 +96,10 @@ class Only:
     def several(self) -> bool:
         return False
 
+    @property
+    def halfway(self) -> bool:
+        return True
+
     def areas(self, canvas: Levels) -> Areas:
         inside: Areas = canvas[0] == self.class_id
         return inside
@@ -110,6 +123,10 @@ class Classes:
     @property
     def several(self) -> bool:
         return True
+
+    @property
+    def halfway(self) -> bool:
+        return False  # of borders each vertex tells between which pixels they pass
 
     def areas(self, canvas: Levels) -> Areas:
         areas: Areas = np.maximum(canvas[0] + np.uint8(1), 1) - np.uint8(1)  # 255 wraps round to 0

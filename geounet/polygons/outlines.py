@@ -105,10 +105,15 @@ def _by_tidying(found: Footprints, tidyings: Mapping[int, Tidying]) -> Iterator[
 
 
 def _tidied_by_class(found: Footprints, frame: Frame, tidyings: Mapping[int, Tidying], *, bordered: bool) -> Footprints:
+    """Footprints of several classes tidied.
+
+    Args:
+        bordered: whether vertices tell by a z where lines part.
+    """
     return Footprints.joined(
         tidied_borders(some, frame, tidying)
         if bordered and not tidying.regularize
-        else tidied(some.with_geometry(shapely.force_2d(some.geometry)), frame, tidying)
+        else tidied(some.with_geometry(shapely.force_2d(some.geometry)) if bordered else some, frame, tidying)
         for tidying, some in _by_tidying(found, tidyings)
     )
 

@@ -176,19 +176,29 @@ class Partition:
 
 def partition_of(polygons: Geometries) -> Partition:
     """The partition that polygons are; neighbours share vertices to the last bit."""
-    rings, ring_polygon = shapely.get_rings(polygons, return_index=True)
-    points, of = shapely.get_coordinates(rings, return_index=True)
-    closing = np.append(of[1:] != of[:-1], True)
-    points, of = points[~closing], of[~closing]
-    length = np.bincount(of, minlength=len(rings))
+    points = shapely.get_coordinates(polygons)
+    ring_polygon, length = _ring_lengths(polygons)
+    closing = np.cumsum(length) - 1
+    points, length = np.delete(points, closing, axis=0), length - 1
+    of = np.repeat(np.arange(len(length)), length)
     touching = np.zeros(len(polygons), bool)
     touching[_touching(points, ring_polygon[of])] = True
     if touching.any():
         return _with_junctions(points, length, ring_polygon, touching)
-    number = np.arange(len(rings))
-    never = np.zeros(len(rings), bool)
+    number = np.arange(len(length))
+    never = np.zeros(len(length), bool)
     arcs = Arcs(points, np.append(0, np.cumsum(length)), ~never)
-    return Partition(arcs, np.full((len(rings), 2), -1), number, never, number, ring_polygon, np.arange(len(polygons)))
+    return Partition(arcs, np.full((len(length), 2), -1), number, never, number, ring_polygon, np.arange(len(polygons)))
+
+
+def _ring_lengths(polygons: Geometries) -> tuple[Integers, Integers]:
+    """(rings,) the polygon of each ring and how many points it has, the first one again as the last among them."""
+    holes = shapely.get_num_interior_rings(polygons).astype(np.int64)
+    ring_polygon = np.repeat(np.arange(len(polygons)), 1 + holes)
+    length = shapely.get_num_coordinates(polygons).astype(np.int64)[ring_polygon]
+    pierced = holes > 0
+    length[pierced[ring_polygon]] = shapely.get_num_points(shapely.get_rings(polygons[pierced]))  # each is a copy
+    return ring_polygon, length
 
 
 def _with_junctions(points: Coordinates, length: Integers, ring_polygon: Integers, touching: Flags) -> Partition:

@@ -115,7 +115,14 @@ def merged(pieces: Parts, part: Integers, count: int) -> Parts:
 
 
 def closed(
-    threads: Threads, points: Coordinates, key: Integers, strands: dict[int, Strand], *, part: Integers, wanted: Flags
+    threads: Threads,
+    points: Coordinates,
+    key: Integers,
+    strands: dict[int, Strand],
+    *,
+    part: Integers,
+    wanted: Flags,
+    turns_alone: bool,
 ) -> Rings:
     """The threads of a strip that are rings now.
 
@@ -124,18 +131,35 @@ def closed(
         strands: those threads that were open before, or are still.
         part: (threads,) the part that each bounds.
         wanted: (parts,) those whose rings are made.
+        turns_alone: whether vertices at which a ring goes straight on are left out, but for its first and last one.
     """
     fresh = ~threads.is_open & wanted[part]
     fresh[list(strands)] = False
     late = [thread for thread in strands if not threads.is_open[thread] and wanted[part[thread]]]
     spliced = [strands[thread].closed() for thread in late]
     lengths = np.append(threads.length[fresh], np.array([len(ring) for ring in spliced], np.int64))
-    rings = shapely.linearrings(
-        np.concatenate([points[np.repeat(fresh, threads.length)], *spliced]),
-        indices=np.repeat(np.arange(len(lengths)), lengths),
-    )
+    vertices = np.concatenate([points[np.repeat(fresh, threads.length)], *spliced])
+    ring = np.repeat(np.arange(len(lengths)), lengths)
+    if turns_alone:
+        turning = _turns(vertices, ring)
+        vertices, ring = vertices[turning], ring[turning]
+    rings = shapely.linearrings(vertices, indices=ring)
     keys = np.append(key[threads.first[fresh]], np.array([strands[thread].key for thread in late], np.int64))
     return Rings(rings, keys, np.append(part[fresh], part[late]))
+
+
+def _turns(vertices: Coordinates, ring: Integers) -> Flags:
+    """(n,) the first and last vertices of rings, and those at which a ring does not go straight on.
+
+    Half-way between pixels vertices lie on halves, and the steps between them can be compared to the last bit.
+    """
+    place = np.ascontiguousarray(vertices[:, :2]).view(np.complex128)[:, 0]
+    turning = np.ones(len(place), bool)
+    steps = place[1:] - place[:-1]
+    turning[1:-1] = steps[1:] != steps[:-1]
+    border = np.flatnonzero(ring[1:] != ring[:-1])
+    turning[border] = turning[border + 1] = True
+    return turning
 
 
 def surrounded(parts: Parts, rings: Rings) -> Geometries:

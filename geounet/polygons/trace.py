@@ -55,8 +55,11 @@ def trace(strips: Iterable[Block], field: Field, *, least: int = 1) -> Iterator[
     """Polygons around the connected pixels of each area of a field, released as soon as they are whole.
 
     Pixels are 4-connected. The outline runs between pixel centres, where the field says, and lies half a pixel outside
-    the outermost centres beside nodata and at the raster's edge. Every polygon is valid; every ring begins at the
-    first run edge it passes in the order of rows, the holes of a polygon come in the order of these edges.
+    the outermost centres beside nodata and at the raster's edge. There is a vertex wherever it passes between two
+    pixels; of a field that lies half-way, only where it turns, begins and ends.
+
+    Every polygon is valid; every ring begins at the first run edge it passes in the order of rows, the holes of a
+    polygon come in the order of these edges.
 
     Args:
         strips: of the raster's full width, from its first row to its last without a gap, of any heights; values
@@ -114,7 +117,7 @@ def _advance(above: _Open, values: Levels, field: Field, least: int, *, rim: boo
     wanted = goes_on | (parts.pixels >= least)
     crossing = strands(threads, points, key, above.strands)
     held = Rings(above.rings.ring, above.rings.key, part_above[above.rings.part])
-    rings = held + closed(threads, points, key, crossing, part=thread_part, wanted=wanted)
+    rings = held + closed(threads, points, key, crossing, part=thread_part, wanted=wanted, turns_alone=field.halfway)
 
     open_parts, open_rings = _renumbered(np.flatnonzero(goes_on), parts, rings)
     number = np.cumsum(goes_on) - 1

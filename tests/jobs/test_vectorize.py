@@ -168,12 +168,12 @@ def test_nodata_is_known_at_any_scale(raster: Make) -> None:
 
 
 def test_a_simplification_of_0_keeps_every_corner_of_the_pixels(raster: Make) -> None:
-    ids = np.zeros((30, 30), np.uint8)
-    for row in range(4, 24):
-        ids[row, 4 : row + 1] = 1
+    ids = np.zeros((50, 50), np.uint8)
+    for row in range(4, 44):
+        ids[row, 4 : row // 2 + 4] = 1
     exact = pyogrio.read_dataframe(vectorize(raster(ids), simplify=0, min_area=0).out, layer="class_1")
     tidy = pyogrio.read_dataframe(vectorize(raster(ids), overwrite=True, min_area=0).out, layer="class_1")
-    assert shapely.get_num_coordinates(exact.geometry[0]) > 40
+    assert shapely.get_num_coordinates(exact.geometry[0]) >= 40
     assert shapely.get_num_coordinates(tidy.geometry[0]) < 12
 
 

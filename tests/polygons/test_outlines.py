@@ -55,9 +55,20 @@ def test_a_class_without_a_probability_has_no_confidence() -> None:
     assert found.confidence.tolist() == pytest.approx([0.5, np.nan], nan_ok=True)
 
 
+def turns(ring: list[tuple[float, ...]]) -> list[tuple[float, ...]]:
+    """A ring without the points that lie straight between their neighbours."""
+    around = zip(ring[-1:] + ring[:-1], ring, ring[1:] + ring[:1], strict=True)
+    return [at for before, at, after in around if not is_straight(before, at, after)]
+
+
+def is_straight(before: tuple[float, ...], at: tuple[float, ...], after: tuple[float, ...]) -> bool:
+    (x, y), (dx, dy) = (at[0] - before[0], at[1] - before[1]), (after[0] - at[0], after[1] - at[1])
+    return x * dy == y * dx and x * dx + y * dy > 0
+
+
 def rings_of(polygon: shapely.Polygon) -> list[list[tuple[float, ...]]]:
-    """Points of the exterior, then of the holes in order, the way round that each runs, from its least point on."""
-    rings = [list(ring.coords[:-1]) for ring in (polygon.exterior, *polygon.interiors)]
+    """Where the exterior turns, then the holes in order, the way round that each runs, from its least point on."""
+    rings = [turns(list(ring.coords[:-1])) for ring in (polygon.exterior, *polygon.interiors)]
     return [ring[first:] + ring[:first] for ring in rings for first in [ring.index(min(ring))]]
 
 
