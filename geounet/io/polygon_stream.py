@@ -20,6 +20,7 @@ from geounet.io.reach import Reach
 log = logging.getLogger(__name__)
 
 _FLAT = (3, 6)  # GEOS's numbers of Polygon and MultiPolygon
+_GRID = 1e-6  # pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +108,7 @@ class _Edges:
         box = shapely.box(0, 0, frame.width, frame.height)
         if within is None:
             return cls(box, None)
-        area = shapely.intersection(shapely.union_all(within), box)
+        area = shapely.intersection(_united(within), box)
         shapely.prepare(area)
         return cls(box, area)
 
@@ -130,7 +131,15 @@ def _flat(geometry: shapely.Geometry) -> shapely.Geometry:
     if shapely.get_type_id(geometry) in _FLAT:
         return geometry
     parts = shapely.get_parts(geometry)
-    return shapely.union_all(parts[np.isin(shapely.get_type_id(parts), _FLAT)])
+    return _united(parts[np.isin(shapely.get_type_id(parts), _FLAT)])
+
+
+def _united(polygons: Geometries) -> shapely.Geometry:
+    """The union of polygons, to a millionth of a pixel.
+
+    Without a grid GEOS 3.14 loses some of those whose sides all but coincide: sheets beside each other, for one.
+    """
+    return shapely.union_all(polygons, grid_size=_GRID)
 
 
 def _brought(

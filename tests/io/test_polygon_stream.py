@@ -81,3 +81,13 @@ def test_files_that_miss_the_frame_or_hold_none_are_errors_but_for_maps(tmp_path
         all_of(nowhere)
     with pytest.raises(LabelError, match="does not exist"):
         list(stream_polygons(tmp_path / "none.gpkg", FRAME, "labels", may_miss=True))
+
+
+def test_no_sheet_of_an_area_is_lost_where_sides_all_but_coincide(tmp_path: Path) -> None:
+    """By GEOS 3.14 the plain union of these three rectangles side by side is the first one alone."""
+    turn = np.array([[np.cos(1.1), np.sin(1.1)], [-np.sin(1.1), np.cos(1.1)]])
+    sheets = shapely.box([0, 5, 6], 0, [5, 6, 7], [4.4, 5, 5])
+    area = shapely.transform(sheets, lambda points: points @ turn)
+    found = all_of(write_polygons(tmp_path / "a.gpkg", [box(UTM, 0, 0, 60, 80)]), within=area)
+    inside = shapely.intersection(area, shapely.box(0, 0, 80, 60))
+    assert shapely.area(found.geometry).sum() == pytest.approx(shapely.area(inside).sum(), rel=1e-6)
