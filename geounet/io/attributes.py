@@ -13,7 +13,7 @@ from geounet.legend import LegendClass
 
 FIELDS = ("class", "confidence", "area_m2", "perimeter_m", "vertices", "flags")
 LAYER = "footprints"  # the layer's name in formats that have but one
-_BATCH = 5_000  # footprints written together: four times as many take 22 MB more, and a sixth less time to write
+_BATCH = 20_000  # footprints written together: a quarter as many take 22 MB less, and a fifth more time to write
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,11 +109,18 @@ def class_ids(strips: Strips, tracked: Tracked) -> ClassIds:
 
 
 def _ids(strips: Iterable[Block]) -> set[int]:
-    """The values that there are."""
+    """The values that there are, and 0."""
     seen = np.zeros(256, bool)
+    seen[BACKGROUND] = True
     for strip in strips:
         values = np.ascontiguousarray(strip.values[0]).ravel()
         words = values[: values.size // 8 * 8].view(np.uint64)
+        # of a mask all values together have one bit, and no pixel needs to be looked at for itself
+        bits = int(np.bitwise_or.reduce(np.bitwise_or.reduce(words, keepdims=True).view(np.uint8)))
+        bits |= int(np.bitwise_or.reduce(values[words.size * 8 :]))
+        if bits.bit_count() < 2:
+            seen[bits] = True
+            continue
         # eight pixels that are as the eight before them hold nothing new: most are
         changed = np.append(True, words[1:] != words[:-1])[: words.size]
         seen[words[changed].view(np.uint8)] = True
