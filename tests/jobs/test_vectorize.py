@@ -225,6 +225,19 @@ def test_classes_without_names_are_numbered(raster: Make) -> None:
     assert vectorize(raster(ids)).polygons == {"class_3": 1, "class_7": 1}
 
 
+@pytest.mark.parametrize("values", [(4,), (3,), (1, 2), (2, 4, 6), (128,), (1, 255), (254,)])
+@pytest.mark.parametrize("place", [(0, 0), (20, 18), (20, 20)], ids=["first", "inside", "last"])
+def test_a_class_is_found_wherever_its_one_pixel_lies(
+    values: tuple[int, ...], place: tuple[int, int], raster: Make
+) -> None:
+    ids = np.zeros((21, 21), np.uint8)
+    ids[3 : 3 + len(values), 5] = values
+    row, col = place
+    ids[row, col] = values[-1]
+    found = vectorize(raster(ids, nodata=255), min_area=0, simplify=0).polygons
+    assert list(found) == [f"class_{number}" for number in values if number < 255]
+
+
 @pytest.mark.parametrize("inside", [1, 255])
 def test_a_raster_of_one_class_without_a_name_is_taken_for_buildings(raster: Make, inside: int) -> None:
     mask = np.zeros((40, 40), np.uint8)
