@@ -50,6 +50,10 @@ class PixelPolygons:
         burnt: NDArray[np.uint8] = rasterize(shapes, out_shape=window.shape, transform=placed, dtype="uint8")
         return burnt
 
+    def meets(self, window: Window) -> bool:
+        """Whether any polygon lies in a window, or reaches into it."""
+        return len(self.tree.query(_box(window), predicate="intersects")) > 0
+
     def moved(self, cols: float, rows: float) -> "PixelPolygons":
         """The polygons so many pixels farther right and down."""
         return PixelPolygons.of(affine_transformed(self.geometry, Affine.translation(cols, rows)), self.ids)

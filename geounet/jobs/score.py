@@ -89,6 +89,8 @@ def judge(
     area = areas.label_area
     labelled = read_areas(area, frame, "--label-area", may_miss=False) if area else None
     ignored = read_areas(areas.ignore, frame, "--ignore") if areas.ignore else None
+    if ignored is not None and not ignored.meets(frame.window):
+        log.warning("%s lies beside %s: nothing is ignored; check its CRS", areas.ignore, predicted.path)
     within = None if mapped is None else mapped.geometry
     truth, true_objects = read_truth(labels, known, ground, store, spare=spare, within=within)
     found_objects, invalid = read_found(predicted, ground, store, spare=spare, within=within, track=track)

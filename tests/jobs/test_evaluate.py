@@ -72,6 +72,14 @@ def test_pixels_without_data_and_outside_the_label_area_are_not_scored(tmp_path:
     assert pixel_figures(**outside)["iou"] == 0
 
 
+def test_an_area_to_ignore_that_misses_the_map_is_told(
+    tmp_path: Path, classes: Path, truth: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    area = write_polygons(tmp_path / "area.gpkg", [box(UTM, 1000, 1000, 60, 40)])
+    assert evaluate(classes, labels=truth, ignore=area).metrics["pixels_scored"] == 60 * 80
+    assert f"{area} lies beside {classes}: nothing is ignored; check its CRS" in caplog.messages
+
+
 @pytest.mark.parametrize("finer", [3, 1, 0.5], ids="{} times finer".format)
 def test_a_map_can_be_scored_on_another_raster_s_pixels(
     tmp_path: Path, classes: Path, truth: Path, finer: float
