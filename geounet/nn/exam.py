@@ -58,7 +58,7 @@ def validated(network: UNet, plan: Plan, exam: Exam, entrance: Entrance, group: 
     Normalisations are folded into the convolutions as `infer` folds them. The loss is the mean over the windows, each
     weighing as its pixels do.
     """
-    loss, sums = loss_named(plan.loss), torch.zeros(2, dtype=torch.float64)
+    loss, sums = loss_named(plan.loss, contact=plan.contact), torch.zeros(2, dtype=torch.float64)
     tally = Tally.empty(exam.classes)
     runtime = entrance.runtime
     network = placed(folded(deepcopy(network)), runtime, runtime.dtype)

@@ -112,7 +112,7 @@ def _loss(network: UNet, plan: Plan, batch: Batch, entrance: Entrance) -> Tensor
     targets_BHW, weights_BHW = learned(
         labels_BHW, logits_BKHW.shape[1], contact=plan.contact, class_weights=plan.class_weights
     )
-    return loss_named(plan.loss)(logits_BKHW.float(), targets_BHW, weights_BHW)
+    return loss_named(plan.loss, contact=plan.contact)(logits_BKHW.float(), targets_BHW, weights_BHW)
 
 
 @contextmanager

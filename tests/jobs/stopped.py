@@ -146,5 +146,5 @@ def _moment(folder: Path, event: str, arguments: tuple[object, ...]) -> str | No
     path = str(arguments[0])
     if not path.startswith(f"{folder}/"):
         return None
-    name = re.sub(r"r\d+c\d+", "r*c*", path.removeprefix(f"{folder}/"))
-    return f"{event} " + re.sub(r"-\w{8}", "-*", name)
+    name = re.sub(r"-\w{8}", "-*", path.removeprefix(f"{folder}/"))  # first: in a name of luck r4c1 is no part
+    return f"{event} " + re.sub(r"r\d+c\d+", "r*c*", name)

@@ -88,6 +88,32 @@ def test_dice_of_half_the_pixels_right_is_known_by_hand() -> None:
     assert float(value) == pytest.approx(1 - (2 * 1 + 1) / (2 + 2 + 1))
 
 
+def touching(classes: int) -> torch.Tensor:
+    """Labels of two houses with a line of contact between, and a corner that is ignored."""
+    labels_BHW = torch.zeros(1, 24, 24, dtype=torch.uint8)
+    labels_BHW[:, 4:12, 3:19] = 1
+    labels_BHW[:, 4:12, 10:12] = CONTACT
+    labels_BHW[:, 16:20, 3:9] = classes - 1
+    labels_BHW[:, 20:, 20:] = IGNORE
+    return labels_BHW
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_dice_beside_contact_wants_every_pixel_right(classes: int) -> None:
+    loss, labels_BHW = loss_named("dice", contact=True), touching(classes)
+    targets_BHW, weights_BHW = learned(labels_BHW, classes + 1, contact=True)
+    right_BKHW = 40.0 * torch.nn.functional.one_hot(targets_BHW, classes + 1).movedim(3, 1)
+    cost = float(loss(right_BKHW, targets_BHW, weights_BHW))
+    assert cost < 1e-6
+    wrong_BKHW = right_BKHW.clone()
+    wrong_BKHW[0, :, 20:, 20:] = -wrong_BKHW[0, :, 20:, 20:]
+    assert float(loss(wrong_BKHW, targets_BHW, weights_BHW)) == cost  # nobody knows what is there
+    for row, col in ((6, 10), (6, 5), (0, 0)):  # contact, building, background
+        wrong_BKHW = right_BKHW.clone()
+        wrong_BKHW[0, :, row, col] = wrong_BKHW[0, :, row, col].roll(1)
+        assert float(loss(wrong_BKHW, targets_BHW, weights_BHW)) > cost + 1e-3
+
+
 def test_contact_is_the_last_output_where_the_model_has_it_and_ignored_elsewhere() -> None:
     labels_BHW = torch.tensor([[[0, 1, CONTACT, IGNORE]]], dtype=torch.uint8)
     targets_BHW, weights_BHW = learned(labels_BHW, 3, contact=True)
