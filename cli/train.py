@@ -88,9 +88,9 @@ def command(
 ) -> None:
     """Train a U-Net on CHIPS, folders that `geounet tile` wrote, or on SCENEs and --labels in one step.
 
-    Keeps the weights that do best on the validation windows: model.safetensors, with MODEL.md to read, curves.png and
-    samples.png to look at. A folder that holds train and train_labels is tiled first, too. The options from --size to
-    --nodata say how SCENEs are tiled; with CHIPS they have no part.
+    Keeps the weights that do best on the validation windows, or later ones as good: model.safetensors, with
+    MODEL.md to read, curves.png and samples.png to look at. A folder that holds train and train_labels is tiled
+    first, too. The options from --size to --nodata say how SCENEs are tiled; with CHIPS they have no part.
     """
     if workers != "auto" and not workers.isdecimal():
         raise click.BadParameter(f"{workers!r} is neither 'auto' nor a whole number", param_hint="--workers")

@@ -126,8 +126,8 @@ def _checked(training: Training, plan: Plan, found: Validation, losses: Sequence
     confusion, leader = found.tally.confusion, training.leader
     merit = found.tally.merit
     leads = leader is None or merit is None or merit > (leader.merit or 0.0)
+    best = leader is None or leads or not is_clearly_worse(found.tally, leader)
     training.stale = 0 if leads else training.stale + 1
-    best = leads or leader is None or not is_clearly_worse(found.tally, leader)
     if leads:
         training.leader = found.tally
     if best:

@@ -6,6 +6,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geounet.polygons.arcs import as_complex
 from geounet.polygons.runs import Edges, Integers, Levels
 from geounet.polygons.strands import Strand
 from geounet.polygons.threads import Flags, Threads, components
@@ -153,7 +154,7 @@ def _turns(vertices: Coordinates, ring: Integers) -> Flags:
 
     Half-way between pixels vertices lie on halves, and the steps between them can be compared to the last bit.
     """
-    place = np.ascontiguousarray(vertices[:, :2]).view(np.complex128)[:, 0]
+    place = as_complex(vertices)
     turning = np.ones(len(place), bool)
     steps = place[1:] - place[:-1]
     turning[1:-1] = steps[1:] != steps[:-1]
