@@ -222,6 +222,16 @@ def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
     assert rates[-1] < 1e-5
 
 
+def test_a_checkpoint_of_another_version_is_refused_in_words(data: ChipSet, tmp_path: Path) -> None:
+    training = begin()
+    list(records(data, training))
+    save_checkpoint(tmp_path / "last.ckpt", training, PLAN, "{}")
+    content = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    torch.save(content | {"format": 1}, tmp_path / "last.ckpt")
+    with pytest.raises(TrainingError, match=r"is of another version of geounet \(format 1, not 2\); go on with that"):
+        load_checkpoint(tmp_path / "last.ckpt", FLOAT32, anything)
+
+
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 broken"], ids=["empty", "text", "zip"])
 def test_a_damaged_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "last.ckpt").write_bytes(content)
