@@ -1,7 +1,7 @@
 """Training windows a second against a plain DataLoader of two workers over the same files; and what a step waits for.
 
-The plain one maps the same arrays, takes a window whole, and turns it by NumPy (flips), or by albumentations with the
-very steps for light and colour that the trainer has (standard). Ours takes windows at any place, too.
+The plain one maps the same arrays, takes a window whole, and turns it by NumPy (flips), or by albumentations, with the
+very steps for roofs, light and colour that the trainer has (standard). Ours takes windows at any place, too.
 """
 
 import os
@@ -23,14 +23,16 @@ from bench_gpu_train import write_chips
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from geounet.allocator import keep_freed_memory
 from geounet.block import Array
 from geounet.card import Architecture
 from geounet.nn.augment import Augmentation, rgb_colouring
 from geounet.nn.chip_set import ChipSet
-from geounet.nn.device import Runtime, chosen_runtime, keep_freed_memory
+from geounet.nn.device import Runtime, chosen_runtime
 from geounet.nn.entrance import Entrance
 from geounet.nn.group import ALONE
 from geounet.nn.loader import Batch, batches
+from geounet.nn.repaint import Repaint
 from geounet.nn.samples import Samples
 from geounet.nn.settings import TrainingSettings
 from geounet.nn.training import begun, stepped
@@ -45,11 +47,11 @@ AHEAD = 24  # batches that are there before the clock starts count for nothing
 class Plain(Dataset[tuple[Tensor, Tensor]]):
     """Windows as they are on disk, turned at random."""
 
-    def __init__(self, folder: Path, augment: str) -> None:
-        self.folder, self.augment = folder, augment
+    def __init__(self, folder: Path, augment: str, repaint: Repaint) -> None:
+        self.folder, self.augment, self.repaint = folder, augment, repaint
 
     def __getstate__(self) -> dict[str, object]:
-        return {"folder": self.folder, "augment": self.augment}
+        return {"folder": self.folder, "augment": self.augment, "repaint": self.repaint}
 
     @cached_property
     def arrays(self) -> tuple[Array, Array]:
@@ -80,7 +82,9 @@ class Plain(Dataset[tuple[Tensor, Tensor]]):
             image, label = (image[:, :, ::-1], label[:, ::-1]) if which >= 4 else (image, label)
         else:
             varied = self.geometry(image=np.ascontiguousarray(image.transpose(1, 2, 0)), mask=np.array(label))
-            image, label = self.colouring(varied["image"], number).transpose(2, 0, 1), varied["mask"]
+            image, label = np.ascontiguousarray(varied["image"].transpose(2, 0, 1)), varied["mask"]
+            image = self.repaint(image, label, np.random.default_rng(number))
+            image = self.colouring(np.ascontiguousarray(image.transpose(1, 2, 0)), number).transpose(2, 0, 1)
         return torch.from_numpy(np.array(image, order="C")), torch.from_numpy(np.array(label, order="C"))
 
 
@@ -111,7 +115,8 @@ def tell_rates(data: ChipSet, path: Path, augment: str) -> None:
     mine, plain = [], []
     for _ in range(ROUNDS):
         mine.append(rate(ours(data, augment, BATCH, WORKERS)))
-        loader = DataLoader(Plain(path, augment), batch_size=BATCH, num_workers=WORKERS, shuffle=True)
+        rival = Plain(path, augment, Repaint((1,), np.array(data.mean, np.float32), np.array(data.std, np.float32)))
+        loader = DataLoader(rival, batch_size=BATCH, num_workers=WORKERS, shuffle=True)
         plain.append(rate(iter(loader)))
     (rate_a, cost_a), (rate_b, cost_b) = ((max(r for r, _ in t), min(c for _, c in t)) for t in (mine, plain))
     print(

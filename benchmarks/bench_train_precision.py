@@ -18,8 +18,9 @@ from collections.abc import Callable
 
 import torch
 
+from geounet.allocator import keep_freed_memory
 from geounet.card import Architecture
-from geounet.nn.device import chosen_runtime, keep_freed_memory
+from geounet.nn.device import chosen_runtime
 from geounet.nn.entrance import Entrance
 from geounet.nn.group import ALONE
 from geounet.nn.loader import Batch

@@ -1,8 +1,7 @@
 """Where a network runs, and how precisely."""
 
-import ctypes
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,7 +12,6 @@ from geounet.errors import GeoUNetError, SettingsError
 
 N = TypeVar("N", bound=nn.Module)
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8  # mallopt(3)
 # torch's allocators, CUDA's and cuDNN's own words: only some of them raise torch.OutOfMemoryError
 _OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator", "STATUS_ALLOC_FAILED")
 ROOM = "use a smaller --batch-size or --width, or a larger --accumulate"
@@ -132,31 +130,3 @@ def in_one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def keep_freed_memory() -> None:
-    """Have glibc keep what a step or window frees for the next one; elsewhere, nothing.
-
-    Each allocates and frees the same large tensors. By default glibc hands them back to the system, which has to give
-    every page anew: on a virtual machine that took up to three quarters of a training's time and a fifth of an
-    inference's. The most memory that is ever held stays the same; it is only held longer.
-    """
-    # threads other than the first have heaps of 64 MB at most, too small for such tensors: all share one
-    _tune((_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, (1 << 31) - 1), (_TOP_PAD, 64 << 20), (_ARENA_MAX, 1))
-
-
-def give_freed_memory_back() -> None:
-    """Have glibc hand the system what the network's windows took, and from now on what is freed; elsewhere, nothing.
-
-    What follows a prediction would otherwise lie wherever the windows left gaps, and take more or less by chance.
-    """
-    _tune((_MMAP_THRESHOLD, 1 << 20), (_TRIM_THRESHOLD, 1 << 20), (_TOP_PAD, 1 << 20))
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-def _tune(*settings: tuple[int, int]) -> None:
-    with suppress(AttributeError, OSError, TypeError):  # no glibc
-        mallopt = ctypes.CDLL(None).mallopt
-        for parameter, value in settings:
-            mallopt(parameter, value)

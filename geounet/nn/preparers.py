@@ -18,6 +18,7 @@ from multiprocessing.process import BaseProcess
 import cv2
 import numpy as np
 
+from geounet.allocator import keep_freed_memory
 from geounet.block import Array
 from geounet.errors import GeoUNetError, TrainingError
 from geounet.nn.samples import Samples
@@ -162,6 +163,7 @@ def _deaf_to_interrupts() -> Iterator[None]:
 def _serve(pipe: Connection, samples: Samples, shared: Shelf) -> None:
     """Make batches as they are asked for, until nobody can ask any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the training's to answer
+    keep_freed_memory()
     cv2.setNumThreads(1)  # there are as many processes as are wanted
     with suppress(EOFError, OSError):
         while True:

@@ -7,6 +7,7 @@ ground, which have no shape in particular, are repainted as well, so that fresh 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -25,6 +26,7 @@ _VIVID = 2.4  # deviations by which the bands of a colour go up or down
 _CONTRAST = 0.3, 1.2  # of a surface, times what it had
 _COVER = 0.75, 1.0  # of what is painted; the rest shows through
 _WHOLLY = 0.99  # share of a pixel
+_GROUND = np.eye(1, 256, dtype=np.float32)[0]  # 1 where there is no object
 _AROUND = np.ones((3, 3), np.uint8)  # pixels over which paint gives way to what is beside it, as in any photograph
 
 Floats = NDArray[np.float32]
@@ -48,15 +50,22 @@ class Repaint:
         if rng.random() >= SHARE:
             return pixels
         image = pixels.astype(np.float32)
-        objects = np.isin(labels, self.classes).astype(np.uint8)
+        objects = cv2.LUT(labels, self._is_object)
         if rng.random() < GROUND:
+            ground = np.asarray(cv2.LUT(objects, _GROUND), np.float32)
             for _ in range(int(rng.integers(1, _PATCHES + 1))):
-                _paint(image, _patch(objects, rng), self._colour(rng), rng)
+                _paint(image, _patch(ground, rng), self._colour(rng), rng)
         shared = self._colour(rng) if rng.random() < ALIKE else None
-        for place, inside in _each(objects):
-            if rng.random() < OBJECTS:
-                _paint(image[place], inside, self._colour(rng) if shared is None else shared, rng)
+        for place, inside in _each(objects, rng):
+            _paint(image[place], inside, self._colour(rng) if shared is None else shared, rng)
         return _as(image, pixels.dtype)
+
+    @cached_property
+    def _is_object(self) -> Array:
+        """1 for each label that is an object's, else 0; (256,) uint8."""
+        found = np.zeros(256, np.uint8)
+        found[list(self.classes)] = 1
+        return found
 
     def _colour(self, rng: np.random.Generator) -> Floats:
         """Any colour from dark to bright, more often a dull one than a vivid one."""
@@ -66,29 +75,35 @@ class Repaint:
         return colour
 
 
-def _each(objects: Array) -> Iterator[tuple[tuple[slice, ...], Floats]]:
-    """Where each object is in (bands, height, width), two pixels around it included, and how much of each to paint.
+def _each(objects: Array, rng: np.random.Generator) -> Iterator[tuple[tuple[slice, ...], Floats]]:
+    """Where each object that is drawn lies in (bands, height, width), with two pixels around it, and how much to paint.
 
     The paint ends outside of the object: a rim of the old colour would give it away.
     """
     from scipy import ndimage  # not needed where nothing is repainted
 
-    number = cv2.connectedComponents(objects, connectivity=4)[1]
+    number = cv2.connectedComponents(objects, connectivity=4, ltype=cv2.CV_16U)[1]
     for each, place in enumerate(ndimage.find_objects(number), start=1):
+        if rng.random() >= OBJECTS:
+            continue
         rows, cols = (slice(max(0, side.start - 2), side.stop + 2) for side in place)
-        inside = cv2.dilate((number[rows, cols] == each).astype(np.float32), _AROUND)
-        yield (slice(None), rows, cols), np.asarray(cv2.blur(inside, _AROUND.shape), np.float32)
+        inside = cv2.dilate((number[rows, cols] == each).view(np.uint8), _AROUND)
+        yield (slice(None), rows, cols), np.asarray(cv2.boxFilter(inside, cv2.CV_32F, _AROUND.shape), np.float32)
 
 
-def _patch(objects: Array, rng: np.random.Generator) -> Floats:
-    """How much of each pixel belongs to a patch of the ground of no shape in particular, its edge soft or sharp."""
+def _patch(ground: Floats, rng: np.random.Generator) -> Floats:
+    """How much of each pixel belongs to a patch of the ground of no shape in particular, its edge soft or sharp.
+
+    Args:
+        ground: (height, width) float32, 1 where a patch may be, else 0.
+    """
     coarse = rng.standard_normal((int(rng.integers(3, 9)),) * 2, dtype=np.float32)
-    smooth = cv2.resize(coarse, (64, 64), interpolation=cv2.INTER_CUBIC)
-    field = np.asarray(cv2.resize(smooth, objects.shape[::-1]), np.float32)
-    field -= np.float32(rng.uniform(0, 0.8))
-    field *= np.float32(rng.uniform(3, 12))
+    smooth = np.asarray(cv2.resize(coarse, (64, 64), interpolation=cv2.INTER_CUBIC), np.float32)
+    smooth -= np.float32(rng.uniform(0, 0.8))
+    smooth *= np.float32(rng.uniform(3, 12))
+    field = np.asarray(cv2.resize(smooth, ground.shape[::-1]), np.float32)
     np.clip(field, 0, 1, out=field)
-    field *= 1 - objects
+    field *= ground
     return field
 
 
@@ -99,23 +114,24 @@ def _paint(image: Floats, inside: Floats, colour: Floats, rng: np.random.Generat
         image: (bands, height, width) float32, which is changed.
         inside: (height, width) float32, share of each pixel that is painted.
     """
-    core = (inside > _WHOLLY).astype(np.float32)  # its edge has the colour of what is beside it as well
-    total = float(core.sum())
+    core = cv2.threshold(inside, _WHOLLY, 1, cv2.THRESH_BINARY)[1]  # its edge has the colour of what is beside it, too
+    total = cv2.countNonZero(core)
     if total < _FEWEST:
         return
     contrast, cover = np.float32(rng.uniform(*_CONTRAST)), np.float32(rng.uniform(*_COVER))
+    mean = np.array([np.vdot(band, core) / total for band in image], np.float32)
+    # image + amount * (colour + contrast * (image - mean) - image), in few passes over the pixels
     amount = cover * inside
-    scale = 1 + (contrast - 1) * amount
-    for band, wanted in zip(image, colour, strict=True):
-        mean = np.float32(np.vdot(band, core) / total)
-        # band + amount * (wanted + contrast * (band - mean) - band), in few passes over the pixels
-        np.multiply(band, scale, out=band)
-        np.add(band, amount * (wanted - contrast * mean), out=band)
+    image *= (contrast - 1) * amount + 1
+    image += amount * (colour - contrast * mean)[:, None, None]
 
 
 def _as(image: Floats, dtype: np.dtype[np.generic]) -> Array:
     """Pixels in their own dtype, rounded to what it holds; the image is used up."""
-    if dtype.kind != "f":
-        limits = np.iinfo(str(dtype))
-        np.clip(np.rint(image, out=image), limits.min, limits.max, out=image)
-    return image.astype(dtype)
+    if dtype.kind == "f":
+        return image.astype(dtype, copy=False)
+    limits = np.iinfo(str(dtype))
+    np.clip(image, limits.min, limits.max, out=image)
+    if dtype == np.uint8:  # in a tenth of the time
+        return np.asarray(cv2.convertScaleAbs(image.reshape(-1, image.shape[-1])), np.uint8).reshape(image.shape)
+    return np.rint(image, out=image).astype(dtype)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from geounet.allocator import keep_freed_memory
 from geounet.block import Array, Block, Piece
 from geounet.card import Architecture, ModelCard
 from geounet.errors import SettingsError
@@ -22,7 +23,6 @@ from geounet.nn.device import (
     chosen_runtime,
     enough_memory,
     in_one_thread,
-    keep_freed_memory,
     placed,
     use_threads,
 )
