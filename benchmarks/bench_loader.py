@@ -23,9 +23,9 @@ from bench_gpu_train import write_chips
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from geounet.allocator import keep_freed_memory
 from geounet.block import Array
 from geounet.card import Architecture
+from geounet.memory import keep_freed_memory
 from geounet.nn.augment import Augmentation, rgb_colouring
 from geounet.nn.chip_set import ChipSet
 from geounet.nn.device import Runtime, chosen_runtime

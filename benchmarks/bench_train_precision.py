@@ -18,8 +18,8 @@ from collections.abc import Callable
 
 import torch
 
-from geounet.allocator import keep_freed_memory
 from geounet.card import Architecture
+from geounet.memory import keep_freed_memory
 from geounet.nn.device import chosen_runtime
 from geounet.nn.entrance import Entrance
 from geounet.nn.group import ALONE

@@ -18,6 +18,7 @@ from common import best_seconds, told
 
 from geounet.jobs.pipeline import peak_memory_mb
 from geounet.jobs.vectorize import vectorize
+from geounet.memory import nothing_old_searched
 
 TOWN = 4096  # pixels of the side of a town that is repeated over a mask
 BUILDINGS = 3500  # of a town
@@ -70,7 +71,7 @@ def squares(count: int, side: int, gap: int) -> np.ndarray:
 
 def rival(raster: Path, out: Path) -> int:
     """The polygons of a raster as many a script makes them; how many there are."""
-    with rasterio.open(raster) as dataset:
+    with nothing_old_searched(), rasterio.open(raster) as dataset:  # what else is loaded here is none of its business
         ids = dataset.read(1)
         found = list(rasterio.features.shapes(ids, mask=ids > 0, transform=dataset.transform))
         frame = geopandas.GeoDataFrame(

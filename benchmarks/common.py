@@ -13,7 +13,6 @@ import torch
 from affine import Affine
 from rasterio.windows import Window
 
-from geounet.allocator import give_freed_memory_back
 from geounet.card import Architecture, ModelCard
 from geounet.grid import WindowGrid
 from geounet.io.cog import CogOptions, Layer, probability_layers
@@ -24,6 +23,7 @@ from geounet.jobs.pipeline import Clock, together
 from geounet.jobs.predict import Predicted, predict_parts
 from geounet.jobs.vectorize import vectorize
 from geounet.legend import Legend
+from geounet.memory import give_freed_memory_back
 from geounet.nn.device import chosen_runtime
 from geounet.nn.segmenter import TorchSegmenter, keep_memory_for
 from geounet.nn.unet import UNet, alignment, halo, initialised, trimmed

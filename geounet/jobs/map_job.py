@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 from geounet import __version__
-from geounet.allocator import give_freed_memory_back
 from geounet.card import ModelCard
 from geounet.errors import GeoUNetError, SettingsError, UnreadableError
 from geounet.frame import Frame
@@ -26,6 +25,7 @@ from geounet.jobs.project import write_map_project
 from geounet.jobs.regrid import bring_back
 from geounet.jobs.unreadable import Unreadable
 from geounet.jobs.vectorize import vectorize
+from geounet.memory import give_freed_memory_back
 from geounet.nn.segmenter import TorchSegmenter
 from geounet.polygons.simplify import Tidying
 from geounet.track import Track

@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from geounet.allocator import keep_freed_memory
 from geounet.files import StrPath, as_path, as_paths
 from geounet.jobs.datasets import is_layout
 from geounet.jobs.tile import Tiling, default_chips, tile
 from geounet.jobs.train_job import Job, new_network, opened, resumed, shaped_like, started
 from geounet.jobs.train_keep import concluded, keep
 from geounet.jobs.train_run import TrainResult
+from geounet.memory import keep_freed_memory
 from geounet.nn.device import chosen_runtime
 from geounet.nn.group import joined
 from geounet.nn.loader import batches

@@ -21,6 +21,7 @@ from geounet.io.vectors import check_writable, write_footprints
 from geounet.jobs.classes import ClassIds, Tracked, band_classes, class_bands, class_ids
 from geounet.jobs.pipeline import ahead, spread
 from geounet.legend import LegendClass, is_building
+from geounet.memory import nothing_old_searched
 from geounet.polygons.outlines import footprints_of, footprints_of_classes
 from geounet.polygons.separate import separator
 from geounet.polygons.simplify import Tidying
@@ -84,6 +85,7 @@ def vectorize(
     out = raster.with_suffix(".gpkg") if out is None else as_path(out)
     check_writable(out, overwrite=overwrite)
     with (
+        nothing_old_searched(),
         open_strips(raster) as strips,
         _opened_beside(strips, probability) as chances,
         _separator(strips, k, tidying, separate) as apart,

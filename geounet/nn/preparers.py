@@ -18,9 +18,9 @@ from multiprocessing.process import BaseProcess
 import cv2
 import numpy as np
 
-from geounet.allocator import keep_freed_memory
 from geounet.block import Array
 from geounet.errors import GeoUNetError, TrainingError
+from geounet.memory import keep_freed_memory
 from geounet.nn.samples import Samples
 
 DEEP = 3  # batches of a process: one is made, one is ready, one is in use

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from geounet.allocator import keep_freed_memory
 from geounet.block import Array, Block, Piece
 from geounet.card import Architecture, ModelCard
 from geounet.errors import SettingsError
 from geounet.grid import Window
+from geounet.memory import keep_freed_memory
 from geounet.nn.answer import averaged, strips
 from geounet.nn.batch import USUAL, forward_bytes, window_that_fits, windows_that_fit
 from geounet.nn.device import (
