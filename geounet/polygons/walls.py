@@ -210,8 +210,9 @@ def turns(frames: int, sides: Sides, of: Integers, found: Directions, scale: flo
     if scale is not None:
         whole = weight
         for _ in range(_MEANS):
-            weight = whole / (1 + ((y - _middles(of, walls, weight, y)) / scale) ** 2) ** 2
-    dx, dy = x - _middles(of, walls, weight, x), y - _middles(of, walls, weight, y)
+            weight = whole / (1 + ((y - _middles(of, walls, weight, y)[0]) / scale) ** 2) ** 2
+    middle_x, middle_y = _middles(of, walls, weight, x, y)
+    dx, dy = x - middle_x, y - middle_y
     spread, twist = weight * (dx**2 - dy**2 + level / 12), weight * (dx * dy + twisted / 12)
     frame = np.where(common, found.frame, frames)[of]
     sums = [totals(frame, values, frames + 1)[:-1] for values in (spread, twist)]
@@ -219,10 +220,10 @@ def turns(frames: int, sides: Sides, of: Integers, found: Directions, scale: flo
     return turn
 
 
-def _middles(of: Integers, walls: int, weight: Floats, values: Floats) -> Floats:
-    """(sides,) the mean of what lies along each one's wall."""
+def _middles(of: Integers, walls: int, weight: Floats, *several: Floats) -> list[Floats]:
+    """(sides,) of each of several values the mean of what lies along each one's wall."""
     total = np.maximum(totals(of, weight, walls), 1e-300)
-    return (totals(of, weight * values, walls) / total)[of]
+    return [(totals(of, weight * values, walls) / total)[of] for values in several]
 
 
 def meets(lines: Lines, walls: Walls) -> tuple[Flags, Complex]:
