@@ -40,6 +40,10 @@ class PixelPolygons:
     def of(cls, geometry: "Array", ids: NDArray[np.uint8]) -> "PixelPolygons":
         return cls(geometry, ids, shapely.STRtree(geometry))
 
+    @classmethod
+    def none(cls) -> "PixelPolygons":
+        return cls.of(np.empty(0, object), np.empty(0, np.uint8))
+
     def burnt(self, window: Window) -> NDArray[np.uint8]:
         """(height, width): the id of the last polygon that holds a pixel's centre, else 0."""
         near = np.sort(self.tree.query(_box(window)))

@@ -1,5 +1,6 @@
 """The label files of a job: polygons or rasters, with one legend between them."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,11 @@ from geounet.io.class_rasters import ClassRaster, is_raster
 from geounet.io.class_table import ClassTable
 from geounet.io.gdal import Handles, gdal
 from geounet.io.label_rasters import LabelRaster, table_of
-from geounet.io.labels import class_names, read_labels
+from geounet.io.labels import PixelPolygons, class_names, read_labels
+from geounet.io.polygon_files import vector_info
 from geounet.legend import Legend
+
+log = logging.getLogger(__name__)
 
 
 class Labels(Protocol):
@@ -38,12 +42,14 @@ class LabelSet:
     Args:
         field: of the class names of polygons.
         rasters: by their paths, none where labels are polygons; `table` says what their values stand for.
+        empty: files without a polygon, beside others that have some: of scenes on which there is nothing.
     """
 
     legend: Legend
     field: str | None
     rasters: Mapping[Path, ClassRaster]
     table: ClassTable | None
+    empty: frozenset[Path] = frozenset()
 
     @classmethod
     def read(
@@ -56,7 +62,7 @@ class LabelSet:
             classes: a CSV file that says what the values or colours of rasters stand for.
 
         Raises:
-            LabelError: files that cannot be read, or rasters among polygons.
+            LabelError: files that cannot be read, rasters among polygons, or no polygon in any of them.
             SettingsError: an option that means nothing for such labels.
         """
         different = list(dict.fromkeys(paths))
@@ -64,7 +70,11 @@ class LabelSet:
         if not any(kinds.values()):
             if classes is not None:
                 raise SettingsError(f"--classes {classes} is for label rasters; name the field of polygons' classes")
-            return cls(Legend.of_names(*class_names(different, field)), field, {}, None)
+            filled = [path for path in different if vector_info(path).features]
+            if not filled:
+                raise LabelError(f"{different[0]} holds no features; give at least one polygon")
+            legend = Legend.of_names(*class_names(filled, field))
+            return cls(legend, field, {}, None, frozenset(different).difference(filled))
         if not all(kinds.values()):
             vector = next(path for path, is_one in kinds.items() if not is_one)
             raise LabelError(f"{vector} is no raster, other labels are; give polygons alone, or rasters alone")
@@ -84,6 +94,9 @@ class LabelSet:
         Raises:
             LabelError: labels that miss the scene, or do not fit it.
         """
+        if path in self.empty:
+            log.info("%s holds no polygon: all of its scene is taken for background", path)
+            return PixelPolygons.none()
         if self.table is None:
             return read_labels(path, frame, self.legend, self.field)
         return LabelRaster.on(self.rasters[path], self.table, frame, native)

@@ -688,6 +688,31 @@ def test_labels_in_a_part_of_the_scene_alone_are_told_of(
     assert "--label-area" not in caplog.text
 
 
+@pytest.mark.parametrize("options", [{}, {"class_field": "kind"}, {"label_shift": "auto"}], ids=str)
+def test_a_label_file_without_polygons_says_that_its_scene_has_none(
+    tmp_path: Path, scene: Path, caplog: pytest.LogCaptureFixture, options: dict[str, object]
+) -> None:
+    caplog.set_level("INFO")
+    houses = write_polygons(tmp_path / "l.gpkg", [box(UTM, 20, 20, 30, 30)], kind=["building"])
+    bare = write_scene(tmp_path / "bare.tif", noise(150, 170, seed=3))
+    nothing = tmp_path / "nothing.geojson"
+    nothing.write_text('{"type": "FeatureCollection", "features": []}')
+    cut([scene, bare], [houses, nothing], tmp_path / "chips", **options)
+    card, _, known = loaded(tmp_path / "chips")
+    of_scene = np.array([window.scene for window in card.windows])
+    assert set(np.unique(known[of_scene == 0])) >= {0, 1}
+    assert set(np.unique(known[of_scene == 1])) <= {0, IGNORE}
+    assert "nothing.geojson holds no polygon: all of its scene is taken for background" in caplog.text
+
+
+def test_label_files_without_any_polygon_are_refused(tmp_path: Path, scene: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.geojson").write_text('{"type": "FeatureCollection", "features": []}')
+    with pytest.raises(LabelError, match=r"a\.geojson holds no features; give at least one polygon"):
+        cut([scene, scene], [tmp_path / "a.geojson", tmp_path / "b.geojson"], tmp_path / "chips")
+    assert not (tmp_path / "chips").exists()
+
+
 def test_a_scene_that_has_no_data_around_its_labels_is_labelled_in_full(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
