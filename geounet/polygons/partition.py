@@ -126,10 +126,11 @@ class Partition:
         use = wanted[self.use_ring]
         arc = np.flatnonzero(np.bincount(self.use_arc[use], minlength=len(self.arcs)))
         polygon = np.unique(self.ring_polygon[wanted])
-        arcs = self.arcs.some(arc)
+        junction, opened = self.junction[arc], ~self.arcs.closed[arc]
+        junction[opened] = np.unique(junction[opened], return_inverse=True)[1].reshape(-1, 2)
         return Partition(
-            arcs,
-            _junctions(arcs),
+            self.arcs.some(arc),
+            junction,
             np.searchsorted(arc, self.use_arc[use]),
             self.use_reversed[use],
             (np.cumsum(wanted) - 1)[self.use_ring[use]],
@@ -174,17 +175,22 @@ class Partition:
         return totals(self.ring_polygon, self.ring_sizes(length), len(self.cluster)).astype(np.int64)
 
 
-def partition_of(polygons: Geometries) -> Partition:
-    """The partition that polygons are; neighbours share vertices to the last bit."""
+def partition_of(polygons: Geometries, kind: Integers | None = None) -> Partition:
+    """The partition that polygons are; neighbours share vertices to the last bit.
+
+    Args:
+        kind: (n,) polygons of two kinds are no neighbours, whatever they share; None where all are of one.
+    """
     points = shapely.get_coordinates(polygons)
     ring_polygon, length = _ring_lengths(polygons)
     closing = np.cumsum(length) - 1
     points, length = np.delete(points, closing, axis=0), length - 1
     of = np.repeat(np.arange(len(length)), length)
+    ring_kind = np.zeros(len(length), np.int64) if kind is None else kind[ring_polygon]
     touching = np.zeros(len(polygons), bool)
-    touching[_touching(points, ring_polygon[of])] = True
+    touching[_touching(points, ring_polygon[of], ring_kind[of])] = True
     if touching.any():
-        return _with_junctions(points, length, ring_polygon, touching)
+        return _with_junctions(points, length, ring_polygon, ring_kind, touching)
     number = np.arange(len(length))
     never = np.zeros(len(length), bool)
     arcs = Arcs(points, np.append(0, np.cumsum(length)), ~never)
@@ -201,22 +207,26 @@ def _ring_lengths(polygons: Geometries) -> tuple[Integers, Integers]:
     return ring_polygon, length
 
 
-def _with_junctions(points: Coordinates, length: Integers, ring_polygon: Integers, touching: Flags) -> Partition:
+def _with_junctions(
+    points: Coordinates, length: Integers, ring_polygon: Integers, ring_kind: Integers, touching: Flags
+) -> Partition:
     """Rings of lone polygons as arcs of their own, those of others cut where lines meet."""
     own, others = (np.flatnonzero(chosen[ring_polygon]) for chosen in (~touching, touching))
     start = np.cumsum(length) - length
     place = spans(start[others], length[others])
-    vertex = np.unique(as_complex(points[place]), return_inverse=True)[1]
+    vertex = _numbers(points[place], np.repeat(ring_kind[others], length[others]))
     pieces = pieces_of(Loops(vertex, length[others]))
     arc_length = np.append(length[own], pieces.length)
     closed = np.append(np.ones(len(own), bool), pieces.closed)
     arc_points = points[np.concatenate([spans(start[own], length[own]), place[pieces.place]])]
     arcs = Arcs(arc_points, np.append(0, np.cumsum(arc_length)), closed)
     use_ring = np.append(own, others[pieces.ring])
+    arc_kind = np.zeros(len(arcs), np.int64)
+    arc_kind[len(own) + pieces.line] = ring_kind[others[pieces.ring]]
     order = np.argsort(use_ring, kind="stable")
     return Partition(
         arcs,
-        _junctions(arcs),
+        _junctions(arcs, arc_kind),
         np.append(np.arange(len(own)), len(own) + pieces.line)[order],
         np.append(np.zeros(len(own), bool), pieces.backward)[order],
         use_ring[order],
@@ -225,13 +235,20 @@ def _with_junctions(points: Coordinates, length: Integers, ring_polygon: Integer
     )
 
 
-def _junctions(arcs: Arcs) -> Integers:
-    """(arcs, 2) numbers for the places of open arcs' ends, -1 of closed arcs."""
+def _junctions(arcs: Arcs, kind: Integers) -> Integers:
+    """(arcs, 2) numbers for the places of open arcs' ends, -1 of closed arcs; arcs of two kinds meet nowhere."""
     junction = np.full((len(arcs), 2), -1)
     opened = np.flatnonzero(~arcs.closed)
     ends = arcs.points[np.stack([arcs.start[opened], arcs.start[opened + 1] - 1], axis=1).ravel()]
-    junction[opened] = np.unique(ends, axis=0, return_inverse=True)[1].reshape(-1, 2)
+    junction[opened] = _numbers(ends, np.repeat(kind[opened], 2)).reshape(-1, 2)
     return junction
+
+
+def _numbers(points: Coordinates, kind: Integers) -> Integers:
+    """(n,) equal numbers for points of one kind at the same place, from 0 on, in the order of places."""
+    place = np.unique(as_complex(points), return_inverse=True)[1]
+    kinds = int(kind.max(initial=0)) + 1
+    return place if kinds == 1 else np.unique(place * kinds + kind, return_inverse=True)[1]
 
 
 def _clusters(vertex: Integers, polygon: Integers, polygons: int) -> Integers:
@@ -242,8 +259,8 @@ def _clusters(vertex: Integers, polygon: Integers, polygons: int) -> Integers:
     return np.unique(numbers, return_inverse=True)[1]
 
 
-def _touching(points: Coordinates, polygon: Integers) -> Integers:
-    """Polygons that have a vertex twice, or share one with another polygon."""
+def _touching(points: Coordinates, polygon: Integers, kind: Integers) -> Integers:
+    """Polygons that have a vertex twice, or share one with another polygon of their kind."""
     bits = np.ascontiguousarray(points).view(np.uint64)
     mixed = bits[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ (bits[:, 1] * np.uint64(0xC2B2AE3D27D4EB4F) >> np.uint64(7))
     order = np.sort(mixed)
@@ -251,8 +268,8 @@ def _touching(points: Coordinates, polygon: Integers) -> Integers:
     if not len(again):
         return np.empty(0, np.int64)
     suspect = np.flatnonzero(np.isin(mixed, again))
-    _, which, count = np.unique(as_complex(points[suspect]), return_inverse=True, return_counts=True)
-    return np.unique(polygon[suspect[count[which] > 1]])
+    which = _numbers(points[suspect], kind[suspect])
+    return np.unique(polygon[suspect[np.bincount(which)[which] > 1]])
 
 
 def coverages_hold(polygons: Geometries, cluster: Integers) -> Flags:

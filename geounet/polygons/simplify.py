@@ -57,14 +57,15 @@ class Tidying:
 def tidied(traced: Footprints, frame: Frame, tidying: Tidying) -> Footprints:
     """Footprints in map coordinates, of outlines traced in pixel coordinates; all are valid Polygons.
 
-    What neighbours share they share afterwards: polygons that have vertices in common, to the last bit, are a cluster.
+    What neighbours share they share afterwards: polygons of one class that have vertices in common, to the last bit, are a
+    cluster. Of two classes they are none: what of another class is here depends on the strips.
 
     Args:
         frame: of the raster that was traced. Without a CRS its pixels stand for metres.
     """
     if not len(traced):
         return traced
-    partition = partition_of(traced.geometry)
+    partition = partition_of(traced.geometry, traced.class_id)
     ground = ground_of(traced.geometry, partition.cluster, frame)
     filled = _small_holes(partition, tidying.fill_holes / ground.resolution**2)
     specks = (partition.cluster_size == 1) & (partition.polygon_area < _SPECK * tidying.min_area / ground.resolution**2)

@@ -105,6 +105,27 @@ def test_how_much_is_tidied_at_once_changes_nothing(together: int, monkeypatch: 
     assert tidied() == usual
 
 
+@pytest.mark.parametrize("together", [1, 300])
+def test_nor_does_it_where_two_classes_that_touch_have_straight_walls(
+    together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = ndimage.gaussian_filter(np.random.default_rng(2).normal(size=(3, 90, 90)), (0, 3, 3))
+    ids = noise.argmax(0).astype(np.uint8)[None]
+    frame = Frame(90, 90, Affine(1, 0, 0, 0, -1, 90), None)
+
+    def tidied() -> list[bytes]:
+        strips = [Block(Window(row, 0, 10, 90), ids[:, row : row + 10]) for row in range(0, 90, 10)]
+        tidyings = dict.fromkeys((1, 2), Tidying(0, 0, regularize=True))
+        found = Footprints.joined(footprints_of_classes(strips, frame, tidyings, graded=0))
+        wkb: list[bytes] = shapely.to_wkb(found.geometry).tolist()
+        return wkb
+
+    usual = tidied()
+    monkeypatch.setattr("geounet.polygons.outlines._TOGETHER", together)
+    assert len(usual) > 10
+    assert tidied() == usual
+
+
 @pytest.mark.parametrize("height", [1, 7, 64])
 def test_simplified_footprints_of_classes_do_not_depend_on_the_strips(height: int) -> None:
     noise = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(3, 64, 64)), (0, 3, 3))
