@@ -17,6 +17,8 @@ from .options import PATH, common, outlines
 @click.option(
     "--threshold", type=float, default=0.5, show_default=True, help="Probability from which a pixel is building."
 )
+@click.option("--probability", type=PATH, help="Of a RASTER of class ids, infer's probability.tif that goes with it.")
+@click.option("--aoi", type=PATH, help="Polygons that RASTER was cut to, at whose edge footprints are flagged.")
 @outlines
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 @common

@@ -88,7 +88,7 @@ def sole_writer(path: Path) -> Iterator[None]:
     with held(path.with_name(f".{path.name}.lock"), path):
         stem, random = re.escape(path.stem), r"-\w{8}"
         beside = rf"\.{stem}{random}{re.escape(path.suffix)}(-journal|-wal|-shm)?"  # and what SQLite keeps beside one
-        folder = rf"\.\.{stem}{random}{random}"
+        folder = rf"\.\.{stem}{random}{re.escape(path.suffix)}{random}"
         for hidden in path.parent.glob(f".*{glob.escape(path.stem)}-*"):
             if re.fullmatch(beside, hidden.name):
                 hidden.unlink(missing_ok=True)
@@ -124,6 +124,14 @@ def whole_folder(path: Path, *, overwrite: bool, marker: str) -> Iterator[Path]:
                 unfinished.replace(path)
         finally:
             _sweep(path)
+
+
+def refuse_source(path: Path, sources: Iterable[Path | None]) -> None:
+    """Nothing, or an OutputError where `path` is one of the files that are read, which it would replace."""
+    with translated(path, "looked at"):
+        for source in sources:
+            if source is not None and path.exists() and source.exists() and path.samefile(source):
+                raise OutputError(f"{path} is what is read, too; choose another --out")
 
 
 def refuse_existing(path: Path, *, overwrite: bool, marker: str | None = None) -> None:

@@ -78,7 +78,7 @@ def _zooms(work: float) -> tuple[int, int]:
 @contextmanager
 def _spooled(path: Path, about: About, footprints: Iterable[Footprints]) -> Iterator[tuple[Path, int]]:
     """A GeoPackage in a folder of its own beside `path`, with all footprints in one layer, and their number."""
-    with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
         spool, count = Path(folder) / "spool.gpkg", 0
         for batch in batches(footprints):
             append(spool, LAYER, about, batch, is_new=not spool.exists(), SPATIAL_INDEX="NO")

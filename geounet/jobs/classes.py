@@ -12,12 +12,14 @@ from geounet.errors import LegendError, SceneError
 from geounet.io.strips import Strips
 from geounet.jobs.pipeline import ahead
 from geounet.legend import BACKGROUND, NODATA, Legend, LegendClass, colour_of
+from geounet.rule import LEVELS
 
 log = logging.getLogger(__name__)
 
 Tracked = Callable[[Iterable[Block], str], Iterator[Block]]
 
 _MOST_UNNAMED = 32  # classes; a raster of more is an image
+_EVEN = 0.5
 _CONTACT = "contact"  # the band of lines between near neighbours, which is no class of a map
 
 
@@ -84,6 +86,36 @@ class ClassIds:
                 log.warning("%s does not declare its nodata value: 255 is taken for it", self.strips.path)
                 doubted = False
             yield block
+
+
+@dataclass(frozen=True, slots=True)
+class Likeliest:
+    """Class ids of a map's probabilities of several classes, of which one holds in each pixel: the likeliest.
+
+    Attributes:
+        classes: in the order of their bands, the first of the raster.
+    """
+
+    strips: Strips
+    classes: tuple[LegendClass, ...]
+
+    def read(self, *, depth: int = 1) -> Iterator[Block]:
+        """Strips of ids, (1, height, width) uint8, as `ClassIds.read` gives them."""
+        bands = len(self.classes)
+        for block in self.strips.read(depth=depth + bands):
+            levels = self.strips.window(block.window).values[:bands].astype(np.int32)
+            background = np.maximum(LEVELS - levels.sum(axis=0, keepdims=True), 0)
+            ids = np.concatenate([background, levels]).argmax(axis=0).astype(np.uint8)
+            yield Block(block.window, np.where(block.values == NODATA, NODATA, ids).astype(np.uint8))
+
+
+def is_of_likeliest(strips: Strips, threshold: float) -> bool:
+    """Whether a raster holds probabilities of several classes, of which a map that geounet made takes the likeliest.
+
+    Another tool's bands may be questions of their own, and another threshold asks each band for itself.
+    """
+    own = strips.is_probability and strips.has_own_levels and bool(strips.tags)
+    return own and threshold == _EVEN and len(class_bands(strips)) > 1
 
 
 def class_ids(strips: Strips, tracked: Tracked) -> ClassIds:

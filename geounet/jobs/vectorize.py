@@ -13,12 +13,20 @@ import numpy as np
 
 from geounet.block import Block
 from geounet.errors import SceneError
-from geounet.files import StrPath, as_path
+from geounet.files import StrPath, as_path, beside, refuse_source
 from geounet.footprints import Footprints
 from geounet.io.area import at_edge_of
 from geounet.io.strips import Strips, open_strips
 from geounet.io.vectors import check_writable, write_footprints
-from geounet.jobs.classes import ClassIds, Tracked, band_classes, class_bands, class_ids
+from geounet.jobs.classes import (
+    ClassIds,
+    Likeliest,
+    Tracked,
+    band_classes,
+    class_bands,
+    class_ids,
+    is_of_likeliest,
+)
 from geounet.jobs.pipeline import ahead, spread
 from geounet.legend import LegendClass, is_building
 from geounet.memory import nothing_old_searched
@@ -62,6 +70,8 @@ def vectorize(
 
     Args:
         raster: class ids (whole numbers), or probabilities, one band a class (uint8 with a scale, or floats of 0..1).
+            Of several classes in a probability.tif of `infer` the likeliest holds, as in its classes.tif, and
+            neighbours share their borders; of another tool's bands, or by another threshold, each is taken for itself.
         out: RASTER.gpkg beside the raster where None.
         probability: for a raster of classes, that of their probabilities, a band for each class from 1 on, on the same
             grid; without it confidences are unknown.
@@ -82,7 +92,8 @@ def vectorize(
     tidying = Tidying(min_area, fill_holes, None if simplify == "auto" else simplify)
     k = cut_level(threshold)
     raster, probability, aoi = as_path(raster), as_path(probability), as_path(aoi)
-    out = raster.with_suffix(".gpkg") if out is None else as_path(out)
+    out = beside(raster, ".gpkg") if out is None else as_path(out)
+    refuse_source(out, (raster, probability, aoi))
     check_writable(out, overwrite=overwrite)
     with (
         nothing_old_searched(),
@@ -93,19 +104,20 @@ def vectorize(
         if strips.frame.crs is None:
             log.warning("%s has no CRS: polygons are in its own coordinates, areas and lengths in pixels", raster)
         tracked = partial(_tracked, strips, track)
-        if strips.is_probability:
+        by_threshold = strips.is_probability and not is_of_likeliest(strips, threshold)
+        if by_threshold:
             classes = band_classes(strips)
             found = _of_probabilities(strips, _tidyings(classes, tidying, regularize), k, tracked, apart)
         else:
-            ids = class_ids(strips, tracked)
-            classes = ids.classes
-            found = _of_classes(ids, _tidyings(classes, tidying, regularize), chances, tracked)
+            chosen = Likeliest(strips, band_classes(strips)) if strips.is_probability else class_ids(strips, tracked)
+            classes = chosen.classes
+            found = _of_classes(chosen, _tidyings(classes, tidying, regularize), chances, tracked)
         if aoi is not None:
             flagged = at_edge_of(aoi, strips.frame)
             found = (flagged(some) for some in found)
         provenance = dict(strips.tags) | {
             "RASTER": raster.name,
-            "THRESHOLD": f"{threshold:g}" if strips.is_probability else "none",  # of ids nothing is decided here
+            "THRESHOLD": f"{threshold:g}" if by_threshold else "none",  # of ids nothing is decided here
             "MIN_AREA": f"{min_area:g}",
             "FILL_HOLES": f"{fill_holes:g}",
             "SIMPLIFY": str(simplify),
@@ -176,13 +188,13 @@ def _separator(
 
 @contextmanager
 def _opened_beside(strips: Strips, probability: Path | None) -> Iterator[Strips | None]:
-    """The raster of probabilities that belongs to one of classes.
+    """The raster of probabilities that belongs to one of classes; itself where it holds them.
 
     Raises:
         SceneError: it cannot be read, or lies on another grid.
     """
     if probability is None or strips.is_probability:
-        yield None
+        yield strips if strips.is_probability else None
         return
     with open_strips(probability) as chances:
         if chances.frame != strips.frame or not chances.is_probability:
@@ -191,7 +203,7 @@ def _opened_beside(strips: Strips, probability: Path | None) -> Iterator[Strips 
 
 
 def _of_classes(
-    ids: ClassIds, classes: Mapping[LegendClass, Tidying], chances: Strips | None, tracked: Tracked
+    ids: ClassIds | Likeliest, classes: Mapping[LegendClass, Tidying], chances: Strips | None, tracked: Tracked
 ) -> Iterator[Footprints]:
     graded = 0 if chances is None else len(class_bands(chances))
     strips = tracked(ids.read(depth=1 + graded), "tracing")

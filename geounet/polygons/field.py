@@ -137,7 +137,7 @@ class Classes:
             return None
         own: Levels = np.zeros_like(canvas[0])
         for class_id, levels in enumerate(canvas[1:], 1):
-            np.copyto(own, levels, where=canvas[0] == class_id)
+            np.copyto(own, levels, where=(canvas[0] == class_id) & (levels != NODATA))  # what is unknown counts as 0
         return own
 
     def crossings(self, canvas: Levels, before: Integers, after: Integers) -> Fractions:

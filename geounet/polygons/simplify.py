@@ -57,15 +57,15 @@ class Tidying:
 def tidied(traced: Footprints, frame: Frame, tidying: Tidying) -> Footprints:
     """Footprints in map coordinates, of outlines traced in pixel coordinates; all are valid Polygons.
 
-    What neighbours share they share afterwards: polygons of one class that have vertices in common, to the last bit, are a
-    cluster. Of two classes they are none: what of another class is here depends on the strips.
+    What neighbours share they share afterwards: polygons of one class that have vertices in common, to the last bit,
+    are a cluster. Those of two classes are none: what of another class is here depends on the strips.
 
     Args:
         frame: of the raster that was traced. Without a CRS its pixels stand for metres.
     """
     if not len(traced):
         return traced
-    partition = partition_of(traced.geometry, traced.class_id)
+    partition = partition_of(traced.geometry, traced.class_id.astype(np.int64))
     ground = ground_of(traced.geometry, partition.cluster, frame)
     filled = _small_holes(partition, tidying.fill_holes / ground.resolution**2)
     specks = (partition.cluster_size == 1) & (partition.polygon_area < _SPECK * tidying.min_area / ground.resolution**2)
@@ -91,12 +91,31 @@ def tidied_borders(traced: Footprints, frame: Frame, tidying: Tidying) -> Footpr
         return traced
     rings, owner = shapely.get_rings(traced.geometry, return_index=True)
     is_hole = np.append(False, owner[1:] == owner[:-1])
-    filled = is_hole & (shapely.area(shapely.polygons(rings)) * ground.resolution[owner] ** 2 <= tidying.fill_holes)
+    surely = tidying.fill_holes if tidying.fill_holes > tidying.min_area else _SPECK * tidying.fill_holes
+    filled = is_hole & (shapely.area(shapely.polygons(rings)) * ground.resolution[owner] ** 2 <= surely)
     borders = borders_of(rings[~filled], owner[~filled])
     arcs = simplified_borders(borders, frame, tidying.simplify, _AUTO)
     outlines = borders.partition.polygons(arcs.points, arcs.length)
-    kept = shapely.area(outlines) * ground.resolution**2 >= tidying.min_area * (1 - _LAST_DIGITS)
+    least = tidying.min_area * (1 - _LAST_DIGITS) / ground.resolution**2
+    if (
+        tidying.fill_holes <= tidying.min_area
+    ):  # what stands in a hole is dropped by the area that the same line gives it
+        outlines = _without_holes(outlines, tidying.fill_holes / ground.resolution**2, least)
+    kept = shapely.area(outlines) >= least
     return traced[kept].with_geometry(_valid(on_map(outlines[kept], frame)))
+
+
+def _without_holes(polygons: Geometries, largest: NDArray[np.float64], below: NDArray[np.float64]) -> Geometries:
+    """The polygons without the holes that are not larger than the one area and smaller than the other, (n,) each."""
+    pierced = np.flatnonzero(shapely.get_num_interior_rings(polygons))
+    rings, owner = shapely.get_rings(polygons[pierced], return_index=True)
+    area, polygon = shapely.area(shapely.polygons(rings)), pierced[owner]
+    stays = (
+        np.append(True, owner[1:] != owner[:-1])[: len(rings)] | (area > largest[polygon]) | (area >= below[polygon])
+    )
+    result = polygons.copy()
+    result[pierced] = shapely.polygons(rings[stays], indices=owner[stays])
+    return result
 
 
 def _small_holes(partition: Partition, largest: NDArray[np.float64]) -> Flags:

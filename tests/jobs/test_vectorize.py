@@ -416,3 +416,82 @@ def test_probabilities_of_another_grid_are_refused(raster: Make) -> None:
     beside = raster(np.zeros((8, 9), np.uint8), name="chances.tif", scale=1 / 254, nodata=255)
     with pytest.raises(SceneError, match=r"no probabilities on the grid of .*classes\.tif"):
         vectorize(path, probability=beside)
+
+
+def test_the_raster_that_is_read_is_never_replaced(raster: Make, tmp_path: Path) -> None:
+    path = raster(np.ones((20, 20), np.uint8))
+    linked = tmp_path / "linked.gpkg"
+    linked.symlink_to(path)
+    before = path.read_bytes()
+    for out in (path, linked):
+        with pytest.raises(OutputError, match="is what is read, too; choose another --out"):
+            vectorize(path, out=out, overwrite=True)
+    assert path.read_bytes() == before
+
+
+def test_a_raster_geopackage_is_not_its_own_output(tmp_path: Path) -> None:
+    path = tmp_path / "r.gpkg"
+    with rasterio.open(
+        path, "w", driver="GPKG", width=20, height=20, count=1, dtype="uint8", crs="EPSG:32633", transform=NORTH_UP
+    ) as dataset:
+        dataset.write(np.ones((1, 20, 20), np.uint8))
+    with pytest.raises(OutputError, match=r"r\.gpkg is what is read, too"):
+        vectorize(path, overwrite=True)
+    with rasterio.open(path) as dataset:
+        assert dataset.read(1).all()
+
+
+def own_map(raster: Make, levels: NDArray[np.uint8]) -> Path:
+    """Probabilities as `infer` writes them, of as many classes."""
+    names = ("road", "tree", "water")[: len(levels)]
+    path = raster(levels, names=names, scale=1 / 254, nodata=255, name="probability.tif")
+    with rasterio.open(path, "r+") as dataset:
+        dataset.update_tags(GEOUNET_VERSION="0.1.0")
+    return path
+
+
+def test_of_a_map_of_several_classes_the_likeliest_holds(raster: Make, tmp_path: Path) -> None:
+    fields = ndimage.gaussian_filter(np.random.default_rng(5).normal(size=(4, 120, 120)), (0, 5, 5))
+    chances = np.exp(fields / fields.std())
+    levels = np.rint(254 * chances / chances.sum(0)).astype(np.uint8)[1:]
+    levels[:, 40:60, :30] = 255
+    background = 254 - levels.sum(axis=0, dtype=np.int32)
+    ids = np.concatenate([background[None], levels]).argmax(axis=0)
+    ids[40:60, :30] = 0
+    made = vectorize(own_map(raster, levels), out=tmp_path / "m.gpkg", min_area=0, fill_holes=0, simplify=0).out
+    pixel = 0.25  # m²
+    for number, name in enumerate(("road", "tree", "water"), 1):
+        found = pyogrio.read_dataframe(made, layer=name)
+        assert found.area.sum() / pixel == pytest.approx(np.count_nonzero(ids == number), rel=0.03)
+        assert found["confidence"].between(0.25, 1).all()
+    everything = np.concatenate([pyogrio.read_dataframe(made, layer=n).geometry for n in ("road", "tree", "water")])
+    assert shapely.area(shapely.union_all(everything)) == pytest.approx(shapely.area(everything).sum())  # no overlap
+    alone = vectorize(own_map(raster, levels), out=tmp_path / "t.gpkg", min_area=0, threshold=0.6).out
+    roads = pyogrio.read_dataframe(alone, layer="road")
+    assert roads.area.sum() / pixel == pytest.approx(np.count_nonzero((levels[0] >= 153) & (levels[0] < 255)), rel=0.1)
+
+
+def test_where_a_probability_is_unknown_it_counts_as_none(raster: Make, tmp_path: Path) -> None:
+    ids = np.zeros((40, 40), np.uint8)
+    ids[5:35, 5:35] = 1
+    chance = np.full((1, 40, 40), 254, np.uint8)
+    chance[:, :20] = 255
+    classes = raster(ids, name="classes.tif", nodata=255)
+    made = vectorize(classes, probability=own_map(raster, chance), out=tmp_path / "m.gpkg").out
+    assert pyogrio.read_dataframe(made, layer="class_1")["confidence"].tolist() == pytest.approx([0.5])
+    told = CliRunner().invoke(
+        command, [str(classes), "--probability", str(tmp_path / "probability.tif"), "--out", str(tmp_path / "c.gpkg")]
+    )
+    assert told.exit_code == 0, told.output
+    assert (tmp_path / "c.gpkg").read_bytes() == made.read_bytes()
+
+
+def test_a_file_read_over_the_network_has_its_polygons_in_the_working_folder(
+    raster: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = raster(np.ones((20, 20), np.uint8))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert vectorize(f"/vsisubfile/0,{path}").out == Path("map.gpkg")
+    assert (tmp_path / "here" / "map.gpkg").exists()

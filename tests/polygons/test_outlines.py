@@ -126,6 +126,27 @@ def test_nor_does_it_where_two_classes_that_touch_have_straight_walls(
     assert tidied() == usual
 
 
+def test_an_island_as_large_as_the_holes_that_are_filled_stands_in_a_hole_or_is_gone() -> None:
+    rng, side = np.random.default_rng(4), 24
+    ids = np.ones((side * 15, side * 15), np.uint8)
+    for row, col in np.ndindex(15, 15):  # blobs of 44 to 46 pixels, 4 m² being 44.4
+        blob = ndimage.gaussian_filter(rng.normal(size=(side - 4, side - 4)), 2)
+        blob[[0, -1]] = blob[:, [0, -1]] = -9
+        for cut in np.sort(blob.ravel())[::-1]:
+            numbers, _ = ndimage.label(blob >= cut)
+            largest = np.bincount(numbers.ravel())[1:].argmax() + 1
+            if np.count_nonzero(numbers == largest) >= 44:
+                ids[row * side + 2 :, col * side + 2 :][: side - 4, : side - 4][numbers == largest] = 2
+                break
+    frame = Frame(*ids.shape, Affine(0.3, 0, 0, 0, -0.3, 0.3 * len(ids)), "EPSG:32633")
+    tidyings = dict.fromkeys((1, 2), Tidying())
+    found = Footprints.joined(footprints_of_classes([Block(frame.window, ids[None])], frame, tidyings, graded=0))
+    (ground,), islands = (found.geometry[found.class_id == number] for number in (1, 2))
+    assert 20 < len(islands) < 205  # some are smaller when simplified, and gone
+    assert shapely.get_num_interior_rings(ground) == len(islands)
+    assert shapely.area(shapely.intersection(ground, islands)).max() < 1e-9
+
+
 @pytest.mark.parametrize("height", [1, 7, 64])
 def test_simplified_footprints_of_classes_do_not_depend_on_the_strips(height: int) -> None:
     noise = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(3, 64, 64)), (0, 3, 3))
