@@ -26,7 +26,7 @@ def command(raster: Path, as_json: bool, quiet: bool, verbose: bool, **settings:
     """Turn RASTER into polygons with class, confidence, area and flags; in a GeoPackage with a style for QGIS.
 
     RASTER holds class ids or probabilities; infer's classes.tif and probability.tif, or another tool's. Without a CRS
-    all measures are in pixels.
+    --min-area and its like count pixels, and areas are those of the raster's own coordinates.
     """
     import json
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Geometries = NDArray[np.object_]
 
 DOUBT = 0.6  # mean probability below which a footprint is flagged
+_CAP = 91.0  # degrees of latitude: pixels centred on a pole reach half of one beyond it, no farther place is on Earth
 _NEAR, _POLAR = 300.0, 80.0  # metres, and degrees of latitude: as far as short sides are measured the quick way
 
 
@@ -139,8 +140,8 @@ def ground_size(geometry: Geometries, crs: str | None) -> tuple[NDArray[np.float
 
     Lengths are geodesic, to a thousandth of a millimetre a side. Areas are those of an equal-area projection of the
     same ellipsoid, which for sides of less than 10 km differ from geodesic ones by less than 0.01 m². Without CRS both
-    are plain, in pixels; in a CRS that lies nowhere on Earth, in metres. Both are NaN of what reaches beyond the Earth,
-    as a satellite sees its disk.
+    are plain, in its coordinates; in a CRS that lies nowhere on Earth, in metres. Both are NaN of what reaches beyond
+    the Earth, as a satellite sees its disk.
 
     Args:
         geometry: (n,) Polygons.
@@ -155,8 +156,9 @@ def ground_size(geometry: Geometries, crs: str | None) -> tuple[NDArray[np.float
         return np.empty(0), np.empty(0)
     points, ring_starts, polygon_starts = ragged(geometry)
     lon, lat = in_degrees(whole, *points.T)
-    off = ~(np.isfinite(lon) & np.isfinite(lat))
+    off = ~(np.isfinite(lon) & (np.abs(lat) <= _CAP))
     lon[off] = lat[off] = 0
+    lat = lat.clip(-90, 90)
     first_ring, first = polygon_starts[:-1], ring_starts[polygon_starts[:-1]]
     sides = _sides(lon, lat, whole)
     sides[ring_starts[1:-1] - 1] = 0  # from ring to ring

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from pyproj import Transformer
 
 from geounet.footprints import Footprints, Geometries
@@ -29,8 +31,7 @@ def write_geojson(path: Path, about: About, footprints: Iterable[Footprints]) ->
 
 
 def _features(about: About, footprints: Footprints, crs: str) -> Iterable[str]:
-    columns = [column.tolist() for column in about.columns(footprints)]
-    columns[1] = [None if value != value else value for value in columns[1]]  # noqa: PLR0124 (not a number)
+    columns = [_nullable(column) for column in about.columns(footprints)]
     for outline, *values in zip(_on_wgs84(footprints.geometry, crs), *columns, strict=True):
         # GEOS's own GeoJSON has numbers of more digits than they need
         rings = [shapely.get_coordinates(ring).tolist() for ring in shapely.get_rings(outline)]
@@ -42,6 +43,12 @@ def _features(about: About, footprints: Footprints, crs: str) -> Iterable[str]:
         yield json.dumps(feature, ensure_ascii=False, separators=(",", ":"))
 
 
+def _nullable(column: NDArray[Any]) -> list[object]:
+    """Values for JSON, which has no NaN."""
+    values: list[object] = column.tolist()
+    return [None if value != value else value for value in values]  # noqa: PLR0124 (not a number)
+
+
 def _on_wgs84(geometry: Geometries, crs: str) -> Geometries:
     """Polygons in degrees east and north, rounded; across the antimeridian they go on beyond 180 degrees."""
     to_wgs84 = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
@@ -49,6 +56,27 @@ def _on_wgs84(geometry: Geometries, crs: str) -> Geometries:
     lon, lat = to_wgs84.transform(*points.T)
     first = lon[np.searchsorted(owner, np.arange(len(geometry)))][owner]
     lon = np.where(np.abs(lon - first) > 180, lon + np.copysign(360, first), lon)
-    degrees = np.round(np.stack([lon, lat], axis=1), _DIGITS)
-    turned: Geometries = shapely.orient_polygons(shapely.set_coordinates(geometry.copy(), degrees))
+    degrees = np.stack([lon, np.clip(lat, -90, 90)], axis=1)
+    exact: Geometries = shapely.set_coordinates(geometry.copy(), degrees)
+    rounded = shapely.set_coordinates(geometry.copy(), np.round(degrees, _DIGITS))
+    broken = np.flatnonzero(~shapely.is_valid(rounded))
+    broken = broken[shapely.is_valid(exact[broken])]  # around a pole no polygon in degrees is
+    rounded[broken] = _snapped(exact[broken])
+    turned: Geometries = shapely.orient_polygons(rounded)
     return turned
+
+
+def _snapped(polygons: Geometries) -> Geometries:
+    """Valid polygons with rounded coordinates where rounding each for itself closes a neck: the largest parts of them.
+
+    Of one that is narrower than the last digit, the polygon as it is.
+    """
+    grid = 10.0**-_DIGITS
+    parts, owner = shapely.get_parts(shapely.set_precision(polygons, grid), return_index=True)
+    parts, owner = parts[there := ~shapely.is_empty(parts)], owner[there]
+    largest = np.lexsort((shapely.area(parts), owner))
+    last = largest[np.append(owner[largest][1:] != owner[largest][:-1], True)[: len(parts)]]
+    snapped = polygons.copy()
+    points = np.round(shapely.get_coordinates(parts[last]), _DIGITS)  # multiples of the grid, but for the last bit
+    snapped[owner[last]] = shapely.set_coordinates(parts[last].copy(), points)
+    return snapped

@@ -102,7 +102,9 @@ def vectorize(
         _separator(strips, k, tidying, separate) as apart,
     ):
         if strips.frame.crs is None:
-            log.warning("%s has no CRS: polygons are in its own coordinates, areas and lengths in pixels", raster)
+            log.warning(
+                "%s has no CRS: polygons, areas and lengths are in its own coordinates, settings in pixels", raster
+            )
         tracked = partial(_tracked, strips, track)
         by_threshold = strips.is_probability and not is_of_likeliest(strips, threshold)
         if by_threshold:

@@ -16,7 +16,7 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
-from pyproj import CRS
+from pyproj import CRS, Geod
 
 from geounet.errors import OutputError
 from geounet.footprints import Footprints
@@ -403,3 +403,45 @@ def test_qgis_shows_the_other_formats(ending: str, tmp_path: Path) -> None:
     assert (layer["valid"], layer["features"], layer["invalid"]) == (True, 6, 0)
     assert set(FIELDS) <= set(layer["fields"])
     assert told["colours"] > 2
+
+
+def test_where_seven_digits_close_a_neck_geojson_has_the_larger_part(tmp_path: Path) -> None:
+    x, y = squares(1).geometry[0].exterior.coords[0][:2]
+    left, right = shapely.box(x, y, x + 3, y + 3), shapely.box(x + 4, y, x + 8, y + 4)
+    neck = shapely.box(x + 2, y + 2 - 5e-4, x + 5, y + 2 + 5e-4)  # a tenth of what the last digit is
+    spike = shapely.Polygon([(x, y + 9), (x + 4e-3, y + 9), (x + 2e-3, y + 9 + 3e-3)])  # and all of it is less
+    shapes = np.array([shapely.orient_polygons(shapely.union_all([left, neck, right])), spike], object)
+    some = Footprints(shapes, np.ones(2, np.uint8), np.ones(2, np.float32), np.zeros(2, np.uint8))
+    write(tmp_path / "a.geojson", some)
+    found = read(tmp_path / "a.geojson")
+    assert shapely.is_valid(found.geometry).all()
+    assert not shapely.is_empty(found.geometry).any()
+    wide = found.to_crs(UTM).geometry.to_numpy()[shapely.area(found.geometry).argmax()]
+    assert shapely.area(shapely.symmetric_difference(wide, shapely.buffer(right, 0.02))) < 10 * 0.04
+    assert shapely.intersects(wide, shapely.Point(x + 6, y + 2))
+
+
+def test_pixels_centred_on_a_pole_are_measured_and_written_up_to_it(tmp_path: Path) -> None:
+    cap = np.array([shapely.box(10, 89.5, 12, 90.125), shapely.box(10, 60, 12, 60.5)], object)
+    some = Footprints(cap, np.ones(2, np.uint8), np.ones(2, np.float32), np.zeros(2, np.uint8))
+    write(tmp_path / "a.geojson", some, crs=CRS(4326).to_wkt())
+    text = (tmp_path / "a.geojson").read_text()
+    assert "NaN" not in text
+    found = read(tmp_path / "a.geojson")
+    assert found.total_bounds[3] == 90
+    wanted = np.pi * Geod(ellps="WGS84").inv(0, 90, 0, 89.5)[2] ** 2 / 180  # a piece of a flat disk
+    assert found["area_m2"].min() == pytest.approx(wanted, rel=0.01)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_another_format_of_the_same_map_may_be_written_meanwhile(ending: str, tmp_path: Path) -> None:
+    def meanwhile() -> Iterator[Footprints]:
+        yield squares(3)
+        for other in ENDINGS:
+            if other != ending:
+                write(tmp_path / f"city{other}", squares(2))
+        yield squares(2, cls=ODD)
+
+    write_footprints(tmp_path / f"city{ending}", (BUILDING, ODD), meanwhile(), crs=UTM, provenance={})
+    assert len(read(tmp_path / f"city{ending}")) == 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"city{other}" for other in ENDINGS)
