@@ -22,6 +22,7 @@ from geounet.legend import IGNORE, Legend
 
 _RUN_BYTES = 64 << 20  # what is read at once
 _AGAIN = 1.35  # times that a block of the file may be decoded on average
+_ROUNDING = 1e-12  # of the squares' mean: what is left of a variance of 0 when sums of millions are subtracted
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +50,9 @@ class Statistics:
     @property
     def std(self) -> NDArray[np.float64]:
         """Standard deviation; 1 for a band that never changes."""
-        variance = self.squares / max(1, self.count) - np.square(self.mean)
-        return np.where(variance > 0, np.sqrt(np.maximum(variance, 0)), 1.0)
+        squares = self.squares / max(1, self.count)
+        variance = squares - np.square(self.mean)
+        return np.where(variance > _ROUNDING * squares, np.sqrt(np.maximum(variance, 0)), 1.0)
 
 
 def _sums(values: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

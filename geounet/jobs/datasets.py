@@ -6,6 +6,7 @@ from pathlib import Path
 
 from geounet.chips import SPLITS
 from geounet.errors import SettingsError
+from geounet.io.class_rasters import is_raster
 
 _IMAGES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".bmp", ".img", ".vrt", ".npy")
 _LABELS = (*_IMAGES, ".gif", ".gpkg", ".geojson", ".shp", ".fgb", ".parquet")
@@ -66,8 +67,10 @@ def _layout(folders: Sequence[Path], classes: Path | None) -> Dataset:
             scenes.append(scene)
             labels.append(label)
             splits.append(None if split == "train" and "val" not in found else split)
-    tables = [*sorted(folder.glob(_CLASSES)), *sorted(folder.resolve().parent.glob(_CLASSES))]
-    return Dataset(tuple(scenes), tuple(labels), tuple(splits), classes or next(iter(tables), None))
+    if classes is None and any(map(is_raster, labels)):  # polygons have no use for a table that lies there
+        tables = [*sorted(folder.glob(_CLASSES)), *sorted(folder.resolve().parent.glob(_CLASSES))]
+        classes = next(iter(tables), None)
+    return Dataset(tuple(scenes), tuple(labels), tuple(splits), classes)
 
 
 def _pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:

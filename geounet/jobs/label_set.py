@@ -95,7 +95,7 @@ class LabelSet:
             LabelError: labels that miss the scene, or do not fit it.
         """
         if path in self.empty:
-            log.info("%s holds no polygon: all of its scene is taken for background", path)
+            log.info("%s holds no features: what is labelled of its scene is background", path)
             return PixelPolygons.none()
         if self.table is None:
             return read_labels(path, frame, self.legend, self.field)

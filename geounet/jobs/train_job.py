@@ -108,7 +108,7 @@ def opened(
     if init is not None and model_path(init).resolve() == (out / MODEL).resolve():
         raise SettingsError(f"{init} is the model that the training would replace; choose another --out")
     data = ChipSet.open(chips)
-    _check_window(settings, data)
+    _check_window(settings, data, settings.chosen_batch(runtime) // settings.shares(runtime, group))
     augmentation = _augmentation(settings.augment, data)
     asked = asdict(settings)
     del asked["accumulate"]  # who computes a batch's shares changes nothing
@@ -135,12 +135,18 @@ def shaped_like(settings: TrainingSettings, init: Path) -> TrainingSettings:
     return replace(settings, width=shape.width, depth=shape.depth, skips=shape.skips)
 
 
-def _check_window(settings: TrainingSettings, data: ChipSet) -> None:
+def _check_window(settings: TrainingSettings, data: ChipSet, together: int) -> None:
     grid = alignment(Architecture(depth=settings.depth))
     if data.card.size % grid:
         raise SettingsError(
             f"windows of {data.card.size} px cannot be halved {settings.depth} times; "
             f"tile with a --size that is a multiple of {grid}, or train with a smaller --depth"
+        )
+    if data.card.size == grid and together == 1:
+        raise SettingsError(
+            f"one window of {grid} px alone, halved {settings.depth} times, is a single pixel, which cannot be "
+            f"normalised; train with a larger --batch-size, a smaller --accumulate or --depth, or tile with a larger "
+            f"--size"
         )
 
 
@@ -183,8 +189,9 @@ def started(job: Job, samples: Samples, network: UNet, begin: float) -> tuple[Tr
     plan, until = _plan(job, samples, network), math.inf
     if job.settings.minutes is not None:
         plan, until = _timed(job, samples, network, plan, begin + 60 * job.settings.minutes)
-    if not len(job.data.windows("val")):
-        log.warning("no validation window has a label; the last weights are kept, unscored")
+    if not job.data.windows("val").have_foreground:
+        what = "class to be found" if len(job.data.windows("val")) else "label"
+        log.warning("no validation window has a %s; the last weights are kept, unscored", what)
     log.info(
         "%d steps of %d windows, validation every %d, learning rate %.2g",
         plan.steps,

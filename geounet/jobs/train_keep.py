@@ -117,4 +117,6 @@ def _facts(job: Job, training: Training, judgement: Judgement) -> Facts:
         size=job.data.card.size,
         classes={c.name: confusion.of_class(c.id) for c in legend.foreground} if confusion.pixels else {},
         steps=(training.step, training.best_step),
+        by_scenes=job.data.is_split_by_scenes,
+        is_chosen=confusion.score is not None,
     )

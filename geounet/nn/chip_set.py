@@ -131,6 +131,12 @@ class ChipSet:
     def outputs(self) -> int:
         return network_outputs(self.card.legend, contact=self.card.contact_width is not None)
 
+    @property
+    def is_split_by_scenes(self) -> bool:
+        """Whether no scene has windows in two splits, and the splits are more than one."""
+        pairs = {(f, w.scene, w.split) for f, folder in enumerate(self.folders) for w in folder.card.windows}
+        return len({split for _, _, split in pairs}) > 1 and len(pairs) == len({pair[:2] for pair in pairs})
+
     def windows(self, split: str) -> "Windows":
         """The windows of a split that have anything to score."""
         return Windows(
@@ -155,6 +161,11 @@ class Windows:
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
         """Pixels (bands, size, size) and labels (size, size) uint8, VOID where there is no imagery."""
         return (folder.window(number) for folder, number in self.places)
+
+    @property
+    def have_foreground(self) -> bool:
+        """Whether any pixel in them is of a class to be found."""
+        return any(sum(folder.card.windows[number].shares[1:]) > 0 for folder, number in self.places)
 
     def thinned(self, count: int) -> "Windows":
         """At most `count` of them, evenly spread over the order."""

@@ -82,7 +82,7 @@ def _each(objects: Array, rng: np.random.Generator) -> Iterator[tuple[tuple[slic
     """
     from scipy import ndimage  # not needed where nothing is repainted
 
-    number = cv2.connectedComponents(objects, connectivity=4, ltype=cv2.CV_16U)[1]
+    number = cv2.connectedComponents(objects, connectivity=4)[1]
     for each, place in enumerate(ndimage.find_objects(number), start=1):
         if rng.random() >= OBJECTS:
             continue

@@ -19,6 +19,7 @@ FEWEST_STEPS = 2000
 MOST_STEPS = 20_000
 PASSES = 40  # over the training windows, between the two
 AVERAGED = 0.05  # share of the run that the running average of the weights reaches back
+MOST_SEED = 2**63 - 1  # PyTorch's
 MOST_RATE = 1e30  # what optimizers make of it must be a float32
 RATES = {"adamw": 1.0, "adam": 1.0, "sgd": 10.0}  # times AdamW's learning rate
 DECAYS = {"adamw": 0.01, "adam": 0.0, "sgd": 5e-4}  # Adam would scale its decay with the gradient
@@ -60,8 +61,8 @@ class TrainingSettings:
         lengths = [n for n in ("steps", "epochs", "minutes") if getattr(self, n) not in (None, "auto")]
         if len(lengths) > 1:
             raise SettingsError(f"{' and '.join(lengths)} both say how long to train; give one of them")
-        if self.seed < 0:
-            raise SettingsError(f"seed {self.seed} must be 0 or more")
+        if not 0 <= self.seed <= MOST_SEED:
+            raise SettingsError(f"seed {self.seed} must be from 0 to {MOST_SEED}")
         loss_named(self.loss)
         for name, known in (("class_weights", ("auto", "none")), ("optimizer", tuple(OPTIMIZERS))):
             if getattr(self, name) not in known:

@@ -32,7 +32,7 @@ OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
 
 @dataclass
 class Training:
-    """Everything that a run changes, and that going on with it needs; `save` and `restored` are in checkpoint.py.
+    """Everything that a run changes, and that going on with it needs (see `geounet.nn.checkpoint`).
 
     Args:
         best_step: after which the weights were that are kept.

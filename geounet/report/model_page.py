@@ -18,6 +18,8 @@ class Facts:
         scenes, labels: names of the files it was trained on.
         windows: how many of each split, of `size` pixels a side.
         classes: counts over the validation pixels, of each foreground class by name; empty without validation windows.
+        by_scenes: whether each scene went to one split as a whole.
+        is_chosen: whether validation told which weights to keep.
         steps: done in all, and the one after which the kept weights were.
     """
 
@@ -27,6 +29,8 @@ class Facts:
     size: int
     classes: Mapping[str, PixelCounts]
     steps: tuple[int, int]
+    by_scenes: bool = False
+    is_chosen: bool = True
 
 
 def model_page(card: ModelCard, facts: Facts) -> str:
@@ -75,18 +79,20 @@ def _network(card: ModelCard, facts: Facts) -> str:
     joined = "with" if shape.skips else "without"
     return (
         f"A U-Net of depth {shape.depth} and width {shape.width}, {joined} skip connections; weights after step "
-        f"{facts.steps[1]:,} of {facts.steps[0]:,}, chosen on the validation windows."
+        f"{facts.steps[1]:,} of {facts.steps[0]:,}, "
+        f"{'chosen on the validation windows' if facts.is_chosen else 'the last ones'}."
     )
 
 
 def _data(card: ModelCard, facts: Facts) -> str:
     counts = ", ".join(f"{count:,} for {escaped(split)}" for split, count in facts.windows.items())
+    divided = "by whole scenes" if facts.by_scenes else "by blocks of ground"
     lines = [
         f"- Scenes: {_listed(facts.scenes) or 'not told'}",
         f"- Labels: {_listed(facts.labels) or 'not told'}",
         f"- Ground resolution: {_resolution(card)}",
         f"- Bands: {_listed(card.colours)}, {escaped(card.dtype)}",
-        f"- Windows of {facts.size} px with labels: {counts}; split by blocks of ground, never by single windows",
+        f"- Windows of {facts.size} px with labels: {counts}; split {divided}, never by single windows",
     ]
     if card.contact_width is not None:
         lines.append(f"- Contact between neighbours {card.contact_width:.3g} m apart or less is a class of its own")
@@ -119,5 +125,7 @@ def _limits(facts: Facts) -> str:
     )
     chosen = "- The weights were chosen on the windows that are scored here, which flatters the figures a little."
     return "\n".join(
-        [*([scored, chosen] if facts.classes else []), "- Errors of the labels are learned. A map is no survey."]
+        [scored] * bool(facts.classes)
+        + [chosen] * facts.is_chosen
+        + ["- Errors of the labels are learned. A map is no survey."]
     )

@@ -11,7 +11,7 @@ from geounet.chips import ChipsCard
 from geounet.errors import SettingsError
 from geounet.jobs.datasets import dataset_of
 from geounet.jobs.tile import tile
-from tests.scenes import NOWHERE, UTM, noise, write_scene
+from tests.scenes import NOWHERE, UTM, box, noise, write_polygons, write_scene
 
 MASK = np.zeros((64, 64), "uint8")
 MASK[8:30, 8:40] = 255
@@ -49,6 +49,20 @@ def test_the_massachusetts_layout_is_tiled_as_it_is(tmp_path: Path) -> None:
     labels = np.load(tmp_path / "chips" / "labels.npy")
     assert_array_equal(labels[0], MASK[:32, :32] // 255)
     assert tile([root], out=tmp_path / "chips", size=32, stride=32, keep_empty=1.0).was_finished
+
+
+def test_a_class_table_that_lies_beside_polygons_is_left_alone(tmp_path: Path) -> None:
+    root = folders(tmp_path / "set", {"train": 2, "val": 1})
+    for split in ("train", "val"):
+        for mask in (root / f"{split}_labels").glob("*.tif"):
+            number = int(mask.stem)
+            write_polygons(mask.with_suffix(".gpkg"), [box(UTM, 8, 100 * number + 8, 22, 32)])
+            mask.unlink()
+    result = tile([root], out=tmp_path / "chips", size=32, stride=32, keep_empty=1.0)
+    assert result.windows == {"train": 8, "val": 4, "test": 0}
+    assert ChipsCard.read(tmp_path / "chips").legend.names == ("background", "building")
+    with pytest.raises(SettingsError, match=r"--classes .* is for label rasters"):
+        tile([root], out=tmp_path / "other", classes=root / "label_class_dict.csv")
 
 
 def test_without_a_folder_for_validation_its_windows_come_from_training(tmp_path: Path) -> None:

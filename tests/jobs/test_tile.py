@@ -137,6 +137,18 @@ def test_statistics_are_those_of_the_valid_pixels_of_training_windows(tmp_path: 
     assert card.fill == tuple(np.rint(card.mean))
 
 
+@pytest.mark.parametrize("value", [32.77, 1e-3, 0.1, 12345.678, -7.3e6])
+@pytest.mark.parametrize("count", [997, 20_011, 1_000_003])
+def test_a_band_that_never_changes_has_a_deviation_of_one(value: float, count: int) -> None:
+    pixels = np.full((1, 1, count), value, np.float32)
+    valid = np.ones((1, count), bool)
+    valid[0, ::3] = False
+    found = chip_write.Statistics.none(1).plus(pixels, valid).plus(pixels, valid)
+    assert found.std.tolist() == [1.0]
+    varied = pixels + np.linspace(0, abs(value) / 100, count, dtype=np.float32)
+    assert chip_write.Statistics.none(1).plus(varied, valid).std == pytest.approx(varied[0, valid].std(), rel=1e-2)
+
+
 def test_pixels_without_data_are_ignored_filled_and_cost_no_window(tmp_path: Path, labels: Path) -> None:
     pixels = noise(150, 170)
     pixels[:, :40, 90:] = 0
@@ -702,7 +714,7 @@ def test_a_label_file_without_polygons_says_that_its_scene_has_none(
     of_scene = np.array([window.scene for window in card.windows])
     assert set(np.unique(known[of_scene == 0])) >= {0, 1}
     assert set(np.unique(known[of_scene == 1])) <= {0, IGNORE}
-    assert "nothing.geojson holds no polygon: all of its scene is taken for background" in caplog.text
+    assert "nothing.geojson holds no features: what is labelled of its scene is background" in caplog.text
 
 
 def test_label_files_without_any_polygon_are_refused(tmp_path: Path, scene: Path) -> None:

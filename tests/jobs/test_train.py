@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +13,13 @@ import torch
 
 from geounet.block import Block, Piece
 from geounet.card import Architecture
-from geounet.errors import ChipsError, ModelError, OutputError, SettingsError
+from geounet.errors import ChipsError, ModelError, OutputError, SettingsError, TrainingError
 from geounet.grid import Window
 from geounet.jobs.train import train
 from geounet.jobs.train_run import TrainResult
 from geounet.legend import CONTACT
 from geounet.nn.segmenter import load_segmenter
+from geounet.nn.training import stepped
 from geounet.track import Track
 from tests.command import files_below
 from tests.nn.chips_folder import town, voided, write_chips
@@ -294,6 +296,47 @@ def test_a_pipeline_from_a_file_trains_and_another_one_makes_another_training(ch
     with pytest.raises(SettingsError, match=r"nowhere.json cannot be read"):
         quick(chips, tmp_path / "other", augment="nowhere.json")
     assert not (tmp_path / "other").exists()
+
+
+def test_a_window_that_ends_as_one_pixel_alone_is_refused(chips: Path, tmp_path: Path) -> None:
+    for settings in ({"batch_size": 1}, {"batch_size": 4, "accumulate": 4}):
+        with pytest.raises(
+            SettingsError, match=r"one window of 32 px alone, halved 5 times, is a single pixel, .*batch"
+        ):
+            quick(chips, tmp_path / "run", depth=5, **settings)
+    assert quick(chips, tmp_path / "run", depth=5, batch_size=2, steps=1).steps == 1
+
+
+def test_validation_ground_without_a_building_is_told_of_and_chooses_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene = town(64, 256, seed=2)
+    scene.labels[:, 192:] = np.minimum(scene.labels[:, 192:], 0)
+    write_chips(tmp_path / "chips", scene, size=32, splits=("train",) * 6 + ("val",) * 2)
+    result = quick(tmp_path / "chips")
+    assert result.iou is None
+    assert "no validation window has a class to be found; the last weights are kept, unscored" in caplog.text
+    assert "after step 6 of 6, the last ones" in (result.run / "MODEL.md").read_text()
+
+
+def test_a_loss_that_becomes_no_number_leaves_the_best_model_so_far(
+    chips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorter = quick(chips, tmp_path / "shorter", steps=40, lr=0.02)
+    count = 0
+
+    def poisoned(*given: object) -> torch.Tensor:
+        nonlocal count
+        count += 1
+        return stepped(*given) * (math.nan if count == 25 else 1)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("geounet.nn.loop.stepped", poisoned)
+    with pytest.raises(TrainingError, match="no longer a number after step 25; the best model so far is kept"):
+        quick(chips, tmp_path / "run", steps=40, lr=0.02)
+    assert load_segmenter(tmp_path / "run").card.architecture == load_segmenter(shorter.run).card.architecture
+    monkeypatch.undo()
+    assert quick(chips, tmp_path / "run", steps=40, lr=0.02, resume=True).steps == 40
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == shorter.model.read_bytes()
 
 
 def test_windows_that_cannot_be_halved_so_often_are_refused(chips: Path, tmp_path: Path) -> None:

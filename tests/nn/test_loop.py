@@ -23,12 +23,13 @@ from geounet.nn.exam import Exam
 from geounet.nn.group import ALONE
 from geounet.nn.loader import Batch, batches
 from geounet.nn.loop import Checked, Step, fit
+from geounet.nn.losses import Loss, loss_named
 from geounet.nn.pace import Pace, measured
 from geounet.nn.plan import Plan
 from geounet.nn.samples import Samples
 from geounet.nn.score import scored
 from geounet.nn.settings import TrainingSettings, usual_rate
-from geounet.nn.training import Training, begun
+from geounet.nn.training import CLIP, Training, begun
 from geounet.nn.unet import UNet, initialised
 from tests.nn.chips_folder import town, write_chips
 from tests.nn.greed import greedy
@@ -354,13 +355,70 @@ def test_automatic_settings_follow_the_device_and_the_data() -> None:
         ({"lr": 1e38}, r"lr 1e\+38 must be at most 1e\+30"),
         ({"steps": 5, "epochs": 2}, "steps and epochs both say how long to train"),
         ({"width": "wide"}, "width 'wide' must be a number or auto"),
-        ({"seed": -1}, "seed -1 must be 0 or more"),
+        ({"seed": -1}, "seed -1 must be from 0 to 9223372036854775807"),
+        ({"seed": 2**63}, "seed 9223372036854775808 must be from 0 to 9223372036854775807"),
         ({"loss": "hinge"}, "loss 'hinge' is unknown"),
         ({"optimizer": "lion"}, "optimizer 'lion' is unknown; use one of adamw, adam, sgd"),
         ({"class_weights": "some"}, "class_weights 'some' is unknown; use one of auto, none"),
     ],
-    ids=["steps", "lr", "high lr", "both", "width", "seed", "loss", "optimizer", "weights"],
+    ids=["steps", "lr", "high lr", "both", "width", "seed", "high seed", "loss", "optimizer", "weights"],
 )
 def test_settings_out_of_their_range_are_refused(settings: dict[str, int | float | str], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         TrainingSettings(**settings)  # type: ignore[arg-type]
+
+
+def weights(training: Training) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten().clone() for parameter in training.network.parameters()])
+
+
+def test_a_huge_gradient_moves_the_weights_no_farther_than_a_clipped_one(
+    data: ChipSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = replace(PLAN, steps=1, optimizer="sgd", learning_rate=0.1, warmup=1, weight_decay=0.0)
+
+    def moved(times: float) -> float:
+        def louder(name: str, *, contact: bool = False) -> Loss:
+            loss = loss_named(name, contact=contact)
+            return lambda *tensors: times * loss(*tensors)
+
+        monkeypatch.setattr("geounet.nn.training.loss_named", louder)
+        training = begin(plan=plan)
+        before = weights(training)
+        list(records(data, training, plan))
+        return float((weights(training) - before).norm())
+
+    farthest = 0.1 * CLIP * (1 + 0.9)  # the rate, and Nesterov's momentum
+    assert moved(1e6) == pytest.approx(farthest, rel=1e-3)
+    assert 0 < moved(1e-3) < 0.01 * farthest
+
+
+def test_class_weights_are_asked_for_and_then_change_what_is_learned(data: ChipSet) -> None:
+    plain, weighted = (
+        TrainingSettings(steps=4, batch_size=4, class_weights=word).plan(
+            12, 4, FLOAT32, contact=False, class_weights=(0.5, 3.0)
+        )
+        for word in ("none", "auto")
+    )
+    assert (plain.class_weights, weighted.class_weights) == ((), (0.5, 3.0))
+    first, second = (
+        [r.loss for r in records(data, begin(plan=p), p) if isinstance(r, Step)] for p in (plain, weighted)
+    )
+    assert first[0] != second[0]
+
+
+def test_half_precision_skips_steps_that_overflow_until_its_scale_fits(data: ChipSet) -> None:
+    runtime = Runtime(torch.device("cpu"), "fp16")
+    training = begin(runtime)
+    training.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40)
+    before = weights(training)
+    losses = records(data, training, runtime=runtime)
+    next(losses)
+    assert torch.equal(weights(training), before)
+    assert training.scaler.get_scale() == 2.0**39
+    training.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+    step = next(losses)
+    assert isinstance(step, Step)
+    assert np.isfinite(step.loss)
+    assert not torch.equal(weights(training), before)
+    assert torch.isfinite(weights(training)).all()

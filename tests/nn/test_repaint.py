@@ -128,3 +128,9 @@ def test_a_colour_is_more_often_dull_than_vivid() -> None:
     assert vivid.max() > 2.5
     hull = shapely.convex_hull(shapely.multipoints(drawn[:, :2]))
     assert hull.area > 6  # of 3.7 squared: any colour may come
+
+
+def test_as_many_objects_as_there_can_be_are_repainted(always: None) -> None:
+    labels = (np.indices((512, 512)).sum(axis=0) % 2).astype(np.uint8)  # 131,072 of them
+    pixels = np.full((3, 512, 512), 90, np.uint8)
+    assert painter()(pixels, labels, np.random.default_rng(0)).shape == pixels.shape

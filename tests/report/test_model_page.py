@@ -34,8 +34,10 @@ def test_the_page_tells_data_split_figures_resolution_use_and_limits() -> None:
 
 
 def test_a_model_that_was_not_scored_has_no_figures() -> None:
-    page = model_page(card(), facts(classes={}))
+    page = model_page(card(), facts(classes={}, is_chosen=False))
     assert "None: there were no validation windows" in page
+    assert "after step 1,500 of 2,000, the last ones." in page
+    assert "chosen on the validation windows" not in page
     assert "|" not in page
     assert "chosen on the windows" not in page
 
