@@ -155,7 +155,7 @@ class Frame:
             return None
         crs, t = crs_of(self.crs), self.transform
         if crs.geodetic_crs is None:
-            unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+            unit = metres_per_unit(crs)
             return np.array([[t.a, t.b], [t.d, t.e]]) * unit
         steps = []
         for across, down in ((0.5, 0.0), (0.0, 0.5)):
@@ -208,8 +208,7 @@ def ground_distance(crs_text: str, start: tuple[float, float], end: tuple[float,
     """Metres from one place of a map to another, on the ellipsoid."""
     crs = crs_of(crs_text)
     if crs.geodetic_crs is None:
-        unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
-        return math.dist(start, end) * unit
+        return math.dist(start, end) * metres_per_unit(crs)
     return _distance_azimuth(crs, start, end)[0]
 
 

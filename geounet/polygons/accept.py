@@ -7,11 +7,11 @@ import numpy as np
 import shapely
 
 from geounet.footprints import Geometries
-from geounet.polygons.arcs import Floats, as_complex, lengths, product, units
+from geounet.polygons.arcs import as_complex, lengths, product, units
+from geounet.polygons.arrays import Coordinates, Floats
 from geounet.polygons.partition import Partition, coverages_hold
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
-from geounet.polygons.vertices import Coordinates
 
 _LEAST_IOU = 0.85
 _MOST_MOVED = 1.0  # pixels

@@ -7,11 +7,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from geounet.polygons.arrays import Coordinates, Floats
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
-from geounet.polygons.vertices import Coordinates
 
-Floats = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
 

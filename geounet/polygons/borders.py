@@ -7,11 +7,11 @@ import shapely
 
 from geounet.footprints import Geometries
 from geounet.polygons.arcs import Arcs, spans
+from geounet.polygons.arrays import Coordinates
 from geounet.polygons.junctions import CROWDED, have_point, meeting_points, read_codes
 from geounet.polygons.partition import Partition
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
-from geounet.polygons.vertices import Coordinates
 
 
 @dataclass(frozen=True, slots=True, eq=False)

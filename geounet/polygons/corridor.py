@@ -11,13 +11,13 @@ import numpy as np
 
 from geounet.frame import Frame
 from geounet.polygons.arcs import Arcs, Complex, as_complex, corners
+from geounet.polygons.arrays import Coordinates
 from geounet.polygons.borders import Borders
 from geounet.polygons.fit import fitted
 from geounet.polygons.ground import ground_at
 from geounet.polygons.junctions import on_row
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
-from geounet.polygons.vertices import Coordinates
 from geounet.polygons.walls import walls_of
 
 _MARGIN = 1e-4  # pixels that a line keeps off the centres, for the sake of rounding

@@ -5,7 +5,7 @@ import shapely
 
 from geounet.footprints import Flag, Footprints, Geometries, affine_transformed
 from geounet.frame import Frame
-from geounet.polygons.arcs import Floats
+from geounet.polygons.arrays import Floats
 
 ROWS = 1024  # by which the lowest row of a footprint may lie above another's for these two to be compared
 _SPECK = 1e-6  # of a pixel: a smaller area is rounding

@@ -2,15 +2,13 @@
 
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Floats, as_complex, corners, units
+from geounet.polygons.arcs import Arcs, as_complex, corners, units
+from geounet.polygons.arrays import Coordinates, Floats
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
-from geounet.polygons.vertices import Coordinates
 from geounet.polygons.walls import Directions, Sides, chords, fitted_lines, meets, refined, walls_of
 
 _FARTHEST = 2.0  # times the tolerance: a corner that would move farther stays
-
-
 RUNGS = 6  # of caution, with which lines can be simplified
 _LEAST = 0.1  # pixels; below, all points of a line are kept
 

@@ -11,9 +11,9 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
 from geounet.legend import NODATA
+from geounet.polygons.runs import Levels
 from geounet.rule import in_contact
 
-Levels = NDArray[np.uint8]
 Labels = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 

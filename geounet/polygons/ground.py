@@ -6,11 +6,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geounet.footprints import Geometries
+from geounet.footprints import Geometries, affine_transformed
 from geounet.frame import Frame
+from geounet.polygons.arrays import Coordinates
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
-from geounet.polygons.vertices import Coordinates
 
 _CELL = 1024  # pixels of the side of a cell, at most
 _EXTENT = 1000.0  # metres of it, at most: within one the ground's scale changes by less than 1e-3 up to 80 N
@@ -88,10 +88,7 @@ def ground_at(corner: Coordinates, frame: Frame) -> Ground:
 
 def on_map(polygons: Geometries, frame: Frame) -> Geometries:
     """Polygons in pixel coordinates in map coordinates, with exteriors counter-clockwise there."""
-    x, y = shapely.get_coordinates(polygons).T
-    a, b, c, d, e, f = frame.transform[:6]
-    there = np.stack([a * x + b * y + c, d * x + e * y + f], axis=1)
-    moved: Geometries = shapely.orient_polygons(shapely.set_coordinates(polygons.copy(), there))
+    moved: Geometries = shapely.orient_polygons(affine_transformed(polygons, frame.transform))
     return moved
 
 

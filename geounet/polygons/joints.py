@@ -6,11 +6,11 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, product, totals
+from geounet.polygons.arcs import Arcs, Complex, as_complex, product, totals
+from geounet.polygons.arrays import Coordinates, Floats
 from geounet.polygons.partition import Partition
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
-from geounet.polygons.vertices import Coordinates
 from geounet.polygons.walls import Directions, Lines, Walls, gap, meets
 
 _THROUGH = 2.0  # pixels between the walls on two sides of a junction, below which they are one

@@ -6,13 +6,10 @@ its z, so that whoever outlines an area knows the junctions from its own vertice
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from geounet.polygons.arrays import Coordinates, Floats
 from geounet.polygons.runs import Integers, Levels
 from geounet.polygons.threads import Flags
-
-Floats = NDArray[np.float64]
-Coordinates = NDArray[np.float64]
 
 PART, CROWDED = 1, 2  # lines part, and there is no common point; a corner that two lines pass without meeting
 _FIRST = 3  # and from here on places of a common point

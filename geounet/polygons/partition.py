@@ -9,15 +9,13 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from geounet.footprints import Geometries
-from geounet.polygons.arcs import Arcs, Floats, as_complex, spans, totals
+from geounet.polygons.arcs import Arcs, as_complex, spans, totals
+from geounet.polygons.arrays import Coordinates, Floats
 from geounet.polygons.pieces import Loops, pieces_of
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
-from geounet.polygons.vertices import Coordinates
 
-_STAIRS = (
-    1.0  # pixels: of a digital straight line, the outer corners lie nearer than that to the line of the inner ones
-)
+_STAIRS = 1.0  # pixels: nearer than that lie a digital straight line's outer corners to the line of the inner ones
 
 
 @dataclass(frozen=True, eq=False)

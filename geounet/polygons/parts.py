@@ -4,15 +4,14 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
+from geounet.footprints import Geometries
 from geounet.polygons.arcs import as_complex
+from geounet.polygons.arrays import Coordinates
 from geounet.polygons.runs import Edges, Integers, Levels
 from geounet.polygons.strands import Strand
 from geounet.polygons.threads import Flags, Threads, components
-from geounet.polygons.vertices import Coordinates
 
-Geometries = NDArray[np.object_]
 _NONE = np.empty(0, np.int64)
 
 

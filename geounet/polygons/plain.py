@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, complex_totals, product, spans, totals
+from geounet.polygons.arcs import Arcs, Complex, as_complex, complex_totals, product, spans, totals
+from geounet.polygons.arrays import Coordinates, Floats
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
-from geounet.polygons.vertices import Coordinates
 from geounet.polygons.walls import Sides
 
 _ROUND = 0.05  # of the radius; a regular hexagon strays from its circle by 0.045 of it, a square by 0.1

@@ -7,7 +7,8 @@ import numpy as np
 import shapely
 
 from geounet.polygons.accept import Outlines, accepted, compared, mean_distance, spiky
-from geounet.polygons.arcs import Arcs, Floats, as_complex, corners, product, spans, totals, units
+from geounet.polygons.arcs import Arcs, as_complex, corners, product, spans, totals, units
+from geounet.polygons.arrays import Coordinates, Floats
 from geounet.polygons.fit import fitted
 from geounet.polygons.joints import Straightened
 from geounet.polygons.partition import Partition, offending
@@ -15,7 +16,6 @@ from geounet.polygons.plain import circles, rectangles, round_ones
 from geounet.polygons.runs import Integers
 from geounet.polygons.straighten import Guess, Straightening
 from geounet.polygons.threads import Flags
-from geounet.polygons.vertices import Coordinates
 
 MOST_NEIGHBOURS = 1000  # polygons of a cluster
 _TRIES = 8  # to find which polygons of a cluster can have straight walls

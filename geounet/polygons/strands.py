@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from geounet.polygons.arrays import Coordinates
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Threads
-from geounet.polygons.vertices import Coordinates
 
 
 @dataclass(frozen=True, slots=True, eq=False)

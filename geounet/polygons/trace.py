@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from geounet.block import Block
+from geounet.footprints import Geometries
 from geounet.legend import NODATA
 from geounet.polygons.field import Field
-from geounet.polygons.parts import Geometries, Parts, Rings, closed, connected, merged, surrounded
+from geounet.polygons.parts import Parts, Rings, closed, connected, merged, surrounded
 from geounet.polygons.runs import Edges, Integers, Levels, padded, runs
 from geounet.polygons.strands import Strand, strands
 from geounet.polygons.threads import Flags, Threads, follow, link

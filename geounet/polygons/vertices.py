@@ -1,15 +1,13 @@
 """Vertices of an outline: where the line between two areas lies between the centres of two neighbouring pixels."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geounet.legend import NODATA
+from geounet.polygons.arrays import Coordinates
 from geounet.polygons.field import Field, Fractions
 from geounet.polygons.junctions import corner_codes, crowded, of_two
 from geounet.polygons.runs import Integers, Levels
 from geounet.polygons.threads import Flags, Links, Threads
-
-Coordinates = NDArray[np.float64]
 
 
 def vertices(

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geounet.polygons.arcs import Arcs, Complex, Floats, as_complex, complex_totals, product, totals, units
+from geounet.polygons.arcs import Arcs, Complex, as_complex, complex_totals, product, totals, units
+from geounet.polygons.arrays import Coordinates, Floats
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
-from geounet.polygons.vertices import Coordinates
 
 _BINS = 45  # of 2 degrees, over the quarter turn in which directions of right-angled shapes differ
 _NEAR = np.radians(12.0)  # walls so near the commonest direction say what it is exactly
