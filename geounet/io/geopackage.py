@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pyogrio
 import shapely
+from numpy.typing import NDArray
 
 from geounet.errors import OutputError
 from geounet.files import translated
-from geounet.footprints import Footprints
+from geounet.footprints import Footprints, Geometries
 from geounet.io.attributes import FIELDS, About, batches
 from geounet.io.style import EPOCH, document, footprint_renderer
 
@@ -44,12 +45,24 @@ def write_geopackage(path: Path, about: About, footprints: Iterable[Footprints])
             path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
-def append(path: Path, layer: str, about: About, footprints: Footprints, *, is_new: bool, **created: object) -> None:
+def append(
+    path: Path,
+    layer: str,
+    about: About,
+    footprints: Footprints,
+    *,
+    is_new: bool,
+    pieces: tuple[Geometries, NDArray[np.intp]] | None = None,
+    **created: object,
+) -> None:
     """Add footprints to a layer of a GeoPackage, which is made where it `is_new`.
 
     Args:
+        pieces: what is drawn in place of the footprints, and the one that each is a piece of.
         created: more of GDAL's options for a new layer.
     """
+    columns = about.columns(footprints)
+    drawn, owner = (footprints.geometry, slice(None)) if pieces is None else pieces
     if is_new:
         created["layer_metadata"] = dict(about.provenance)
         if about.crs is None:
@@ -59,8 +72,8 @@ def append(path: Path, layer: str, about: About, footprints: Footprints, *, is_n
     with crs_optional():
         pyogrio.raw.write(
             path,
-            shapely.to_wkb(footprints.geometry),
-            about.columns(footprints),
+            shapely.to_wkb(drawn),
+            [column[owner] for column in columns],
             list(FIELDS),
             layer=layer,
             driver="GPKG",

@@ -6,18 +6,20 @@ import logging
 import math
 import struct
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pyogrio
 import shapely
+from pyproj import CRS
 
-from geounet.footprints import Footprints, vertex_counts
+from geounet.footprints import Footprints, Geometries, vertex_counts
 from geounet.frame import crs_of, in_degrees
 from geounet.io.attributes import LAYER, About, batches
 from geounet.io.geopackage import append, crs_optional
+from geounet.io.web_maps import Pieces, on_web_maps
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +39,16 @@ def write_pmtiles(path: Path, about: About, footprints: Iterable[Footprints]) ->
 
     Footprints of the size of countries would be cut to millions of tiles: they get coarser ones.
     """
-    work = 0.0
+    assert about.crs is not None
+    work, crs = 0.0, crs_of(about.crs)
 
-    def weighed() -> Iterator[Footprints]:
+    def cut(geometry: Geometries) -> Pieces:
         nonlocal work
-        for some in footprints:
-            work += _work(some, about)
-            yield some
+        pieces = on_web_maps(geometry, crs)
+        work += _work(pieces[0], crs)
+        return pieces
 
-    with _spooled(path, about, weighed()) as (spool, count), _one_thread():
+    with _spooled(path, about, footprints, cut) as (spool, count), _one_thread():
         if count:
             least, most = _zooms(work)
             _copy(spool, path, about, "PMTiles", NAME=LAYER, MINZOOM=str(least), MAXZOOM=str(most))
@@ -53,16 +56,15 @@ def write_pmtiles(path: Path, about: About, footprints: Iterable[Footprints]) ->
             path.write_bytes(_no_tiles())
 
 
-def _work(footprints: Footprints, about: About) -> float:
+def _work(geometry: Geometries, crs: CRS) -> float:
     """Tiles of the finest zoom that footprints reach into beyond their first; more where they have many corners."""
-    assert about.crs is not None
-    left, bottom, right, top = shapely.bounds(footprints.geometry).reshape(-1, 4).T
-    lon, lat = in_degrees(crs_of(about.crs), np.stack([left, left, right, right]), np.stack([bottom, top, bottom, top]))
+    left, bottom, right, top = shapely.bounds(geometry).reshape(-1, 4).T
+    lon, lat = in_degrees(crs, np.stack([left, left, right, right]), np.stack([bottom, top, bottom, top]))
     tiles = 2 ** _ZOOMS[1] / (2 * np.pi)  # a radian
     across = np.ptp(np.radians(lon), axis=0) * tiles
     down = np.ptp(np.arcsinh(np.tan(np.radians(lat.clip(-85, 85)))), axis=0) * tiles
     beyond = (across + 1) * (down + 1) - 1
-    return float((beyond * (1 + vertex_counts(footprints.geometry) / _CORNERS)).sum())
+    return float((beyond * (1 + vertex_counts(geometry) / _CORNERS)).sum())
 
 
 def _zooms(work: float) -> tuple[int, int]:
@@ -76,13 +78,20 @@ def _zooms(work: float) -> tuple[int, int]:
 
 
 @contextmanager
-def _spooled(path: Path, about: About, footprints: Iterable[Footprints]) -> Iterator[tuple[Path, int]]:
-    """A GeoPackage in a folder of its own beside `path`, with all footprints in one layer, and their number."""
+def _spooled(
+    path: Path, about: About, footprints: Iterable[Footprints], cut: Callable[[Geometries], Pieces] | None = None
+) -> Iterator[tuple[Path, int]]:
+    """A GeoPackage in a folder of its own beside `path`, with all footprints in one layer, and their number.
+
+    Args:
+        cut: makes the pieces that are drawn.
+    """
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
         spool, count = Path(folder) / "spool.gpkg", 0
         for batch in batches(footprints):
-            append(spool, LAYER, about, batch, is_new=not spool.exists(), SPATIAL_INDEX="NO")
-            count += len(batch)
+            pieces = cut(batch.geometry) if cut else None
+            append(spool, LAYER, about, batch, is_new=not spool.exists(), pieces=pieces, SPATIAL_INDEX="NO")
+            count += len(batch if pieces is None else pieces[0])
         yield spool, count
 
 

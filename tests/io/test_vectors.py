@@ -16,7 +16,7 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
-from pyproj import CRS, Geod
+from pyproj import CRS, Geod, Transformer
 
 from geounet.errors import OutputError
 from geounet.footprints import Footprints
@@ -445,3 +445,41 @@ def test_another_format_of_the_same_map_may_be_written_meanwhile(ending: str, tm
     write_footprints(tmp_path / f"city{ending}", (BUILDING, ODD), meanwhile(), crs=UTM, provenance={})
     assert len(read(tmp_path / f"city{ending}")) == 5
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"city{other}" for other in ENDINGS)
+
+
+def houses(x: float, y: float, crs: str | int, side: float) -> tuple[Footprints, str]:
+    """Five squares side by side, the third one around x, on a map."""
+    middle = x + side * np.arange(-4, 5, 2)
+    shapes = shapely.box(middle - side / 2, y, middle + side / 2, y + side)
+    return Footprints(shapes, np.ones(5, np.uint8), np.ones(5, np.float32), np.zeros(5, np.uint8)), CRS(crs).to_wkt()
+
+
+@pytest.mark.parametrize(
+    ("crs", "x", "y", "side"),
+    [
+        pytest.param(32760, 0, 8_140_000, 9, id="UTM"),
+        pytest.param(4326, 180, -16.8, 1e-4, id="degrees"),
+        pytest.param(4326, 200, -16.8, 1e-4, id="0 to 360"),
+        pytest.param(4326, -180, 60, 1e-4, id="from the east"),
+        pytest.param(3832, 0, -1_880_000, 10, id="Mercator of the Pacific"),
+    ],
+)
+def test_tiles_show_a_house_on_the_antimeridian_where_it_stands(
+    tmp_path: Path, crs: int, x: float, y: float, side: float
+) -> None:
+    if crs != 4326:
+        x = float(Transformer.from_crs(4326, crs, always_xy=True).transform(180, -16.8)[0])
+    some, wkt = houses(x, y, crs, side)
+    write(tmp_path / "a.pmtiles", some, crs=wkt)
+    found = read(tmp_path / "a.pmtiles")
+    assert len(found) == (5 if x == 200 else 6)  # one of them on both sides
+    assert shapely.area(found.geometry).max() < 500  # m² of Web Mercator
+    write(tmp_path / "a.gpkg", some, crs=wkt)
+    assert sorted(set(found["area_m2"])) == sorted(set(read(tmp_path / "a.gpkg")["area_m2"]))  # of the whole house
+
+
+def test_tiles_leave_out_what_lies_too_near_a_pole(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    some, wkt = houses(10, 86, 4326, 1e-3)
+    write(tmp_path / "a.pmtiles", some, crs=wkt)
+    assert "5 footprints lie too near a pole for web maps, and are left out" in caplog.text
+    assert len(read(tmp_path / "a.pmtiles")) == 0
