@@ -58,15 +58,16 @@ def device(command: F) -> F:
     return command
 
 
-def number_or_word(*words: str) -> Callable[[click.Context, click.Parameter, str], float | str]:
-    """A click callback for an option that is one of the words, or a number above 0."""
+def number_or_word(*words: str, zero: bool = False) -> Callable[[click.Context, click.Parameter, str], float | str]:
+    """A click callback for an option that is one of the words, or a number above 0, or 0 too."""
+    numbers = "of 0 or more" if zero else "above 0"
 
     def checked(ctx: click.Context, parameter: click.Parameter, value: str) -> float | str:
         if value in words:
             return value
         number = _number(value)
-        if number is None or not 0 < number < float("inf"):
-            raise click.BadParameter(f"{value!r} is neither {' nor '.join(map(repr, words))} nor a number above 0")
+        if number is None or not (0 < number < float("inf") or (zero and number == 0)):
+            raise click.BadParameter(f"{value!r} is neither {' nor '.join(map(repr, words))} nor a number {numbers}")
         return number
 
     return checked
@@ -75,9 +76,7 @@ def number_or_word(*words: str) -> Callable[[click.Context, click.Parameter, str
 number_or_auto = number_or_word("auto")
 
 
-def not_negative_or_auto(ctx: click.Context, parameter: click.Parameter, value: str) -> float | str:
-    """A click callback: 'auto', or a number that is 0 or more."""
-    return 0.0 if _number(value) == 0 else number_or_auto(ctx, parameter, value)
+not_negative_or_auto = number_or_word("auto", zero=True)
 
 
 def whole_or_auto(ctx: click.Context, parameter: click.Parameter, value: str) -> int | str:
