@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import Transformer
 
 from geounet.footprints import Footprints, Geometries
 from geounet.io.attributes import FIELDS, LAYER, About, batches
+from geounet.io.wgs84 import in_wgs84
 
 _DIGITS = 7  # of a degree: 1 cm
 
@@ -51,13 +51,9 @@ def _nullable(column: NDArray[Any]) -> list[object]:
 
 def _on_wgs84(geometry: Geometries, crs: str) -> Geometries:
     """Polygons in degrees east and north, rounded; across the antimeridian they go on beyond 180 degrees."""
-    to_wgs84 = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
-    points, owner = shapely.get_coordinates(geometry, return_index=True)
-    lon, lat = to_wgs84.transform(*points.T)
-    first = lon[np.searchsorted(owner, np.arange(len(geometry)))][owner]
-    lon = np.where(np.abs(lon - first) > 180, lon + np.copysign(360, first), lon)
-    degrees = np.stack([lon, np.clip(lat, -90, 90)], axis=1)
-    exact: Geometries = shapely.set_coordinates(geometry.copy(), degrees)
+    exact = in_wgs84(geometry, crs)
+    lon, lat = shapely.get_coordinates(exact).T
+    degrees = np.stack([lon, np.clip(lat, -90, 90)], axis=1)  # pixels centred on a pole reach beyond it
     rounded = shapely.set_coordinates(geometry.copy(), np.round(degrees, _DIGITS))
     broken = np.flatnonzero(~shapely.is_valid(rounded))
     broken = broken[shapely.is_valid(exact[broken])]  # around a pole no polygon in degrees is

@@ -9,6 +9,7 @@ from pyproj import CRS, Transformer
 
 from geounet.footprints import Geometries
 from geounet.frame import in_degrees
+from geounet.io.wgs84 import in_wgs84
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +43,7 @@ def on_web_maps(polygons: Geometries, crs: CRS) -> Pieces:
 
 def _cut(polygons: Geometries, crs: CRS) -> Pieces:
     """Polygons across the meridian of 180 degrees, or beyond it, in pieces that each lie on one side."""
-    to_degrees = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
-    points, owner = shapely.get_coordinates(polygons, return_index=True)
-    lon, lat = to_degrees.transform(*points.T)
-    first = lon[np.searchsorted(owner, np.arange(len(polygons)))][owner]
-    lon = np.where(np.abs(lon - first) > 180, lon + np.copysign(360, first), lon)  # on beyond 180 degrees
-    there = shapely.set_coordinates(polygons.copy(), np.stack([lon, lat], axis=1))
+    there, to_degrees = in_wgs84(polygons, crs), Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     pieces, of = [], []
     for turn in (-360.0, 0.0, 360.0):
         world = shapely.box(turn - 180 + _GAP, -90, turn + 180 - _GAP, 90)
