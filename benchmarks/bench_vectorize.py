@@ -22,6 +22,7 @@ from geounet.memory import nothing_old_searched
 
 TOWN = 4096  # pixels of the side of a town that is repeated over a mask
 BUILDINGS = 3500  # of a town
+ACROSS = 500  # squares
 PLACE = Affine(0.3, 0, 500_000, 0, -0.3, 5_000_000)
 
 
@@ -62,11 +63,10 @@ def land_cover(side: int, classes: int = 5) -> np.ndarray:
 
 
 def squares(count: int, side: int, gap: int) -> np.ndarray:
-    """About `count` squares of `side` pixels, `gap` pixels apart."""
-    across = round(count**0.5)
+    """About `count` squares of `side` pixels, `gap` pixels apart, on a raster that grows downwards, as strips do."""
     square = np.zeros((side + gap, side + gap), dtype="uint8")
     square[:side, :side] = 1
-    return np.tile(square, (across, across))
+    return np.tile(square, (count // ACROSS, ACROSS))
 
 
 def rival(raster: Path, out: Path) -> int:
