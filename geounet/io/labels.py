@@ -92,15 +92,20 @@ def class_names(paths: Sequence[Path], field: str | None) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def read_labels(path: Path, frame: Frame, legend: Legend, field: str | None = None) -> PixelPolygons:
+def read_labels(
+    path: Path, frame: Frame, legend: Legend, field: str | None = None, *, may_be_bare: bool = False
+) -> PixelPolygons:
     """Label polygons that meet the frame, with class ids of the legend.
 
     Invalid ones are repaired and other geometries left out, each with a note.
 
+    Args:
+        may_be_bare: whether a frame inside of what the labels reach over may have none on it.
+
     Raises:
         LabelError: a file that is no vector file, has no CRS where the scene has one, no polygons, or misses the scene.
     """
-    features = _near(path, frame, "labels")
+    features = _near(path, frame, "labels", may_miss=may_be_bare)
     if field is None:
         ids = np.ones(len(features), dtype="uint8")
     else:
@@ -108,7 +113,11 @@ def read_labels(path: Path, frame: Frame, legend: Legend, field: str | None = No
     geometry = features.geometry.to_numpy()
     kept = ~shapely.is_empty(geometry) & shapely.intersects(geometry, _ground(frame))
     if not kept.any():
-        raise Reach.of(path, frame).miss("labels")
+        reach = Reach.of(path, frame)
+        if not (may_be_bare and reach.is_among):
+            raise reach.miss("labels")
+        log.info("%s has no polygon on one of its scenes: what is labelled there is background", path)
+        return PixelPolygons.none()
     return PixelPolygons.of(_in_pixels(geometry[kept], frame), ids[kept])
 
 

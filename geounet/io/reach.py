@@ -59,6 +59,11 @@ class Reach:
         return all(map(math.isfinite, self.bounds))
 
     @property
+    def is_among(self) -> bool:
+        """Whether the frame lies within the bounds of the file's polygons, or reaches into them."""
+        return self.is_known and shapely.box(*self.bounds).intersects(shapely.box(*self.info.bounds))
+
+    @property
     def bbox(self) -> tuple[float, float, float, float] | None:
         """What is to be read; None where it is all."""
         if not self.is_known:

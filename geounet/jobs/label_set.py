@@ -1,6 +1,7 @@
 """The label files of a job: polygons or rasters, with one legend between them."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,7 @@ class LabelSet:
         field: of the class names of polygons.
         rasters: by their paths, none where labels are polygons; `table` says what their values stand for.
         empty: files without a polygon, beside others that have some: of scenes on which there is nothing.
+        shared: files that are of several scenes, some of which may have nothing on them.
     """
 
     legend: Legend
@@ -50,6 +52,7 @@ class LabelSet:
     rasters: Mapping[Path, ClassRaster]
     table: ClassTable | None
     empty: frozenset[Path] = frozenset()
+    shared: frozenset[Path] = frozenset()
 
     @classmethod
     def read(
@@ -74,7 +77,8 @@ class LabelSet:
             if not filled:
                 raise LabelError(f"{different[0]} holds no features; give at least one polygon")
             legend = Legend.of_names(*class_names(filled, field))
-            return cls(legend, field, {}, None, frozenset(different).difference(filled))
+            shared = frozenset(path for path, count in Counter(paths).items() if count > 1)
+            return cls(legend, field, {}, None, frozenset(different).difference(filled), shared)
         if not all(kinds.values()):
             vector = next(path for path, is_one in kinds.items() if not is_one)
             raise LabelError(f"{vector} is no raster, other labels are; give polygons alone, or rasters alone")
@@ -84,6 +88,17 @@ class LabelSet:
             rasters = {path: ClassRaster.open(path, handles) for path in different}
             table = table_of(list(rasters.values()), classes)
         return cls(table.legend, None, rasters, table)
+
+    def on_each(self, paths: Sequence[Path], frames: Sequence[tuple[Frame, Frame]]) -> list[Labels]:
+        """The labels of each scene, by its file and its frames, as `on` takes them.
+
+        Raises:
+            LabelError: as `on`; or no scene has any.
+        """
+        laid = [self.on(path, *both) for path, both in zip(paths, frames, strict=True)]
+        if all(isinstance(own, PixelPolygons) and not len(own.ids) for own in laid):
+            raise LabelError(f"no polygon of {paths[0]} lies on a scene; check that both are of one place")
+        return laid
 
     def on(self, path: Path, frame: Frame, native: Frame) -> Labels:
         """The labels of a file on a scene's working grid.
@@ -98,5 +113,5 @@ class LabelSet:
             log.info("%s holds no features: what is labelled of its scene is background", path)
             return PixelPolygons.none()
         if self.table is None:
-            return read_labels(path, frame, self.legend, self.field)
+            return read_labels(path, frame, self.legend, self.field, may_be_bare=path in self.shared)
         return LabelRaster.on(self.rasters[path], self.table, frame, native)

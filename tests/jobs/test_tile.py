@@ -717,6 +717,27 @@ def test_a_label_file_without_polygons_says_that_its_scene_has_none(
     assert "nothing.geojson holds no features: what is labelled of its scene is background" in caplog.text
 
 
+def test_of_one_label_file_for_several_sheets_some_may_have_nothing_on_theirs(
+    tmp_path: Path, scene: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    bare = write_scene(tmp_path / "bare.tif", noise(150, 170, seed=3), UTM.cropped(0, 170))
+    far = write_scene(tmp_path / "far.tif", noise(150, 170, seed=4), UTM.cropped(0, 5000))
+    town = write_polygons(tmp_path / "town.gpkg", [box(UTM, 20, 20, 30, 30), box(UTM, 20, 500, 30, 30)])
+    cut([scene, bare], [town], tmp_path / "chips")
+    card, _, known = loaded(tmp_path / "chips")
+    of_scene = np.array([window.scene for window in card.windows])
+    assert (known[of_scene == 0] == 1).any()
+    assert set(np.unique(known[of_scene == 1])) <= {0, IGNORE}
+    assert "town.gpkg has no polygon on one of its scenes: what is labelled there is background" in caplog.text
+    with pytest.raises(LabelError, match=r"labels in .*town\.gpkg .* miss the scene"):
+        cut([scene, far], [town], tmp_path / "none")
+    with pytest.raises(LabelError, match=r"no polygon of .*town\.gpkg lies on a scene"):
+        cut([bare, bare], [town], tmp_path / "none")
+    with pytest.raises(LabelError, match="miss the scene"):
+        cut([bare], [town], tmp_path / "none")
+
+
 def test_label_files_without_any_polygon_are_refused(tmp_path: Path, scene: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.geojson").write_text('{"type": "FeatureCollection", "features": []}')
