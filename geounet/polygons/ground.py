@@ -64,21 +64,23 @@ class Ground:
 
 
 def ground_of(polygons: Geometries, cluster: Integers, frame: Frame) -> Ground:
-    """The local frame of each polygon, the same one throughout a cluster.
+    """The local frame of each polygon, the same one throughout a cluster: that around its middle.
 
     Args:
         polygons: in pixel coordinates.
         cluster: (n,) numbers of the clusters, from 0 on.
     """
-    corner = np.full((int(cluster.max(initial=-1)) + 1, 2), np.inf)
-    np.minimum.at(corner, cluster, shapely.bounds(polygons)[:, :2])
-    return ground_at(corner, frame)[cluster]
+    least, most = np.full((2, int(cluster.max(initial=-1)) + 1, 2), np.inf)
+    bounds = shapely.bounds(polygons)
+    np.minimum.at(least, cluster, bounds[:, :2])
+    np.minimum.at(most, cluster, -bounds[:, 2:])
+    return ground_at((least - most) / 2, frame)[cluster]
 
 
-def ground_at(corner: Coordinates, frame: Frame) -> Ground:
-    """The local frames of things, by their least coordinates in pixels, (n, 2)."""
+def ground_at(place: Coordinates, frame: Frame) -> Ground:
+    """The local frames around places in pixels, (n, 2)."""
     side = max(1, min(_CELL, int(_EXTENT / (frame.ground_resolution or 1.0))))
-    cells, cell = np.unique(np.floor(corner / side), axis=0, return_inverse=True)
+    cells, cell = np.unique(np.floor(place / side), axis=0, return_inverse=True)
     # what lies beside the raster may lie beside the map, too
     axes = frame.ground_axes(*np.minimum((cells + 0.5) * side, (frame.width, frame.height)).T)
     resolution = np.sqrt(np.abs(np.linalg.det(axes)))

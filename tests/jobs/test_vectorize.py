@@ -495,3 +495,17 @@ def test_a_file_read_over_the_network_has_its_polygons_in_the_working_folder(
     monkeypatch.chdir(tmp_path / "here")
     assert vectorize(f"/vsisubfile/0,{path}").out == Path("map.gpkg")
     assert (tmp_path / "here" / "map.gpkg").exists()
+
+
+def test_polygons_that_begin_at_a_pole_have_the_size_of_their_middle(tmp_path: Path) -> None:
+    ids = np.zeros((200, 300), np.uint8)
+    ids[:40] = 1
+    with rasterio.open(
+        tmp_path / "globe.tif", "w", driver="GTiff", width=300, height=200, count=1, dtype="uint8", crs="EPSG:4326",
+        transform=Affine(0.25, 0, -100, 0, -0.25, 90.125), nodata=255,
+    ) as dataset:  # fmt: skip
+        dataset.write(ids, 1)
+    found = pyogrio.read_dataframe(vectorize(tmp_path / "globe.tif").out, layer="class_1")
+    cap = 2 * np.pi * 6_371_000**2 * (1 - np.sin(np.radians(80.125))) * 75 / 360  # of a sphere
+    assert found["area_m2"].tolist() == pytest.approx([cap], rel=0.01)
+    assert found["perimeter_m"].notna().all()
