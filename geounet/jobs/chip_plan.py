@@ -17,6 +17,7 @@ from geounet.split import block_splits
 
 _FEWEST_BLOCKS = 24  # fewer make validation a matter of luck
 _MANY = 5  # scenes: of fewer, one for validation would be too much
+_SLIVER = 1 / 32  # of a window: what hangs less far into a scene than that shows nothing
 _WHOLE = 1 << 40  # windows: more than a scene has in a row
 _RUN_PIXELS = 4 << 20  # of labels held at once, a byte each
 
@@ -106,7 +107,7 @@ def starts(length: int, size: int, stride: int) -> range:
 
 
 def _scored(number: int, ground: Ground, legend: Legend, *, size: int, stride: int) -> Iterator[PlannedChip]:
-    """Every window with at least one scored pixel; `split` is that of the kept area at its centre, or of the scene."""
+    """Every window with a scored pixel that is no sliver; `split`: of the kept area at its centre, or of the scene."""
     frame, truth = ground.frame, ground.truth
     for row in starts(frame.height, size, stride):
         for cols in _runs(starts(frame.width, size, stride), size, stride):
@@ -114,6 +115,8 @@ def _scored(number: int, ground: Ground, legend: Legend, *, size: int, stride: i
             classes, areas = truth.classes(run), truth.kept_areas(run)
             for col in cols:
                 window = Window(row, col, size, size)
+                if (row or col) and window.within(frame.window).area < _SLIVER * window.area:
+                    continue
                 inside = window.within(run).seen_from(run)
                 area = int(areas[min(size // 2, run.height - 1), min(inside.col + size // 2, run.width - 1)])
                 own = areas[inside.rows, inside.cols] == area

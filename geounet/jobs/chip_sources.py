@@ -45,7 +45,7 @@ class Sources:
             SceneError, LabelError: scenes that do not go together, labels or areas that do not fit their scene.
         """
         _check_alike(scenes)
-        laid = labels.on_each(data.labels, [(scene.frame, scene.native) for scene in scenes])
+        laid = labels.on_each(data.labels, scenes)
         shifts = [shift_of(shift, scene, own) for scene, own in zip(scenes, laid, strict=True)]
         truths = [
             Truth.read(by.applied(own), scene.frame, areas) for scene, own, by in zip(scenes, laid, shifts, strict=True)

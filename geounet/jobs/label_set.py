@@ -19,6 +19,7 @@ from geounet.io.gdal import Handles, gdal
 from geounet.io.label_rasters import LabelRaster, table_of
 from geounet.io.labels import PixelPolygons, class_names, read_labels
 from geounet.io.polygon_files import vector_info
+from geounet.io.scene import Scene
 from geounet.legend import Legend
 
 log = logging.getLogger(__name__)
@@ -89,16 +90,22 @@ class LabelSet:
             table = table_of(list(rasters.values()), classes)
         return cls(table.legend, None, rasters, table)
 
-    def on_each(self, paths: Sequence[Path], frames: Sequence[tuple[Frame, Frame]]) -> list[Labels]:
-        """The labels of each scene, by its file and its frames, as `on` takes them.
+    def on_each(self, paths: Sequence[Path], scenes: Sequence[Scene]) -> list[Labels]:
+        """The labels of each scene, by its file.
 
         Raises:
-            LabelError: as `on`; or no scene has any.
+            LabelError: as `on`, with the name of the scene where there are several; or no scene has any.
         """
-        laid = [self.on(path, *both) for path, both in zip(paths, frames, strict=True)]
+        laid = [self._on_one_of(scenes, scene, path) for path, scene in zip(paths, scenes, strict=True)]
         if all(isinstance(own, PixelPolygons) and not len(own.ids) for own in laid):
             raise LabelError(f"no polygon of {paths[0]} lies on a scene; check that both are of one place")
         return laid
+
+    def _on_one_of(self, scenes: Sequence[Scene], scene: Scene, path: Path) -> Labels:
+        try:
+            return self.on(path, scene.frame, scene.native)
+        except LabelError as error:
+            raise LabelError(f"{scene.path}: {error}" if len(scenes) > 1 else str(error)) from error
 
     def on(self, path: Path, frame: Frame, native: Frame) -> Labels:
         """The labels of a file on a scene's working grid.

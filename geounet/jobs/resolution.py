@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from geounet.errors import SettingsError
+from geounet.errors import SceneError, SettingsError
+from geounet.files import is_remote
+from geounet.io.polygon_files import is_polygon_file
 from geounet.io.scene import open_scene
 from geounet.io.source import Reading
+from geounet.rule import SAME
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +34,21 @@ def wanted_resolution(
     if isinstance(gsd, float | int):
         return float(gsd)
     coarsest = max(own)
-    if gsd == "auto" and coarsest < _FINE:
-        log.info("pixels of %.3g m are averaged to %g m (--gsd native keeps them)", coarsest, _ENOUGH)
-        return _ENOUGH
-    return coarsest
+    wanted = _ENOUGH if gsd == "auto" and coarsest < _FINE else coarsest
+    if min(own) < wanted * (1 - SAME):
+        sizes = f"{min(own):.3g} m" if len(own) == 1 else f"{min(own):.3g} to {coarsest:.3g} m"
+        kept = "--gsd native keeps them" if wanted != coarsest else "that of the coarsest; --gsd takes another"
+        log.info("pixels of %s are averaged to %.3g m (%s)", sizes, wanted, kept)
+    return wanted
 
 
 def _native_resolution(path: Path | str, bands: Sequence[int] | Literal["auto"]) -> float | None:
-    with open_scene(path, Reading(bands=bands)) as scene:
-        return scene.native.ground_resolution
+    try:
+        with open_scene(path, Reading(bands=bands)) as scene:
+            return scene.native.ground_resolution
+    except SceneError as error:
+        if not is_remote(path) and Path(path).is_file() and is_polygon_file(Path(path)):
+            raise SettingsError(
+                f"{path} holds polygons and is no scene; write --labels before every label file"
+            ) from error
+        raise

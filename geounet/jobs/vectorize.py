@@ -99,7 +99,7 @@ def vectorize(
         nothing_old_searched(),
         open_strips(raster) as strips,
         _opened_beside(strips, probability) as chances,
-        _separator(strips, k, tidying, separate) as apart,
+        _separator(strips, chances, k, tidying, separate) as apart,
     ):
         if strips.frame.crs is None:
             log.warning(
@@ -162,9 +162,13 @@ def _of_probabilities(
             )
 
 
+def _has_contact(strips: Strips) -> bool:
+    return strips.is_probability and len(strips.names) == 2 and class_bands(strips) == [1]
+
+
 @contextmanager
 def _separator(
-    strips: Strips, k: int, tidying: Tidying, wanted: bool | Literal["auto"]
+    strips: Strips, chances: Strips | None, k: int, tidying: Tidying, wanted: bool | Literal["auto"]
 ) -> Iterator[Callable[[Footprints], Footprints] | None]:
     """What takes buildings apart that touch; None where it is not wanted, or the raster has no contact.
 
@@ -173,8 +177,12 @@ def _separator(
     Raises:
         SceneError: it is wanted, and the raster has no contact.
     """
-    has_contact = strips.is_probability and len(strips.names) == 2 and class_bands(strips) == [1]
-    if wanted is True and not has_contact:
+    has_contact = _has_contact(strips)
+    if chances is not None and chances is not strips and _has_contact(chances):
+        if wanted is True:
+            raise SceneError(f"{strips.path} holds classes: touching buildings come apart in {chances.path} itself")
+        log.info("touching buildings stay together here; they come apart in %s itself", chances.path)
+    elif wanted is True and not has_contact:
         raise SceneError(
             f"{strips.path} has no band of contact, by which touching buildings come apart; leave out --separate, or "
             f"train on windows that `geounet tile --contact` cut"

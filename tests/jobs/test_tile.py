@@ -14,6 +14,7 @@ import pytest
 import rasterio
 import shapely
 import shapely.affinity
+from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -755,3 +756,34 @@ def test_a_scene_that_has_no_data_around_its_labels_is_labelled_in_full(
     houses = [box(UTM, row, col, 8, 8) for row in range(0, 60, 20) for col in range(0, 60, 20)]
     cut([scene], [write_polygons(tmp_path / "l.gpkg", houses)], tmp_path / "chips")
     assert "--label-area" not in caplog.text
+
+
+def test_slivers_at_the_edge_are_no_windows_but_where_there_is_no_other(tmp_path: Path, labels: Path) -> None:
+    cut([write_scene(tmp_path / "a.tif", noise(65, 96))], [labels], tmp_path / "chips")
+    card, _, _ = loaded(tmp_path / "chips")  # of 32: the third row of windows is a pixel high, a 32nd of a window
+    assert {window.row for window in card.windows} == {0, 32, 64}
+    cut([write_scene(tmp_path / "b.tif", noise(65, 97))], [labels], tmp_path / "corner")
+    card, _, _ = loaded(tmp_path / "corner")
+    assert (64, 64) in {(window.row, window.col) for window in card.windows}
+    assert (64, 96) not in {(window.row, window.col) for window in card.windows}
+    here = write_polygons(tmp_path / "here.gpkg", [box(UTM, 0, 0, 1, 1)])
+    cut([write_scene(tmp_path / "c.tif", noise(1, 1))], [here], tmp_path / "dot")
+    assert len(loaded(tmp_path / "dot")[0].windows) == 1
+
+
+def test_scenes_of_several_resolutions_are_told_of_and_where_labels_miss_one_it_is_named(
+    tmp_path: Path, labels: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    fine = write_scene(tmp_path / "fine.tif", noise(150, 170))
+    coarse = write_scene(tmp_path / "coarse.tif", noise(75, 85), Place(UTM.transform @ Affine.scale(2), UTM.crs))
+    cut([fine, coarse], [labels, labels], tmp_path / "chips")
+    assert re.search(r"pixels of 0\.\d+ to [01]\.?\d* m are averaged to [01]\.?\d* m", caplog.text)
+    far = write_polygons(tmp_path / "far.gpkg", [box(UTM, 9000, 9000, 20, 20)])
+    with pytest.raises(LabelError, match=r"coarse\.tif: labels in .*far\.gpkg .* miss the scene"):
+        cut([fine, coarse], [labels, far], tmp_path / "none")
+
+
+def test_a_label_file_among_the_scenes_is_told_for_what_it_is(tmp_path: Path, scene: Path, labels: Path) -> None:
+    with pytest.raises(SettingsError, match="holds polygons and is no scene; write --labels before every label file"):
+        cut([scene, labels], [labels], tmp_path / "none")

@@ -509,3 +509,18 @@ def test_polygons_that_begin_at_a_pole_have_the_size_of_their_middle(tmp_path: P
     cap = 2 * np.pi * 6_371_000**2 * (1 - np.sin(np.radians(80.125))) * 75 / 360  # of a sphere
     assert found["area_m2"].tolist() == pytest.approx([cap], rel=0.01)
     assert found["perimeter_m"].notna().all()
+
+
+def test_of_classes_beside_probabilities_with_contact_houses_stay_together_and_it_is_said(
+    raster: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    chances = np.zeros((2, 40, 40), np.uint8)
+    chances[0, 5:35, 5:35] = 250
+    chances[1, :, 19:21] = 200
+    probability = raster(chances, names=("building", "contact"), scale=1 / 254, nodata=255, name="probability.tif")
+    classes = raster((chances[0] > 0).astype(np.uint8), name="classes.tif", nodata=255)
+    assert vectorize(classes, probability=probability).polygons == {"class_1": 1}
+    assert "touching buildings stay together here; they come apart in" in caplog.text
+    with pytest.raises(SceneError, match=r"holds classes: touching buildings come apart in .*probability\.tif itself"):
+        vectorize(classes, probability=probability, separate=True, overwrite=True)
