@@ -46,7 +46,7 @@ def footprints_of(
     tidying = tidying or Tidying()
 
     def traced() -> Iterator[Footprints]:
-        for some in trace(strips, Level(k), least=_least_pixels(frame, tidying)):
+        for some in trace(strips, Level(k), least=_least_pixels(frame, tidying), height=frame.height):
             if len(some.parts):
                 yield _footprints(some, np.full(len(some.parts), class_id, np.uint8))
 
@@ -71,7 +71,8 @@ def footprints_of_classes(
     only = next(iter(tidyings)) if len(tidyings) == 1 and not graded else None
 
     def traced() -> Iterator[Footprints]:
-        for some in trace(strips, Classes() if only is None else Only(only), least=least):
+        field = Classes() if only is None else Only(only)
+        for some in trace(strips, field, least=least, height=frame.height):
             if len(some.parts):
                 found = _footprints(some, some.parts.area if only is None else np.full(len(some.parts), only, np.uint8))
                 found.confidence[found.class_id > graded] = np.nan

@@ -125,14 +125,22 @@ def _pieces(one: Footprints, block: Block, raster: Window, k: int, least: float)
 
 def _flags(whole: int, labels: Labels, missing: NDArray[np.bool_], window: Window, raster: Window) -> NDArray[np.uint8]:
     """Flags of each piece: of nodata and edges only what the piece itself touches."""
-    at_edge = np.ones(labels.shape, bool)
-    inner = Window(1, 1, raster.height - 2, raster.width - 2).within(window).seen_from(window)
-    at_edge[inner.rows, inner.cols] = False
+    beside_nodata = binary_dilation(missing)
+    rim = _rim(window, raster)
+    at_edge = rim | binary_dilation(rim & missing)  # what has no data there is the edge, too
     flags = np.full(labels.max() + 1, whole & ~(Flag.NODATA | Flag.EDGE), np.uint8)
-    for flag, touching in ((Flag.NODATA, binary_dilation(missing)), (Flag.EDGE, at_edge)):
+    for flag, touching in ((Flag.NODATA, beside_nodata), (Flag.EDGE, at_edge)):
         if whole & flag:
             flags[np.unique(labels[touching])] |= np.uint8(flag)
     return flags[1:]
+
+
+def _rim(window: Window, raster: Window) -> NDArray[np.bool_]:
+    """The raster's outermost pixels in a window."""
+    outermost = np.ones(window.shape, bool)
+    inner = Window(1, 1, raster.height - 2, raster.width - 2).within(window).seen_from(window)
+    outermost[inner.rows, inner.cols] = False
+    return outermost
 
 
 def _cut(polygon: shapely.Polygon, labels: Labels, window: Window) -> Geometries:

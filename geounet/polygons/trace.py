@@ -52,7 +52,7 @@ class _Open:
     rings: Rings
 
 
-def trace(strips: Iterable[Block], field: Field, *, least: int = 1) -> Iterator[Traced]:
+def trace(strips: Iterable[Block], field: Field, *, least: int = 1, height: int | None = None) -> Iterator[Traced]:
     """Polygons around the connected pixels of each area of a field, released as soon as they are whole.
 
     Pixels are 4-connected. The outline runs between pixel centres, where the field says, and lies half a pixel outside
@@ -66,7 +66,9 @@ def trace(strips: Iterable[Block], field: Field, *, least: int = 1) -> Iterator[
         strips: of the raster's full width, from its first row to its last without a gap, of any heights; values
             (bands, height, width) uint8, 255 = nodata in band 1.
         least: parts of fewer pixels are left out, before any geometry is made of them.
+        height: of the raster, by which parts beside nodata in its last row are known to touch its edge.
     """
+    last_line = None if height is None else height - 1
     above: _Open | None = None
     for strip in strips:
         rim = above is None
@@ -75,13 +77,15 @@ def trace(strips: Iterable[Block], field: Field, *, least: int = 1) -> Iterator[
         assert strip.window.row == above.row + 1, (strip.window, above.row)
         step = max(1, _STEP // strip.window.width)
         for top in range(0, strip.window.height, step):
-            traced, above = _advance(above, strip.values[:, top : top + step], field, least, rim=rim)
+            traced, above = _advance(
+                above, strip.values[:, top : top + step], field, least, rim=rim, last_line=last_line
+            )
             rim = False
             yield traced
     if above is not None:
         bands, width = above.values.shape
         below = np.full((bands, 1, width - 2), NODATA, np.uint8)
-        yield _advance(above, below, field, least, rim=True)[0]
+        yield _advance(above, below, field, least, rim=True, last_line=last_line)[0]
 
 
 def _nothing(row: int, bands: int, width: int) -> _Open:
@@ -90,11 +94,14 @@ def _nothing(row: int, bands: int, width: int) -> _Open:
     return _Open(row, values, Edges.none(), none, [], none, Parts.none(), Rings.none())
 
 
-def _advance(above: _Open, values: Levels, field: Field, least: int, *, rim: bool) -> tuple[Traced, _Open]:
+def _advance(
+    above: _Open, values: Levels, field: Field, least: int, *, rim: bool, last_line: int | None
+) -> tuple[Traced, _Open]:
     """The polygons that end above the last row of `values`, and what goes on below it.
 
     Args:
         rim: whether the line above `values` is the raster's edge.
+        last_line: the one above the raster's last row.
     """
     rows = range(above.row + 1, above.row + 1 + values.shape[1])
     width, entering = values.shape[2], len(above.edges)
@@ -104,7 +111,7 @@ def _advance(above: _Open, values: Levels, field: Field, least: int, *, rim: boo
     key = edges.row * (width + 1) + edges.col
     links = link(edges, above.ends, width, rows)
     threads = follow(links)
-    points, at_nodata, at_edge = vertices(links, threads, canvas, field, rim=rim)
+    points, at_nodata, at_edge = vertices(links, threads, canvas, field, rim=rim, last_line=last_line)
 
     thread_part, part_above, count = connected(threads, above.thread_part, len(above.parts))
     edge_part = thread_part[threads.of]

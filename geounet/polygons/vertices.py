@@ -11,7 +11,7 @@ from geounet.polygons.threads import Flags, Links, Threads
 
 
 def vertices(
-    links: Links, threads: Threads, canvas: Levels, field: Field, *, rim: bool
+    links: Links, threads: Threads, canvas: Levels, field: Field, *, rim: bool, last_line: int | None = None
 ) -> tuple[Coordinates, Integers, Integers]:
     """All vertices of a strip's threads, in pixel coordinates (column, row), (vertices, 2).
 
@@ -22,14 +22,16 @@ def vertices(
     Args:
         canvas: the row above the strip and the strip, padded.
         rim: whether the line above the strip is the raster's edge.
+        last_line: the one above the raster's last row, where that is known.
+        last_line: the one above the raster's last row, where that is known.
 
     Returns:
         The vertices, the run edges whose part of the boundary touches nodata, and those whose part touches the edge
-        of the raster (both with repetitions).
+        of the raster, or nodata among its outermost pixels (both with repetitions).
     """
     points = np.empty((int(threads.length.sum()), 3 if field.several else 2))
     beside = _on_rows(links, threads, canvas, field, points)
-    across = _on_lines(links, threads, canvas, field, points, rim=rim)
+    across = _on_lines(links, threads, canvas, field, points, rim=rim, last_line=last_line)
     return points, np.concatenate([beside[0], across[0]]), np.concatenate([beside[1], across[1]])
 
 
@@ -48,11 +50,19 @@ def _on_rows(
     if field.several:
         points[place, 2] = _codes(field, canvas, before - width)
     at_rim = (col == 0) | (col == width - 2)
-    return first + np.flatnonzero(at_nodata & ~at_rim), first + np.flatnonzero(at_rim)
+    at_edge = at_rim | (at_nodata & ((col == 1) | (col == width - 3)))
+    return first + np.flatnonzero(at_nodata & ~at_rim), first + np.flatnonzero(at_edge)
 
 
 def _on_lines(
-    links: Links, threads: Threads, canvas: Levels, field: Field, points: Coordinates, *, rim: bool
+    links: Links,
+    threads: Threads,
+    canvas: Levels,
+    field: Field,
+    points: Coordinates,
+    *,
+    rim: bool,
+    last_line: int | None,
 ) -> tuple[Integers, Integers]:
     """Places one vertex on each line between two rows for every pixel that the boundary runs along it."""
     turning = np.flatnonzero(links.span)
@@ -72,7 +82,8 @@ def _on_lines(
     if field.several:
         points[place, 2] = of_two(_codes(field, canvas, above - 1), _codes(field, canvas, above))
     at_rim = (line == links.first_row) if rim else np.zeros(len(line), bool)
-    return edge[at_nodata & ~at_rim], edge[at_rim]
+    at_edge = at_rim | (at_nodata & ((line == 1) | (line == last_line)))
+    return edge[at_nodata & ~at_rim], edge[at_edge]
 
 
 def _crossings(field: Field, canvas: Levels, before: Integers, after: Integers) -> tuple[Fractions, Flags]:

@@ -524,3 +524,25 @@ def test_of_classes_beside_probabilities_with_contact_houses_stay_together_and_i
     assert "touching buildings stay together here; they come apart in" in caplog.text
     with pytest.raises(SceneError, match=r"holds classes: touching buildings come apart in .*probability\.tif itself"):
         vectorize(classes, probability=probability, separate=True, overwrite=True)
+
+
+@pytest.mark.parametrize("kind", ["classes", "probabilities"])
+@pytest.mark.parametrize("rim", [0, 1])
+def test_what_the_scene_s_edge_cuts_says_edge_whether_its_outermost_pixels_have_data_or_not(
+    raster: Make, kind: str, rim: int
+) -> None:
+    ids = np.zeros((60, 60), np.uint8)
+    ids[:10, 25:35] = ids[50:, 25:35] = ids[25:35, :10] = ids[25:35, 50:] = 1  # above, below, left and right
+    ids[14:22, 14:22], ids[14:22, 22:26] = 1, 255  # beside a gap inside of the scene
+    ids[38:46, 38:46] = 1
+    if rim:
+        ids[[0, -1]] = ids[:, [0, -1]] = 255
+    if kind == "probabilities":
+        path = raster(np.where(ids == 1, 250, ids).astype(np.uint8), scale=1 / 254, nodata=255)
+    else:
+        path = raster(ids, nodata=255)
+    (layer,) = (polygons := vectorize(path, regularize=False).polygons)
+    assert polygons == {layer: 6}
+    found = pyogrio.read_dataframe(path.with_suffix(".gpkg"), layer=layer)
+    flags = [text.replace(",doubtful", "") for text in found["flags"]]
+    assert sorted(flags) == sorted(["", "nodata", *["nodata,edge" if rim else "edge"] * 4])

@@ -146,6 +146,7 @@ def test_every_pixel_belongs_to_one_connected_piece_that_knows_its_own(values: L
     rim = np.ones(level.shape, bool)
     rim[1:-1, 1:-1] = False
     beside_nodata = ndimage.binary_dilation(level == NODATA)
+    rim |= ndimage.binary_dilation(rim & (level == NODATA))  # an outermost pixel without data counts as the edge
     for number in range(1, len(found) + 1):
         own = owner == number
         assert ndimage.label(own)[1] == 1
