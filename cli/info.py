@@ -34,7 +34,7 @@ _BESIDE = "beside FILE"  # where a picture goes that was given no name
 )
 @common
 def command(file: Path, picture: str | None, as_json: bool, quiet: bool, verbose: bool) -> None:
-    """Tell about FILE: a scene, a model or training run, training windows, a map, padded windows, or polygons.
+    """Tell about FILE: scene, model or training run, training windows, map, its rasters or polygons, padded windows.
 
     Of an unfinished map or training it says so, and how to go on. Write --picture behind FILE, or --picture=PNG.
     """

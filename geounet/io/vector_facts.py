@@ -50,6 +50,7 @@ def _layer(path: Path, name: str) -> dict[str, object]:
     }
     if table is None:
         return facts
+    facts["features"] = len(table)  # tiles cut some in two, and those of one zoom are read
     for field in _COUNTED:
         if field in wanted:
             facts[f"by {field}"] = dict(Counter(map(str, table[field])).most_common(_MOST))

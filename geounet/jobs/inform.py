@@ -11,6 +11,7 @@ from geounet.io.scene import open_scene
 from geounet.io.vector_facts import ENDINGS, vector_facts
 from geounet.jobs.datasets import is_layout
 from geounet.jobs.guard import remembered
+from geounet.jobs.inform_raster import raster_facts
 from geounet.jobs.outputs import PARTS, SUMMARY
 from geounet.jobs.train_run import METRICS
 from geounet.jobs.windows import NAME as WINDOWS
@@ -23,7 +24,7 @@ Facts = Mapping[str, object]
 
 
 def inform(path: Path) -> Facts:  # noqa: PLR0911 (one for each kind)
-    """Facts about a scene, a model (or a training run), training windows, a map, padded windows, or polygons.
+    """Facts about a scene, a model or training run, training windows, a map, its rasters, padded windows, or polygons.
 
     `kind` says which; of a job that is not finished `state` says how to go on.
 
@@ -50,7 +51,7 @@ def inform(path: Path) -> Facts:  # noqa: PLR0911 (one for each kind)
         )
     if path.suffix.casefold() in ENDINGS:
         return {"kind": "polygons", **vector_facts(path)}
-    return _scene(path)
+    return raster_facts(path) or _scene(path)
 
 
 def _chips(path: Path) -> dict[str, object]:
@@ -63,6 +64,7 @@ def _chips(path: Path) -> dict[str, object]:
         "dtype": card.dtype,
         "ground_resolution": card.ground_resolution,
         "classes": list(card.legend.names),
+        "contact_width": card.contact_width,
         "shares": {split: shares_of(card, split) for split in SPLITS},
         "origin": dict(card.origin),
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from matplotlib.image import imread
 
 from geounet.block import Array
@@ -216,3 +217,27 @@ def test_the_command_draws_where_it_is_told_and_beside_the_file_by_itself(
     assert facts["picture"] == str(tmp_path / "run.png")
     assert (tmp_path / "run.png").exists()
     assert geounet(capsys, "info", desk / "run", "--picture", "run.jpg").status == 2
+
+
+def test_a_map_s_rasters_tell_what_they_hold_how_much_of_it_and_what_made_them(desk: Path) -> None:
+    classes, chances = (inform(desk / "map" / name) for name in ("classes.tif", "probability.tif"))
+    with rasterio.open(desk / "map" / "classes.tif") as dataset:
+        ids = dataset.read(1)
+    known = ids != 255
+    assert classes["kind"] == "classes"
+    assert classes["shares"] == {
+        name: pytest.approx((ids[known] == number).mean(), abs=1e-4)
+        for number, name in enumerate(("background", "building"))
+    }
+    assert classes["nodata"] == pytest.approx(1 - known.mean(), abs=1e-4)
+    assert chances["nodata"] == classes["nodata"]
+    assert chances["kind"] == "probabilities"
+    with rasterio.open(desk / "map" / "probability.tif") as dataset:
+        levels = dataset.read(1)
+    mean = levels[known].mean() / 254
+    assert chances["mean probability"] == {"building": pytest.approx(mean, abs=1e-4)}
+    for facts in (classes, chances):
+        made = facts["made from"]
+        assert isinstance(made, dict)
+        assert made["THRESHOLD"] == "0.5"
+    assert inform(desk / "scene.tif")["kind"] == "scene"

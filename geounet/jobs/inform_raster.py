@@ -1,0 +1,93 @@
+"""Facts about a raster of classes or probabilities: what it holds, how much of each, and what made it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geounet.errors import SceneError
+from geounet.io.strips import Strips, open_strips
+from geounet.jobs.classes import band_classes, class_bands
+from geounet.legend import BACKGROUND, NODATA
+from geounet.rule import LEVELS
+
+
+def raster_facts(path: Path) -> dict[str, object] | None:
+    """Of a raster that geounet made, or that names its classes; None of any other. It is read once, strip by strip.
+
+    Raises:
+        SceneError: it cannot be read to its end.
+    """
+    with _of_a_map(path) as strips:
+        if strips is None:
+            return None
+        frame = strips.frame
+        return {
+            "kind": "probabilities" if strips.is_probability else "classes",
+            "size": list(frame.shape),
+            "crs": frame.crs_name,
+            "ground_resolution": frame.ground_resolution,
+            "bounds": list(frame.bounds),
+            **(_of_probabilities(strips) if strips.is_probability else _of_classes(strips)),
+            "made from": {key.removeprefix("GEOUNET_"): text for key, text in strips.tags.items()} or None,
+        }
+
+
+@contextmanager
+def _of_a_map(path: Path) -> Iterator[Strips | None]:
+    """The raster open, where it is one of classes or probabilities and says which."""
+    opened = open_strips(path)
+    try:
+        strips = opened.__enter__()
+    except SceneError:  # an image, or no raster at all
+        yield None
+        return
+    try:
+        yield strips if strips.tags or strips.legend is not None else None
+    finally:
+        opened.__exit__(None, None, None)
+
+
+def _of_classes(strips: Strips) -> dict[str, object]:
+    counts = _counts(strips, 1)
+    names = {
+        BACKGROUND: "background",
+        **({} if strips.legend is None else {c.id: c.name for c in strips.legend.classes}),
+    }
+    known = max(1, int(counts[:NODATA].sum()))
+    there = [int(number) for number in np.flatnonzero(counts[:NODATA])]
+    wanted = sorted({*there, *names})
+    return {
+        "shares": {names.get(number, f"class_{number}"): _share(counts[number], known) for number in wanted},
+        "nodata": _share(counts[NODATA], counts.sum()),
+    }
+
+
+def _of_probabilities(strips: Strips) -> dict[str, object]:
+    """The mean of each band over the pixels that are known."""
+    means, counts = {}, np.ones(NODATA + 1, np.int64)
+    names = [cls.name for cls in band_classes(strips)]
+    for band in class_bands(strips):
+        counts = _counts(strips, band)
+        total = float(np.arange(NODATA) @ counts[:NODATA]) / max(1, int(counts[:NODATA].sum()))
+        means[names[band - 1]] = _share(total, LEVELS)
+    contact = len(strips.names) > len(names)
+    return {
+        "mean probability": means,
+        **({"contact": "in the last band"} if contact else {}),
+        "nodata": _share(counts[NODATA], counts.sum()),
+    }
+
+
+def _share(part: float, whole: float) -> float:
+    return round(float(part) / float(whole), 4)
+
+
+def _counts(strips: Strips, band: int) -> NDArray[np.int64]:
+    """(256,) how many pixels of a band have each level, or id."""
+    counts = np.zeros(NODATA + 1, np.int64)
+    for block in strips.read(band):
+        counts += np.bincount(block.values.ravel(), minlength=NODATA + 1)
+    return counts
