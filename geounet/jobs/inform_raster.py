@@ -1,7 +1,7 @@
 """Facts about a raster of classes or probabilities: what it holds, how much of each, and what made it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -38,16 +38,13 @@ def raster_facts(path: Path) -> dict[str, object] | None:
 @contextmanager
 def _of_a_map(path: Path) -> Iterator[Strips | None]:
     """The raster open, where it is one of classes or probabilities and says which."""
-    opened = open_strips(path)
-    try:
-        strips = opened.__enter__()
-    except SceneError:  # an image, or no raster at all
-        yield None
-        return
-    try:
+    with ExitStack() as stack:
+        try:
+            strips = stack.enter_context(open_strips(path))
+        except SceneError:  # an image, or no raster at all
+            yield None
+            return
         yield strips if strips.tags or strips.legend is not None else None
-    finally:
-        opened.__exit__(None, None, None)
 
 
 def _of_classes(strips: Strips) -> dict[str, object]:
