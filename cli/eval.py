@@ -105,8 +105,8 @@ def _sweep(sweep: Mapping[str, Any]) -> Iterator[str]:
     yield f"threshold {chosen['threshold']:g} of the map: IoU {_number(chosen['iou'])}, F1 {_number(chosen['f1'])}"
     if best is not None:
         yield (
-            f"best by IoU and F1 of pixels: {best['threshold']:g} (IoU {_number(best['iou'])}, F1 "
-            f"{_number(best['f1'])}); infer or vectorize {sweep['advice']}, and see what the footprints make of it"
+            f"best for pixels: {best['threshold']:g} (IoU {_number(best['iou'])}, F1 {_number(best['f1'])}); "
+            f"vectorize {sweep['advice']}"
         )
     if sweep["footprints"] is not None:
         least = sweep["footprints"]
