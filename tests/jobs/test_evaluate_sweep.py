@@ -143,7 +143,7 @@ def test_the_table_fits_80_columns_and_json_is_one_document(
     assert metrics == json.loads((folder / "metrics.json").read_text())
     text = told.out
     assert f"{'pixels: IoU':<38} {metrics['pixel']['iou']:>9.3f}" in text
-    assert f"infer {metrics['sweep']['advice']}" in text
+    assert f"vectorize {metrics['sweep']['advice']}" in text
     for name in ("metrics.json", "errors.gpkg", "sweep.png"):
         assert f" {folder / name}" in text
     assert geounet(capsys, *words, "--quiet").out == ""
