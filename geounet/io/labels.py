@@ -116,7 +116,6 @@ def read_labels(
         reach = Reach.of(path, frame)
         if not (may_be_bare and reach.is_among):
             raise reach.miss("labels")
-        log.info("%s has no polygon on one of its scenes: what is labelled there is background", path)
         return PixelPolygons.none()
     return PixelPolygons.of(_in_pixels(geometry[kept], frame), ids[kept])
 

@@ -17,7 +17,7 @@ from geounet.split import block_splits
 
 _FEWEST_BLOCKS = 24  # fewer make validation a matter of luck
 _MANY = 5  # scenes: of fewer, one for validation would be too much
-_SLIVER = 1 / 32  # of a window: what hangs less far into a scene than that shows nothing
+_SLIVER = 1 / 32  # of a window's side: what reaches less far into a scene, beside another window, shows nothing
 _WHOLE = 1 << 40  # windows: more than a scene has in a row
 _RUN_PIXELS = 4 << 20  # of labels held at once, a byte each
 
@@ -97,17 +97,19 @@ def plan_chips(
 
 
 def starts(length: int, size: int, stride: int) -> range:
-    """First pixel of each window along one axis: every pixel is covered, the last window may hang over the edge.
+    """First pixel of each window along one axis: the last may hang over the edge, but is no sliver beside others.
 
-    >>> list(starts(600, 256, 256))
-    [0, 256, 512]
+    >>> list(starts(600, 256, 256)), list(starts(515, 256, 256)), list(starts(3, 256, 256))
+    ([0, 256, 512], [0, 256], [0])
     """
     count = max(0, -(-(length - size) // stride)) + 1
+    if count > 1 and length - (count - 1) * stride < _SLIVER * size:
+        count -= 1
     return range(0, count * stride, stride)
 
 
 def _scored(number: int, ground: Ground, legend: Legend, *, size: int, stride: int) -> Iterator[PlannedChip]:
-    """Every window with a scored pixel that is no sliver; `split`: of the kept area at its centre, or of the scene."""
+    """Every window with at least one scored pixel; `split` is that of the kept area at its centre, or of the scene."""
     frame, truth = ground.frame, ground.truth
     for row in starts(frame.height, size, stride):
         for cols in _runs(starts(frame.width, size, stride), size, stride):
@@ -115,8 +117,6 @@ def _scored(number: int, ground: Ground, legend: Legend, *, size: int, stride: i
             classes, areas = truth.classes(run), truth.kept_areas(run)
             for col in cols:
                 window = Window(row, col, size, size)
-                if (row or col) and window.within(frame.window).area < _SLIVER * window.area:
-                    continue
                 inside = window.within(run).seen_from(run)
                 area = int(areas[min(size // 2, run.height - 1), min(inside.col + size // 2, run.width - 1)])
                 own = areas[inside.rows, inside.cols] == area

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 Tracked = Callable[[Iterable[Block], str], Iterator[Block]]
 
 _MOST_UNNAMED = 32  # classes; a raster of more is an image
-_EVEN = 0.5
+_EVEN = 0.5  # the threshold that asks for nothing but the likelier
 _CONTACT = "contact"  # the band of lines between near neighbours, which is no class of a map
 
 

@@ -74,7 +74,8 @@ class LabelSet:
         if not any(kinds.values()):
             if classes is not None:
                 raise SettingsError(f"--classes {classes} is for label rasters; name the field of polygons' classes")
-            filled = [path for path in different if vector_info(path).features]
+            one = len(different) == 1  # whoever reads it says so if it is empty
+            filled = different if one else [path for path in different if vector_info(path).features]
             if not filled:
                 raise LabelError(f"{different[0]} holds no features; give at least one polygon")
             legend = Legend.of_names(*class_names(filled, field))
@@ -97,8 +98,13 @@ class LabelSet:
             LabelError: as `on`, with the name of the scene where there are several; or no scene has any.
         """
         laid = [self._on_one_of(scenes, scene, path) for path, scene in zip(paths, scenes, strict=True)]
-        if all(isinstance(own, PixelPolygons) and not len(own.ids) for own in laid):
+        has_none = [isinstance(own, PixelPolygons) and not len(own.ids) for own in laid]
+        if all(has_none):
             raise LabelError(f"no polygon of {paths[0]} lies on a scene; check that both are of one place")
+        if any(has_none):
+            names = dict.fromkeys(path.name for path, bare in zip(paths, has_none, strict=True) if bare)
+            told = "%d of %d scenes have no polygon on them (%s): what is labelled of them is background"
+            log.info(told, sum(has_none), len(scenes), ", ".join(names))
         return laid
 
     def _on_one_of(self, scenes: Sequence[Scene], scene: Scene, path: Path) -> Labels:
@@ -117,7 +123,6 @@ class LabelSet:
             LabelError: labels that miss the scene, or do not fit it.
         """
         if path in self.empty:
-            log.info("%s holds no features: what is labelled of its scene is background", path)
             return PixelPolygons.none()
         if self.table is None:
             return read_labels(path, frame, self.legend, self.field, may_be_bare=path in self.shared)

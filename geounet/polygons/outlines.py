@@ -129,7 +129,7 @@ class _Apart:
     def __call__(self, found: Footprints) -> Footprints:
         return Footprints.joined(
             # borders never cross; only where a hole is filled may something stand in it
-            self._disjoint[tidying].apart(some) if tidying.regularize or tidying.fill_holes > tidying.min_area else some
+            self._disjoint[tidying].apart(some) if tidying.regularize or tidying.fills_around_footprints else some
             for tidying, some in _by_tidying(found, self._tidyings)
         )
 

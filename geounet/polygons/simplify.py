@@ -44,6 +44,11 @@ class Tidying:
     simplify: float | None = None
     regularize: bool = False
 
+    @property
+    def fills_around_footprints(self) -> bool:
+        """Whether a hole that is filled may have a footprint in it that is large enough to stay."""
+        return self.fill_holes > self.min_area
+
     def __post_init__(self) -> None:
         for name, value in (
             ("min-area", self.min_area),
@@ -91,15 +96,13 @@ def tidied_borders(traced: Footprints, frame: Frame, tidying: Tidying) -> Footpr
         return traced
     rings, owner = shapely.get_rings(traced.geometry, return_index=True)
     is_hole = np.append(False, owner[1:] == owner[:-1])
-    surely = tidying.fill_holes if tidying.fill_holes > tidying.min_area else _SPECK * tidying.fill_holes
+    surely = (1 if tidying.fills_around_footprints else _SPECK) * tidying.fill_holes
     filled = is_hole & (shapely.area(shapely.polygons(rings)) * ground.resolution[owner] ** 2 <= surely)
     borders = borders_of(rings[~filled], owner[~filled])
     arcs = simplified_borders(borders, frame, tidying.simplify, _AUTO)
     outlines = borders.partition.polygons(arcs.points, arcs.length)
     least = tidying.min_area * (1 - _LAST_DIGITS) / ground.resolution**2
-    if (
-        tidying.fill_holes <= tidying.min_area
-    ):  # what stands in a hole is dropped by the area that the same line gives it
+    if not tidying.fills_around_footprints:  # what stands in a hole is dropped by the area that the same line gives it
         outlines = _without_holes(outlines, tidying.fill_holes / ground.resolution**2, least)
     kept = shapely.area(outlines) >= least
     return traced[kept].with_geometry(_valid(on_map(outlines[kept], frame)))

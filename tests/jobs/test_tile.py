@@ -715,7 +715,7 @@ def test_a_label_file_without_polygons_says_that_its_scene_has_none(
     of_scene = np.array([window.scene for window in card.windows])
     assert set(np.unique(known[of_scene == 0])) >= {0, 1}
     assert set(np.unique(known[of_scene == 1])) <= {0, IGNORE}
-    assert "nothing.geojson holds no features: what is labelled of its scene is background" in caplog.text
+    assert "1 of 2 scenes have no polygon on them (nothing.geojson)" in caplog.text
 
 
 def test_of_one_label_file_for_several_sheets_some_may_have_nothing_on_theirs(
@@ -730,7 +730,7 @@ def test_of_one_label_file_for_several_sheets_some_may_have_nothing_on_theirs(
     of_scene = np.array([window.scene for window in card.windows])
     assert (known[of_scene == 0] == 1).any()
     assert set(np.unique(known[of_scene == 1])) <= {0, IGNORE}
-    assert "town.gpkg has no polygon on one of its scenes: what is labelled there is background" in caplog.text
+    assert "1 of 2 scenes have no polygon on them (town.gpkg)" in caplog.text
     with pytest.raises(LabelError, match=r"labels in .*town\.gpkg .* miss the scene"):
         cut([scene, far], [town], tmp_path / "none")
     with pytest.raises(LabelError, match=r"no polygon of .*town\.gpkg lies on a scene"):
@@ -759,16 +759,16 @@ def test_a_scene_that_has_no_data_around_its_labels_is_labelled_in_full(
 
 
 def test_slivers_at_the_edge_are_no_windows_but_where_there_is_no_other(tmp_path: Path, labels: Path) -> None:
-    cut([write_scene(tmp_path / "a.tif", noise(65, 96))], [labels], tmp_path / "chips")
-    card, _, _ = loaded(tmp_path / "chips")  # of 32: the third row of windows is a pixel high, a 32nd of a window
-    assert {window.row for window in card.windows} == {0, 32, 64}
-    cut([write_scene(tmp_path / "b.tif", noise(65, 97))], [labels], tmp_path / "corner")
-    card, _, _ = loaded(tmp_path / "corner")
-    assert (64, 64) in {(window.row, window.col) for window in card.windows}
-    assert (64, 96) not in {(window.row, window.col) for window in card.windows}
-    here = write_polygons(tmp_path / "here.gpkg", [box(UTM, 0, 0, 1, 1)])
-    cut([write_scene(tmp_path / "c.tif", noise(1, 1))], [here], tmp_path / "dot")
-    assert len(loaded(tmp_path / "dot")[0].windows) == 1
+    def begins(height: int, width: int) -> set[tuple[int, int]]:
+        name = f"{height}_{width}"
+        scene = write_scene(tmp_path / f"{name}.tif", noise(height, width))
+        here = write_polygons(tmp_path / f"{name}.gpkg", [box(UTM, 0, 0, 1, 1)])
+        cut([scene], [here], tmp_path / name, size=64, stride=64, val=0.0)
+        return {(window.row, window.col) for window in loaded(tmp_path / name)[0].windows}
+
+    assert begins(65, 130) == {(0, 0), (0, 64), (0, 128)}  # a row of pixels is too little, two columns are enough
+    assert begins(1, 1) == {(0, 0)}
+    assert begins(1, 200) == {(0, 0), (0, 64), (0, 128), (0, 192)}  # a strip of a scene is all there is
 
 
 def test_scenes_of_several_resolutions_are_told_of_and_where_labels_miss_one_it_is_named(

@@ -1,5 +1,7 @@
 """Strips to footprints: what is left out early is what would have been dropped in the end."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import shapely
@@ -87,6 +89,15 @@ def test_the_only_class_is_outlined_as_one_of_several(ids: NDArray[np.uint8]) ->
     assert only.flags.tolist() == several.flags.tolist()
 
 
+def assert_the_same_however_many_together(
+    tidied: Callable[[], list[bytes]], together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = tidied()
+    monkeypatch.setattr("geounet.polygons.outlines._TOGETHER", together)
+    assert len(usual) > 10
+    assert tidied() == usual
+
+
 @pytest.mark.parametrize("together", [1, 300, 10**6])
 def test_how_much_is_tidied_at_once_changes_nothing(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
     noise = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=(90, 90)), 2)
@@ -99,10 +110,7 @@ def test_how_much_is_tidied_at_once_changes_nothing(together: int, monkeypatch: 
         wkb: list[bytes] = shapely.to_wkb(found.geometry).tolist()
         return wkb
 
-    usual = tidied()
-    monkeypatch.setattr("geounet.polygons.outlines._TOGETHER", together)
-    assert len(usual) > 10
-    assert tidied() == usual
+    assert_the_same_however_many_together(tidied, together, monkeypatch)
 
 
 @pytest.mark.parametrize("together", [1, 300])
@@ -120,10 +128,7 @@ def test_nor_does_it_where_two_classes_that_touch_have_straight_walls(
         wkb: list[bytes] = shapely.to_wkb(found.geometry).tolist()
         return wkb
 
-    usual = tidied()
-    monkeypatch.setattr("geounet.polygons.outlines._TOGETHER", together)
-    assert len(usual) > 10
-    assert tidied() == usual
+    assert_the_same_however_many_together(tidied, together, monkeypatch)
 
 
 def test_an_island_as_large_as_the_holes_that_are_filled_stands_in_a_hole_or_is_gone() -> None:
