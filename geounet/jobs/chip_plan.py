@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from geounet.frame import Frame
 from geounet.grid import Window, hull
@@ -138,14 +140,18 @@ def _blocks(
 ) -> dict[tuple[int, int, int], list[int]]:
     """Chips by (scene, block row, block column); sides of blocks are whole numbers of `unit` pixels.
 
-    Of many scenes without a CRS each is one block: which of them are neighbours nobody knows.
+    Scenes that show the same ground, as those of several years do, have the blocks of the first of them. Of many scenes
+    without a CRS each is one block: which of them are neighbours nobody knows.
     """
+    firsts = _firsts(frames)
+    places = _places(chips, frames, firsts)
 
     def grouped(sides: Sequence[int]) -> dict[tuple[int, int, int], list[int]]:
         blocks: dict[tuple[int, int, int], list[int]] = defaultdict(list)
-        for i, chip in enumerate(chips):
-            side = sides[chip.scene] * unit
-            blocks[chip.scene, chip.window.row // side, chip.window.col // side].append(i)
+        for i, (chip, (row, col)) in enumerate(zip(chips, places, strict=True)):
+            first = firsts[chip.scene]
+            side = sides[first] * unit
+            blocks[first, row // side, col // side].append(i)
         return blocks
 
     if metres is not None:
@@ -157,6 +163,37 @@ def _blocks(
         if len(blocks) >= _FEWEST_BLOCKS:
             return blocks
     return grouped([1] * len(frames))
+
+
+def _firsts(frames: Sequence[Frame]) -> list[int]:
+    """For each scene the first that it shares ground with, itself or through others; without a CRS itself."""
+    if not all(frame.crs for frame in frames):
+        return list(range(len(frames)))
+    shapes = outlines(frames, [(scene, frame.window) for scene, frame in enumerate(frames)], inset=0.5).to_numpy()
+    pairs = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    graph = coo_array((np.ones(pairs.shape[1], bool), pairs), shape=(len(frames), len(frames)))
+    _, clusters = connected_components(graph, directed=False)
+    _, first = np.unique(clusters, return_index=True)
+    return [int(n) for n in first[clusters]]
+
+
+def _places(chips: Sequence[PlannedChip], frames: Sequence[Frame], firsts: Sequence[int]) -> list[tuple[int, int]]:
+    """First row and column of each chip's window, in pixels of the first scene of those that show its ground."""
+    places = [(chip.window.row, chip.window.col) for chip in chips]
+    moved = [i for i, chip in enumerate(chips) if firsts[chip.scene] != chip.scene]
+    if not moved:
+        return places
+    own = outlines(frames, [(chips[i].scene, chips[i].window) for i in moved], inset=0.0)
+    # the same windows of the first scene, in the same CRS: how far they are apart is counted in their own sides
+    theirs = outlines(frames, [(firsts[chips[i].scene], chips[i].window) for i in moved], inset=0.0)
+    corner, right, below = (shapely.get_coordinates(theirs.to_numpy()).reshape(-1, 5, 2)[:, n] for n in (0, 1, 3))
+    away = shapely.get_coordinates(own.centroid.to_numpy()) - shapely.get_coordinates(theirs.centroid.to_numpy())
+    axes = np.stack([right - corner, below - corner], axis=-1)
+    sides = np.linalg.solve(axes, away[..., None])[..., 0]
+    for i, (right_by, down_by) in zip(moved, sides.tolist(), strict=True):
+        window = chips[i].window
+        places[i] = window.row + round(down_by * window.height), window.col + round(right_by * window.width)
+    return places
 
 
 def _disjoint(chips: list[PlannedChip], frames: Sequence[Frame]) -> list[PlannedChip]:

@@ -110,3 +110,27 @@ def test_a_plan_that_leaks_is_caught(
     with pytest.raises(AssertionError, match=r"shared=[1-9]"):
         tile(**job)  # type: ignore[arg-type]
     assert not (tmp_path / "chips").exists()
+
+
+def splits_of(folder: Path) -> list[list[tuple[int, int, str]]]:
+    """Row, column and split of the windows of each scene."""
+    windows = json.loads((folder / "chips.json").read_text())["windows"]
+    return [[(row, col, split) for s, row, col, split, *_ in windows if s == scene] for scene in range(6)]
+
+
+def test_scenes_of_one_place_are_divided_alike(tmp_path: Path) -> None:
+    """Six years of a place keep all their windows, each of the same split every year."""
+    years = [write_scene(tmp_path / f"{year}.tif", noise(320, 320, seed=year)) for year in range(6)]
+    labels = write_polygons(tmp_path / "l.gpkg", three_buildings(UTM))
+    tile(years, labels=[labels], out=tmp_path / "chips", size=32, stride=32, val=0.25, test=0.1, keep_empty=1.0)
+    first, *others = splits_of(tmp_path / "chips")
+    assert len(first) == 100
+    assert {split for *_, split in first} == {"train", "val", "test"}
+    assert all(other == first for other in others)
+
+
+def test_shifted_scenes_of_one_place_lose_windows_only_where_splits_meet(tmp_path: Path) -> None:
+    scenes = [write_scene(tmp_path / f"{n}.tif", noise(320, 320, seed=n), UTM.cropped(3 * n, 5 * n)) for n in range(6)]
+    labels = write_polygons(tmp_path / "l.gpkg", three_buildings(UTM))
+    tile(scenes, labels=[labels], out=tmp_path / "chips", size=32, stride=32, val=0.2, keep_empty=1.0)
+    assert sum(map(len, splits_of(tmp_path / "chips"))) > 400  # of 600; 190 if each scene were divided by itself
