@@ -30,6 +30,7 @@ from geounet.polygons.trace import trace
 from sample_tiles.generator import CRS, TEST, true_buildings
 
 RIVAL = "buildingregulariser"
+ACROSS = 4  # towns abreast
 Outlining = Callable[[], Geometries]
 
 
@@ -154,12 +155,12 @@ def compared(probability: Path, *, apart: bool) -> None:
 
 
 def raced(found: Footprints, frame: Frame, pixel: float) -> None:
-    """Print the speeds for four such towns at once: some thousand outlines, as `vectorize` takes them of a city."""
-    shifts = [(x, y) for x in (0, frame.width) for y in (0, frame.height)]
+    """Print the speeds for sixteen such towns at once: some thousand outlines, as `vectorize` takes them of a city."""
+    shifts = [(x * frame.width, y * frame.height) for x in range(ACROSS) for y in range(ACROSS)]
     city = found[np.tile(np.arange(len(found)), len(shifts))]
     towns = np.repeat(shifts, shapely.get_num_coordinates(found.geometry).sum(), axis=0)
     city = city.with_geometry(shapely.transform(city.geometry, lambda points: points + towns))
-    wide = replace(frame, height=2 * frame.height, width=2 * frame.width)
+    wide = replace(frame, height=ACROSS * frame.height, width=ACROSS * frame.width)
     raw = tidied(city, wide, Tidying(0, simplify=0)).geometry
     ours = processor_seconds(lambda: outlined(city, wide, Tidying(0, regularize=True)), 3)
     theirs = processor_seconds(lambda: rival(raw, pixel), 2)

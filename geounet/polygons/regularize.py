@@ -21,7 +21,8 @@ MOST_NEIGHBOURS = 1000  # polygons of a cluster
 _TRIES = 8  # to find which polygons of a cluster can have straight walls
 _STEPS = 4.0, 8.0  # pixels; steps in a wall up to so much are tried to leave out
 _WORTH = 0.12  # pixels that an outline may be farther away on the average for each corner less
-_OTHER = math.radians(3)  # from the direction that was found: one nearer to it leads to the same walls
+_OTHER = math.radians(1.5)  # from the direction that was found: one nearer to it leads to the same walls
+_RAGGED = 0.5  # pixels that an outline is away on the average from where another direction is tried
 _LEAST_AWAY = 0.25  # pixels that no outline of straight walls is nearer than, on the average
 _PLAINER = 0.75  # pixels by which an outline of right angles alone may be farther away than another
 
@@ -89,7 +90,7 @@ def _turned(guess: Guess, square: Straightening, found: Outlines) -> tuple[Outli
     Along a ragged edge stairs look like walls. What all of an outline takes up tells the building's direction even so.
     """
     partition = guess.partition
-    lone = (partition.cluster_size == 1) & (found.distance > _PLAINER)
+    lone = (partition.cluster_size == 1) & (found.distance > _RAGGED)
     if not lone.any():
         return found, square
     boxes = shapely.oriented_envelope(partition.polygons(partition.arcs.points, partition.arcs.length, lone))

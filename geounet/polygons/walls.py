@@ -87,8 +87,8 @@ def common_direction(walls: Complex, weight: Floats, body: Integers, bodies: int
     share = quarter - low
     bins = totals(body * _BINS + low % _BINS, weight * (1 - share), bodies * _BINS)
     bins += totals(body * _BINS + (low + 1) % _BINS, weight * share, bodies * _BINS)
-    bins = bins.reshape(bodies, _BINS)
-    smooth = sum((3 - abs(shift)) * np.roll(bins, shift, axis=1) for shift in (-2, -1, 0, 1, 2))
+    around = np.pad(bins.reshape(bodies, _BINS), ((0, 0), (2, 2)), mode="wrap")
+    smooth = sum((3 - abs(shift)) * around[:, 2 - shift : 2 - shift + _BINS] for shift in (-2, -1, 0, 1, 2))
     peak = np.exp(2j * np.pi * np.argmax(smooth, axis=1) / _BINS / 4)
     turned = product(walls, peak[body].conj()) ** 4
     near = np.abs(np.angle(turned)) < 4 * _NEAR
