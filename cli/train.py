@@ -57,6 +57,13 @@ from .progress import progress
     show_default=True,
     help="FILE: a pipeline of albumentations, as A.save writes it (JSON, YAML).",
 )
+@click.option(
+    "--drawn",
+    type=click.Choice(["auto", "none"]),
+    default="auto",
+    show_default=True,
+    help="auto: drawn towns are learned from, too, where buildings alone are looked for (docs/training.md).",
+)
 @click.option("--workers", default="auto", show_default=True, help="Processes that prepare windows; 0: a thread.")
 @click.option("--patience", type=click.IntRange(1), help="Stop after so many validations without a better score.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -17,15 +17,19 @@ import rasterio
 import shapely
 from rasterio.enums import MaskFlags
 
+from geounet import drawn
 from sample_tiles.generator import (
+    COUNT,
     CRS,
     PIXEL,
     TEST,
     TRAIN,
     TownStyle,
+    draw_scene,
     pixel_outline,
     small_town,
     true_buildings,
+    varied_town,
     write_scene,
 )
 from sample_tiles.generator.canvas import CELL, Canvas, Patch
@@ -242,9 +246,8 @@ def test_a_shadow_falls_away_from_the_sun_as_far_as_it_must(azimuth: float, towa
 
 def test_a_canvas_refuses_patches_that_lie_outside_it() -> None:
     layer = np.zeros((20, 20), dtype=np.float32)
-    canvas = Canvas(
-        np.zeros((20, 20, 3), dtype=np.float32), layer, np.zeros((2, 20, 20), dtype=np.float32), *[layer] * 3
-    )
+    albedo, slope = np.zeros((20, 20, 3), dtype=np.float32), np.zeros((2, 20, 20), dtype=np.float32)
+    canvas = Canvas(albedo, layer, slope, fine=layer, middle=layer, coarse=layer)
     assert canvas.patch((5.0, 5.0, 6.0, 6.0)) is None
     assert canvas.patch((-1.0, -1.0, 9.0, 9.0)) == Patch(slice(0, 20), slice(0, 20))
 
@@ -266,3 +269,40 @@ def test_writing_labels_leaves_gdal_its_own_clock(tmp_path: Path) -> None:
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
     write_scene(small_town(side=128, seed=1), tmp_path)
     assert pyogrio.get_gdal_config_option("OGR_CURRENT_DATE") is None
+
+
+def test_the_varied_towns_are_all_there_with_labels_and_unlike_each_other() -> None:
+    styles = [varied_town(number) for number in range(COUNT)]
+    assert [path.stem for path in drawn.scenes()] == [style.name for style in styles]
+    labels = geopandas.read_file(drawn.LABELS).to_crs(CRS)
+    assert labels.geometry.is_valid.all()
+    greys = []
+    for path, style in zip(drawn.scenes(), styles, strict=True):
+        with rasterio.open(path) as file:
+            assert (file.count, file.width, file.height, file.res) == (3, style.side, style.side, (PIXEL, PIXEL))
+            share = labels.cx[slice(*file.bounds[::2]), slice(*file.bounds[1::2])].area.sum() / (style.extent**2)
+            greys.append(file.read(out_shape=(3, 64, 64)).mean(axis=(1, 2)))
+        assert 0.05 < share < 0.4, path
+    apart = np.linalg.norm(np.array(greys)[:, None] - np.array(greys)[None], axis=-1)
+    assert apart[np.triu_indices(COUNT, 1)].min() > 1.0
+    assert apart.max() > 60.0
+
+
+def test_a_committed_varied_town_is_what_the_generator_writes(tmp_path: Path) -> None:
+    write_scene(varied_town(5), tmp_path)
+    assert (tmp_path / "town_05.tif").read_bytes() == drawn.scenes()[5].read_bytes()
+    written, kept = (geopandas.read_file(path) for path in (tmp_path / "town_05.gpkg", drawn.LABELS))
+    assert set(written.geometry.to_wkb()) <= set(kept.geometry.to_wkb())
+
+
+def test_tints_change_what_they_name_and_nothing_else(tmp_path: Path) -> None:
+    plain = small_town(side=256, seed=3)
+    red = replace(plain, tints=(("asphalt", (1.8, 0.5, 0.5)),))
+    one, other = draw_scene(plain), draw_scene(red)
+    redder = (
+        other.pixels[..., 0].astype(int) - other.pixels[..., 1]
+        > one.pixels[..., 0].astype(int) - one.pixels[..., 1] + 20
+    )
+    assert 0.03 < redder.mean() < 0.4
+    assert (one.pixels == other.pixels).mean() > 0.5
+    assert [b.outline for b in one.buildings] == [b.outline for b in other.buildings]

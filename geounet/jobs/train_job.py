@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from geounet import drawn
 from geounet.card import Architecture
 from geounet.errors import SettingsError
+from geounet.jobs.drawn_towns import are_wanted
 from geounet.jobs.ledger import Ledger, ledger_named
 from geounet.jobs.train_run import Run
 from geounet.legend import is_building
@@ -17,6 +19,7 @@ from geounet.nn.areas import AreaWindows, in_firsts, read_ahead
 from geounet.nn.augment import AUGMENTS, Augmentation
 from geounet.nn.checkpoint import load_checkpoint
 from geounet.nn.chip_set import ChipSet
+from geounet.nn.chip_store import ChipFolder
 from geounet.nn.device import Runtime
 from geounet.nn.entrance import Entrance
 from geounet.nn.exam import Exam
@@ -56,9 +59,14 @@ class Job:
     augmentation: Variation
 
     @property
-    def samples(self) -> Samples:
-        """The training samples, augmented."""
-        return Samples(self.data.folders, self.augmentation, self.settings.seed)
+    def wants_towns(self) -> bool:
+        """Whether windows of drawn towns go with its own."""
+        return are_wanted(self.data.card, self.settings)
+
+    def samples(self, towns: Path | None = None) -> Samples:
+        """The training samples, augmented; with the windows of drawn towns in a folder, if any."""
+        beside = ChipFolder.open(towns) if towns else None
+        return Samples(self.data.folders, self.augmentation, self.settings.seed, drawn=beside)
 
     def validation(self, plan: Plan, architecture: Architecture) -> AreaWindows:
         """The padded windows that score every pixel of the validation windows once."""
@@ -116,6 +124,7 @@ def opened(
         **asked,
         "shares": settings.shares(runtime, group),
         "augment": augmentation.name,
+        "drawn": drawn.fingerprint() if are_wanted(data.card, settings) else None,
         "chips": data.fingerprint,
         "init": model_hash(init) if init else None,
         "device": runtime.device.type,

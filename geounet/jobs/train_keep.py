@@ -44,7 +44,9 @@ def _recorded(card: ModelCard, job: Job, plan: Plan, record: Checked) -> ModelCa
     """The card with the record of its training; no times and no paths, so that the same run gives the same bytes."""
     windows = {split: len(job.data.windows(split)) for split in ("train", "val")}
     made = {"step": record.number, "iou": record.score, "windows": windows}
-    return card.with_training(**asdict(plan), **made, seed=job.settings.seed, augment=job.augmentation.name)
+    return card.with_training(
+        **asdict(plan), **made, seed=job.settings.seed, augment=job.augmentation.name, drawn=job.wants_towns
+    )
 
 
 def _table(history: Iterable[dict[str, float | int | None]]) -> bytes:
@@ -119,4 +121,5 @@ def _facts(job: Job, training: Training, judgement: Judgement) -> Facts:
         steps=(training.step, training.best_step),
         by_scenes=job.data.is_split_by_scenes,
         is_chosen=confusion.score is not None,
+        has_towns=job.wants_towns,
     )

@@ -131,7 +131,11 @@ def difference(before: Mapping[str, object], now: Mapping[str, object]) -> str:
     >>> difference({"lr": 0.1, "chips": "3f"}, {"lr": 0.2, "chips": "a0"})
     'the training windows were others, lr was 0.1 and is 0.2 now'
     """
-    named = {"chips": "the training windows were others", "init": "--init was another model, or none"}
+    named = {
+        "chips": "the training windows were others",
+        "drawn": "the drawn towns were others, or none",
+        "init": "--init was another model, or none",
+    }
     return ", ".join(
         named.get(name, f"{name} was {before.get(name)} and is {now.get(name)} now")
         for name in sorted(before.keys() | now.keys())

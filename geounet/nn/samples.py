@@ -1,6 +1,8 @@
 """Training samples: crops at any place of the training area, augmented; each a pure function of seed and number."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +17,7 @@ from geounet.nn.pipeline import Pipeline
 Variation = Augmentation | Pipeline
 RARE = 0.2  # share of windows with a class below which it is rare
 MOST = 10.0  # times that a window with contact is wanted more than another; with more, the same few would be learned
+BESIDE = 1 / 3  # windows of drawn towns to one of the training's own
 TRIES = 8  # places looked at before the drawn window itself is taken
 
 
@@ -23,6 +26,7 @@ class Samples:
 
     Of several foreground classes the rare ones come more often, and so does contact: a pass has as many samples as
     there are windows, but windows with what few have stand in it several times, and others only in some passes.
+    Where there are windows of drawn towns, a pass has one of them to three others, as long as there are so many.
 
     Sample n depends on the seed and n alone, so that training can go on at any number, in any process. Each is a
     crop around a window of the training split, moved by up to half a size in each direction.
@@ -31,18 +35,17 @@ class Samples:
         ChipsError: no window of the training split has a label.
     """
 
-    def __init__(self, folders: Sequence[ChipFolder], augmentation: Variation, seed: int) -> None:
+    def __init__(
+        self, folders: Sequence[ChipFolder], augmentation: Variation, seed: int, *, drawn: ChipFolder | None = None
+    ) -> None:
         self.folders = tuple(folders)
         self.augmentation = augmentation
         self.seed = seed
         self.size = folders[0].card.size
-        self._windows = tuple(
-            (f, number)
-            for f, folder in enumerate(folders)
-            for number in folder.card.of_split("train")
-            if folder.card.windows[number].shares
-        )
-        if not self._windows:
+        self._pools = tuple(Pool.of(pool) for pool in (folders, [drawn] if drawn else []))
+        own, towns = map(len, self._pools)
+        self._counts = own, min(math.ceil(BESIDE * own), towns)  # of a pass
+        if not own:
             names = ", ".join(str(folder.path) for folder in folders)
             raise ChipsError(f"no training window in {names} has a label; tile with --val below 1, or check the labels")
 
@@ -59,48 +62,36 @@ class Samples:
     @property
     def pass_length(self) -> int:
         """Samples in one pass over the training windows."""
-        return len(self._windows)
+        return sum(self._counts)
 
     @cached_property
-    def _passes(self) -> dict[int, Array]:
+    def _passes(self) -> dict[int, list[tuple[int, int]]]:
         return {}
 
     def __getstate__(self) -> dict[str, object]:
         return {key: value for key, value in self.__dict__.items() if key != "_passes"}
 
-    def _order(self, number: int) -> Array:
-        """Order of the windows in a pass; the last one asked for is kept."""
+    def _order(self, number: int) -> list[tuple[int, int]]:
+        """Pool and place in it of each sample of a pass; the last one asked for is kept."""
         if number not in self._passes:
             self._passes.clear()
             rng = np.random.default_rng((self.seed, number))
-            self._passes[number] = rng.permutation(self._drawn(rng))
+            drawn = [
+                (which, index)
+                for which, (pool, count) in enumerate(zip(self._pools, self._counts, strict=True))
+                for index in pool.lot(rng, count)
+            ]
+            self._passes[number] = [drawn[n] for n in rng.permutation(len(drawn)).tolist()]
         return self._passes[number]
-
-    def _drawn(self, rng: np.random.Generator) -> Array:
-        """Indices of the windows of a pass in their order; each as often as its weight says, rounded by lot."""
-        if self._weights is None:
-            return np.arange(self.pass_length)
-        shares = np.cumsum(self._weights) / np.sum(self._weights)
-        drawn: Array = np.searchsorted(shares, (rng.random() + np.arange(self.pass_length)) / self.pass_length, "right")
-        return drawn
-
-    @cached_property
-    def _weights(self) -> Array | None:
-        """How often each window is wanted; None where all are alike."""
-        shares = np.array([self.folders[f].card.windows[number].shares for f, number in self._windows])
-        if shares.shape[1] > 2:
-            return repeats(shares > 0)
-        if self.folders[0].card.contact_width is None:
-            return None
-        return as_often(np.array([self.folders[f].has_contact(number) for f, number in self._windows]))
 
     def __getitem__(self, number: int) -> tuple[Array, Array]:
         """Sample `number`: pixels (bands, size, size); labels (size, size) uint8, VOID where there is no imagery."""
         which, index = divmod(number, self.pass_length)
         rng = np.random.default_rng((self.seed, which, index))
-        folder, window = self._windows[self._order(which)[index]]
+        pool, place = self._order(which)[index]
+        folder, window = self._pools[pool].windows[place]
         side = self.augmentation.side(self.size, rng)
-        pixels, labels = self._crop(self.folders[folder], window, side, rng)
+        pixels, labels = self._crop(folder, window, side, rng)
         return self.augmentation.apply(pixels, labels, self.size, rng)
 
     def _crop(self, folder: ChipFolder, number: int, side: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -117,6 +108,53 @@ class Samples:
             if np.count_nonzero(labels < VOID) >= crop.area // 16:
                 return pixels, labels
         return folder.crop(chip.scene, Window(chip.row + centred, chip.col + centred, side, side))
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Training windows with labels, (folder, number), that are drawn from together.
+
+    Args:
+        folders: theirs; none for an empty pool.
+    """
+
+    folders: tuple[ChipFolder, ...]
+    windows: tuple[tuple[ChipFolder, int], ...]
+
+    @classmethod
+    def of(cls, folders: Sequence[ChipFolder]) -> "Pool":
+        """The labelled windows of the training split of some folders."""
+        return cls(
+            tuple(folders),
+            tuple(
+                (folder, number)
+                for folder in folders
+                for number in folder.card.of_split("train")
+                if folder.card.windows[number].shares
+            ),
+        )
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def lot(self, rng: np.random.Generator, count: int) -> list[int]:
+        """Indices of `count` windows in their order; each as often as its weight says, rounded by lot."""
+        if not count or (self._weights is None and count == len(self)):
+            return list(range(count))
+        weights = np.ones(len(self)) if self._weights is None else self._weights
+        shares = np.cumsum(weights) / np.sum(weights)
+        drawn: list[int] = np.searchsorted(shares, (rng.random() + np.arange(count)) / count, "right").tolist()
+        return drawn
+
+    @cached_property
+    def _weights(self) -> Array | None:
+        """How often each window is wanted; None where all are alike."""
+        shares = np.array([folder.card.windows[number].shares for folder, number in self.windows])
+        if shares.shape[1] > 2:
+            return repeats(shares > 0)
+        if self.folders[0].card.contact_width is None:
+            return None
+        return as_often(np.array([folder.has_contact(number) for folder, number in self.windows]))
 
 
 def repeats(there: Array) -> Array:

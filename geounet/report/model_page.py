@@ -20,6 +20,7 @@ class Facts:
         classes: counts over the validation pixels, of each foreground class by name; empty without validation windows.
         by_scenes: whether each scene went to one split as a whole.
         is_chosen: whether validation told which weights to keep.
+        has_towns: whether drawn towns were learned from, too.
         steps: done in all, and the one after which the kept weights were.
     """
 
@@ -31,6 +32,7 @@ class Facts:
     steps: tuple[int, int]
     by_scenes: bool = False
     is_chosen: bool = True
+    has_towns: bool = False
 
 
 def model_page(card: ModelCard, facts: Facts) -> str:
@@ -94,6 +96,10 @@ def _data(card: ModelCard, facts: Facts) -> str:
         f"- Bands: {_listed(card.colours)}, {escaped(card.dtype)}",
         f"- Windows of {facts.size} px with labels: {counts}; split {divided}, never by single windows",
     ]
+    if facts.has_towns:
+        lines.append(
+            "- Beside them, up to a quarter of the samples: drawn towns that come with geounet; none is in the figures"
+        )
     if card.contact_width is not None:
         lines.append(f"- Contact between neighbours {card.contact_width:.3g} m apart or less is a class of its own")
     return "\n".join(lines)

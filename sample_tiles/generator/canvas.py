@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from shapely import Polygon
 
 from .geometry import Axes
 from .noise import Field, fbm
-from .style import PIXEL, RGB
+from .style import PIXEL, RGB, TownStyle
 
 SUPERSAMPLING = 2
 CELL = PIXEL / SUPERSAMPLING
@@ -50,6 +50,7 @@ class Canvas:
         height: metres above the ground, (height, width).
         slope: rise of the surface to the east and to the south, (2, height, width).
         fine: noise of 0.3 to 1 m, (height, width), mean 0, deviation 1; `middle` of 2 to 10 m, `coarse` of 15 to 100 m.
+        tints, wear: the town's, see `style.TownStyle`.
     """
 
     albedo: Field
@@ -58,6 +59,8 @@ class Canvas:
     fine: Field
     middle: Field
     coarse: Field
+    tints: Mapping[str, RGB] = field(default_factory=dict)
+    wear: float = 1.0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -89,9 +92,9 @@ class Canvas:
             np.copyto(layer, np.float32(0) if slope is None else slope[axis], where=where)
 
 
-def blank(side: int, rng: np.random.Generator) -> Canvas:
-    """An empty canvas for a scene of `side` x `side` pixels, its noise thrown."""
-    shape = (side * SUPERSAMPLING, side * SUPERSAMPLING)
+def blank(style: TownStyle, rng: np.random.Generator) -> Canvas:
+    """An empty canvas for the scene of a town, its noise thrown."""
+    shape = (style.side * SUPERSAMPLING, style.side * SUPERSAMPLING)
     return Canvas(
         albedo=np.zeros((*shape, 3), dtype=np.float32),
         height=np.zeros(shape, dtype=np.float32),
@@ -99,6 +102,8 @@ def blank(side: int, rng: np.random.Generator) -> Canvas:
         fine=fbm(shape, 1.0 / CELL, 3, rng, persistence=0.9),
         middle=fbm(shape, 10.0 / CELL, 3, rng),
         coarse=fbm(shape, 100.0 / CELL, 3, rng),
+        tints=dict(style.tints),
+        wear=style.wear,
     )
 
 

@@ -15,7 +15,7 @@ from .noise import Field, blurred, smoothstep
 from .parking import along
 from .plan import Plan, Strip
 from .streets import Road, junctions_of
-from .surfaces import SURFACES, painted
+from .surfaces import painted, surface_of
 
 
 def draw_streets(canvas: Canvas, plan: Plan) -> None:
@@ -27,11 +27,11 @@ def draw_streets(canvas: Canvas, plan: Plan) -> None:
     rounded = beds.buffer(4.0, quad_segs=4).buffer(-4.0, quad_segs=4)
     kerbs, lanes = polygons_of(rounded.buffer(0.2)), polygons_of(rounded)
     for band in canvas.bands():
-        pavement = painted(canvas, band, SURFACES["pavement"]) * slabs(band)[..., None]
+        pavement = painted(canvas, band, surface_of(canvas, "pavement")) * slabs(band)[..., None]
         canvas.paint(band, polygon_cover(band, corridor), pavement)
-        canvas.paint(band, polygon_cover(band, verges), painted(canvas, band, SURFACES["lawn"]))
+        canvas.paint(band, polygon_cover(band, verges), painted(canvas, band, surface_of(canvas, "lawn")))
         canvas.paint(band, polygon_cover(band, kerbs), linear((186, 182, 175)))
-        canvas.paint(band, polygon_cover(band, lanes), painted(canvas, band, SURFACES["asphalt"]))
+        canvas.paint(band, polygon_cover(band, lanes), painted(canvas, band, surface_of(canvas, "asphalt")))
     for index, road in enumerate(plan.roads):
         draw_wear(canvas, road, lanes, 0.78 + 0.46 * ((index * 0.618) % 1.0))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from .dice import weighted
-from .style import RGB
+from .style import RGB, tinted
 
 Pattern = Literal["tile", "seam", "loose", "sheet"]
 
@@ -42,6 +43,12 @@ COVERS: dict[str, Cover] = {
     "membrane": Cover((222, 222, 218), (190, 191, 190), "sheet", 0.05, 0.10),
     "bitumen": Cover((96, 96, 100), (72, 73, 78), "sheet", 0.10, 0.09),
 }
+
+
+def cover_of(name: str, tints: Mapping[str, RGB], wear: float) -> Cover:
+    """The cover of that name as a town has it, see `style.TownStyle`."""
+    cover, tint = COVERS[name], tints.get(name, (1.0, 1.0, 1.0))
+    return replace(cover, light=tinted(cover.light, tint), dark=tinted(cover.dark, tint), wear=cover.wear * wear)
 
 
 def drawn_cover(weights: tuple[tuple[str, float], ...], rng: np.random.Generator) -> tuple[str, RGB]:

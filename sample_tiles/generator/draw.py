@@ -18,7 +18,7 @@ from .vehicles import draw_car, draw_thing
 
 def draw_town(plan: Plan, style: TownStyle, rng: np.random.Generator) -> NDArray[np.uint8]:
     """The aerial photograph of a town, (side, side, 3) uint8, red green blue."""
-    canvas = blank(style.side, rng)
+    canvas = blank(style, rng)
     draw_land(canvas, plan, style)
     for building in plan.content.buildings:
         draw_building(canvas, building, rng)

@@ -11,13 +11,13 @@ from .canvas import CELL, Canvas, Patch, line_cover, linear, polygon_cover
 from .geometry import Axes, polygons_of
 from .noise import Field, blurred, smoothstep
 from .plan import Area, Strip
-from .surfaces import SURFACES, Surface, painted
+from .surfaces import Surface, painted, surface_of
 
 
 def draw_wild_ground(canvas: Canvas) -> None:
     """Rough grass everywhere, to be painted over."""
     for band in canvas.bands():
-        canvas.paint(band, np.ones(band.shape, dtype=np.float32), painted(canvas, band, SURFACES["rough"]))
+        canvas.paint(band, np.ones(band.shape, dtype=np.float32), painted(canvas, band, surface_of(canvas, "rough")))
 
 
 def draw_area(canvas: Canvas, area: Area, greenness: float) -> None:
@@ -25,7 +25,7 @@ def draw_area(canvas: Canvas, area: Area, greenness: float) -> None:
     patch = canvas.patch(area.outline.bounds)
     if patch is None:
         return
-    surface = SURFACES[area.surface]
+    surface = surface_of(canvas, area.surface)
     if area.surface in ("lawn", "meadow", "rough"):
         # The same lawn is greener in one garden than in the next.
         shift = (area.tone - 1.0) * 7.0
@@ -66,7 +66,7 @@ def draw_strip(canvas: Canvas, strip: Strip) -> None:
         cover = smoothstep(np.asarray(soft + 0.14 * fine, dtype=np.float32), 0.35, 0.6)
     if strip.surface == "paint":
         cover = cover * np.float32(0.8) * smoothstep(fine, -1.6, 0.2)
-    canvas.paint(patch, cover, painted(canvas, patch, SURFACES[strip.surface]))
+    canvas.paint(patch, cover, painted(canvas, patch, surface_of(canvas, strip.surface)))
     if strip.height > 0:
         top = np.asarray(strip.height * (1 + (0.12 if strip.surface == "hedge" else 0.0) * fine), dtype=np.float32)
         down, right = (np.asarray(0.5 * slope, dtype=np.float32) for slope in np.gradient(top, CELL))

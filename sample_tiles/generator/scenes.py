@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import geopandas
@@ -78,8 +79,16 @@ def write_scene(style: TownStyle, folder: Path) -> Scene:
     """Draw a town and write `<name>.tif` and `<name>.gpkg` into a folder; the same bytes on every run."""
     scene = draw_scene(style)
     whole(folder / f"{style.name}.tif", lambda path: write_imagery(scene, path))
-    whole(folder / f"{style.name}.gpkg", lambda path: write_labels(scene, path))
+    whole(folder / f"{style.name}.gpkg", lambda path: write_labels([scene], path))
     return scene
+
+
+def write_scenes(styles: Sequence[TownStyle], folder: Path, name: str) -> None:
+    """Draw towns and write `<their names>.tif`, and the labels of all of them as `<name>.gpkg`."""
+    scenes = [draw_scene(style) for style in styles]
+    for scene in scenes:
+        whole(folder / f"{scene.style.name}.tif", partial(write_imagery, scene))
+    whole(folder / f"{name}.gpkg", lambda path: write_labels(scenes, path))
 
 
 def whole(path: Path, write: Callable[[Path], None]) -> None:
@@ -113,10 +122,11 @@ def write_imagery(scene: Scene, path: Path) -> None:
         file.write_mask(scene.valid)
 
 
-def write_labels(scene: Scene, path: Path) -> None:
-    """Write the labels as layer `buildings`."""
+def write_labels(scenes: Sequence[Scene], path: Path) -> None:
+    """Write the labels of some towns as layer `buildings`."""
+    table = geopandas.pd.concat([labels(scene) for scene in scenes], ignore_index=True)
     with written_on(DRAWN_ON):
-        pyogrio.write_dataframe(labels(scene), path, layer=LAYER, driver="GPKG", VERSION="1.2")
+        pyogrio.write_dataframe(table, path, layer=LAYER, driver="GPKG", VERSION="1.2")
 
 
 def labels(scene: Scene) -> geopandas.GeoDataFrame:

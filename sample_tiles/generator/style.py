@@ -35,6 +35,8 @@ class TownStyle:
         haze: share of the light that the air scatters into the camera.
         tilt: degrees by which the valid outline is turned inside the scene.
         collar: grey level written under the mask.
+        tints: what the colours of a surface or cover are multiplied by, red green blue, by its name; others stay.
+        wear: how much more the roofs are stained than usual.
     """
 
     name: str
@@ -52,6 +54,8 @@ class TownStyle:
     haze: float
     tilt: float
     collar: int
+    tints: tuple[tuple[str, RGB], ...] = ()
+    wear: float = 1.0
 
     @property
     def extent(self) -> float:
@@ -130,3 +134,9 @@ TEST = TownStyle(
 def small_town(side: int, seed: int, like: TownStyle = TRAIN) -> TownStyle:
     """A town of the same kind that draws in a second or two, for tests."""
     return replace(like, name=f"town_{side}_{seed}", side=side, seed=seed)
+
+
+def tinted(colour: RGB, tint: RGB) -> RGB:
+    """A colour (0..255) under a tint, as bright as 250 at most."""
+    red, green, blue = (min(250.0, one * other) for one, other in zip(colour, tint, strict=True))
+    return red, green, blue

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .canvas import Canvas, Patch, linear
 from .noise import Field, smoothstep
-from .style import RGB
+from .style import RGB, tinted
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,14 @@ SURFACES: dict[str, Surface] = {
     "water": Surface((64, 82, 76), (56, 74, 74), 0.02, 0.03),
     "paint": Surface((226, 226, 220), (206, 206, 200), 0.06, 0.10),
 }
+
+
+def surface_of(canvas: Canvas, name: str) -> Surface:
+    """The surface of that name as this town has it."""
+    surface, tint = SURFACES[name], canvas.tints.get(name)
+    if tint is None:
+        return surface
+    return replace(surface, first=tinted(surface.first, tint), second=tinted(surface.second, tint))
 
 
 def painted(canvas: Canvas, patch: Patch, surface: Surface, tone: float = 1.0) -> Field:

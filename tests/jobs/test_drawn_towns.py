@@ -1,0 +1,149 @@
+"""Drawn towns beside a training's own windows: when they are taken, what they change, and what they leave alone."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from geounet.chips import ChipsCard
+from geounet.errors import OutputError, SettingsError
+from geounet.jobs.drawn_towns import are_wanted, tiled_towns
+from geounet.jobs.train import train
+from geounet.jobs.train_run import TrainResult
+from geounet.legend import Legend
+from geounet.nn.augment import Augmentation
+from geounet.nn.chip_set import ChipSet
+from geounet.nn.chip_store import ChipFolder
+from geounet.nn.model_file import read_card
+from geounet.nn.samples import Samples
+from geounet.nn.settings import TrainingSettings
+from tests.command import geounet
+from tests.jobs.test_train import KilledError, killing
+from tests.nn.chips_folder import RGB, town, write_chips
+
+SIZE, RESOLUTION = 64, 0.8  # 51 m
+
+
+@pytest.fixture(scope="module")
+def chips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "chips"
+    write_chips(folder, town(128, 512, seed=2), size=SIZE, ground_resolution=RESOLUTION)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def towns(chips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiled_towns(ChipsCard.read(chips), tmp_path_factory.mktemp("run"))
+
+
+def quick(chips: Path, out: Path, **settings: object) -> TrainResult:
+    defaults = {"steps": 4, "batch_size": 4, "width": 2, "depth": 1, "device": "cpu", "precision": "fp32"}
+    return train(chips, out=out, **(defaults | settings))  # type: ignore[arg-type]
+
+
+def card(path: Path, **changes: object) -> ChipsCard:
+    return replace(ChipsCard.read(path), **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings", "wanted"),
+    [
+        pytest.param({}, {}, True, id="buildings in colour"),
+        pytest.param({}, {"augment": "strong"}, True, id="strong"),
+        pytest.param({}, {"augment": "flips"}, False, id="imagery as it is"),
+        pytest.param({}, {"drawn": "none"}, False, id="not asked for"),
+        pytest.param({"legend": Legend.of_names("road")}, {}, False, id="roads"),
+        pytest.param({"legend": Legend.of_names("building", "road")}, {}, False, id="roads as well"),
+        pytest.param({"legend": Legend.of_names("houses")}, {}, True, id="houses"),
+        pytest.param({"colours": ("nir", "red", "green")}, {}, False, id="infrared"),
+        pytest.param({"dtype": "uint16"}, {}, False, id="16 bits"),
+        pytest.param({"ground_resolution": None}, {}, False, id="nowhere"),
+        pytest.param({"ground_resolution": 10.0}, {}, False, id="from a satellite"),
+        pytest.param({"ground_resolution": 0.05}, {}, False, id="from a kite"),
+        pytest.param({"size": 32}, {}, False, id="windows that show no house"),
+    ],
+)
+def test_towns_go_with_buildings_in_colour_alone(
+    chips: Path, changes: dict[str, object], settings: dict[str, object], wanted: bool
+) -> None:
+    assert are_wanted(card(chips, **changes), TrainingSettings(**settings)) is wanted  # type: ignore[arg-type]
+
+
+def test_towns_are_tiled_like_the_windows_they_go_with(chips: Path, towns: Path) -> None:
+    own, drawn = ChipsCard.read(chips), ChipsCard.read(towns)
+    assert (drawn.size, drawn.colours, drawn.dtype) == (own.size, own.colours, own.dtype)
+    assert drawn.ground_resolution == pytest.approx(RESOLUTION, rel=0.01)
+    assert drawn.legend.names == ("background", "building")
+    assert {window.split for window in drawn.windows} == {"train"}
+    shares = [window.shares[1] for window in drawn.windows]
+    assert 0.1 < sum(shares) / len(shares) < 0.4
+    assert len({window.scene for window in drawn.windows}) == 12
+
+
+def test_towns_have_contact_where_the_windows_have_it(tmp_path: Path) -> None:
+    write_chips(tmp_path / "chips", town(128, 512), size=SIZE, ground_resolution=0.8, contact_width=2.4)
+    drawn = tiled_towns(ChipsCard.read(tmp_path / "chips"), tmp_path / "run")
+    assert ChipsCard.read(drawn).contact_width == 2.4
+    folder = ChipFolder.open(drawn)
+    assert any(folder.has_contact(number) for number in folder.card.of_split("train"))
+
+
+def test_a_pass_has_every_window_once_and_one_of_a_town_to_three_of_them(chips: Path, towns: Path) -> None:
+    data = ChipSet.open([chips])
+    augmentation = Augmentation("standard", RGB, "uint8", data.mean, data.std)
+    alone = Samples(data.folders, augmentation, 0)
+    beside = Samples(data.folders, augmentation, 0, drawn=ChipFolder.open(towns))
+    assert (alone.pass_length, beside.pass_length) == (12, 16)
+    seen = set()
+    for number in range(5):
+        order = beside._order(number)
+        assert sorted(index for pool, index in order if pool == 0) == list(range(12))
+        assert len({index for pool, index in order if pool == 1}) == 4
+        seen |= {index for pool, index in order if pool == 1}
+    assert len(seen) > 12  # others in each pass
+    pixels, labels = beside[3]
+    assert (pixels == beside[3][0]).all()
+    assert labels.shape == (SIZE, SIZE)
+
+
+def test_a_training_takes_towns_in_and_says_so(chips: Path, tmp_path: Path) -> None:
+    result = quick(chips, tmp_path / "run")
+    plain = quick(chips, tmp_path / "plain", drawn="none")
+    assert not (result.run / "drawn").exists()
+    assert result.model.read_bytes() != plain.model.read_bytes()
+    assert [read_card(r.model).training["drawn"] for r in (result, plain)] == [True, False]
+    assert ["drawn towns" in (r.run / "MODEL.md").read_text() for r in (result, plain)] == [True, False]
+    # what is said of the data, and what is scored, is the training's own
+    metrics = [json.loads((r.run / "metrics.json").read_text()) for r in (result, plain)]
+    for key in ("training_windows", "validation_windows", "validation_pixels"):
+        assert metrics[0][key] == metrics[1][key]
+    assert read_card(result.model).mean == read_card(plain.model).mean
+
+
+def test_a_training_with_towns_killed_and_resumed_ends_with_the_same_bytes(chips: Path, tmp_path: Path) -> None:
+    straight = quick(chips, tmp_path / "straight")
+    with pytest.raises(KilledError):
+        quick(chips, tmp_path / "broken", track=killing(3))
+    assert (tmp_path / "broken" / "drawn").is_dir()
+    resumed = quick(chips, tmp_path / "broken", resume=True)
+    assert resumed.model.read_bytes() == straight.model.read_bytes()
+    assert not (tmp_path / "broken" / "drawn").exists()
+
+
+def test_a_run_with_towns_is_another_than_one_without(chips: Path, tmp_path: Path) -> None:
+    quick(chips, tmp_path / "run")
+    assert quick(chips, tmp_path / "run").repeated
+    with pytest.raises(OutputError, match="the drawn towns were others, or none"):
+        quick(chips, tmp_path / "run", drawn="none")
+    with pytest.raises(SettingsError, match="drawn 'some' is unknown; use one of auto, none"):
+        quick(chips, tmp_path / "other", drawn="some")
+
+
+def test_the_command_line_leaves_them_out_when_asked(
+    chips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = ["--steps", "2", "--batch-size", "2", "--width", "2", "--depth", "1", "--device", "cpu"]
+    told = geounet(capsys, "train", chips, "--out", tmp_path / "run", *few, "--drawn", "none")
+    assert told.status == 0, told.err
+    assert read_card(tmp_path / "run" / "model.safetensors").training["drawn"] is False
