@@ -58,11 +58,11 @@ from .progress import progress
     help="FILE: a pipeline of albumentations, as A.save writes it (JSON, YAML).",
 )
 @click.option(
-    "--drawn",
+    "--synthetic",
     type=click.Choice(["auto", "none"]),
     default="auto",
     show_default=True,
-    help="auto: drawn towns are learned from, too, where buildings alone are looked for (docs/training.md).",
+    help="auto: synthetic towns are learned from, too, where buildings alone are looked for (docs/training.md).",
 )
 @click.option("--workers", default="auto", show_default=True, help="Processes that prepare windows; 0: a thread.")
 @click.option("--patience", type=click.IntRange(1), help="Stop after so many validations without a better score.")

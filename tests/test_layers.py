@@ -13,7 +13,7 @@ MIDDLE = ("io", "nn", "polygons", "report")
 GROUND = {
     "errors", "grid", "frame", "block", "legend", "card", "chips", "contact", "split", "assemble", "footprints",
     "edges", "metrics", "objects", "offset", "order", "rule", "files", "track", "working", "boundary", "bootstrap",
-    "calibration", "likeness", "ranking", "memory", "drawn",
+    "calibration", "likeness", "ranking", "memory", "synthetic",
 }  # fmt: skip
 KEPT_TO = {
     "rasterio": "geounet.io",

@@ -17,7 +17,7 @@ import rasterio
 import shapely
 from rasterio.enums import MaskFlags
 
-from geounet import drawn
+from geounet import synthetic
 from sample_tiles.generator import (
     COUNT,
     CRS,
@@ -273,11 +273,11 @@ def test_writing_labels_leaves_gdal_its_own_clock(tmp_path: Path) -> None:
 
 def test_the_varied_towns_are_all_there_with_labels_and_unlike_each_other() -> None:
     styles = [varied_town(number) for number in range(COUNT)]
-    assert [path.stem for path in drawn.scenes()] == [style.name for style in styles]
-    labels = geopandas.read_file(drawn.LABELS).to_crs(CRS)
+    assert [path.stem for path in synthetic.scenes()] == [style.name for style in styles]
+    labels = geopandas.read_file(synthetic.LABELS).to_crs(CRS)
     assert labels.geometry.is_valid.all()
     greys = []
-    for path, style in zip(drawn.scenes(), styles, strict=True):
+    for path, style in zip(synthetic.scenes(), styles, strict=True):
         with rasterio.open(path) as file:
             assert (file.count, file.width, file.height, file.res) == (3, style.side, style.side, (PIXEL, PIXEL))
             share = labels.cx[slice(*file.bounds[::2]), slice(*file.bounds[1::2])].area.sum() / (style.extent**2)
@@ -289,15 +289,22 @@ def test_the_varied_towns_are_all_there_with_labels_and_unlike_each_other() -> N
 
 
 def test_a_committed_varied_town_is_what_the_generator_writes(tmp_path: Path) -> None:
-    write_scene(varied_town(5), tmp_path)
-    assert (tmp_path / "town_05.tif").read_bytes() == drawn.scenes()[5].read_bytes()
-    written, kept = (geopandas.read_file(path) for path in (tmp_path / "town_05.gpkg", drawn.LABELS))
-    assert set(written.geometry.to_wkb()) <= set(kept.geometry.to_wkb())
+    style = varied_town(5)
+    write_scene(style, tmp_path)
+    with rasterio.open(tmp_path / "town_05.tif") as written, rasterio.open(synthetic.scenes()[5]) as kept:
+        # another processor's vector units may round a grey level the other way
+        assert (written.read() == kept.read()).mean() > 0.99
+        bounds = written.bounds
+    drawn = geopandas.read_file(tmp_path / "town_05.gpkg")
+    all_of_them = geopandas.read_file(synthetic.LABELS).to_crs(CRS)
+    here = all_of_them.cx[bounds.left : bounds.right, bounds.bottom : bounds.top].to_crs(drawn.crs)
+    assert len(here) == len(drawn)
+    assert shapely.hausdorff_distance(here.geometry.to_numpy(), drawn.geometry.to_numpy()).max() < 1e-7
 
 
 def test_tints_change_what_they_name_and_nothing_else(tmp_path: Path) -> None:
     plain = small_town(side=256, seed=3)
-    red = replace(plain, tints=(("asphalt", (1.8, 0.5, 0.5)),))
+    red = replace(plain, ground_tints=(("asphalt", (1.8, 0.5, 0.5)),))
     one, other = draw_scene(plain), draw_scene(red)
     redder = (
         other.pixels[..., 0].astype(int) - other.pixels[..., 1]

@@ -83,16 +83,24 @@ class Placing:
     def _among(self, rows: Floats, cols: Floats) -> tuple[Floats, Floats]:
         """Rows and columns in the other grid, (rows, cols) each, of the crossings of some of ours."""
         across, down = np.meshgrid(cols, rows)
-        if same_crs(self.grid.crs, self.other.crs):
-            xs, ys = _applied(self._transform, across, down)
-            return ys, xs
-        xs, ys = _applied(self.grid.transform, across, down)
         try:
-            xs, ys = Transformer.from_crs(self.grid.crs, self.other.crs, always_xy=True).transform(xs, ys)
+            xs, ys = in_pixels_of(self.other, self.grid, across, down)
         except ProjError as error:
             raise LabelError(f"no way leads from the scene's CRS to the labels' ({error}); reproject them") from error
-        xs, ys = _applied(~self.other.transform, np.asarray(xs), np.asarray(ys))
         return ys, xs
+
+
+def in_pixels_of(other: Frame, frame: Frame, cols: Floats, rows: Floats) -> tuple[Floats, Floats]:
+    """Columns and rows in another frame of places in a frame, whatever their CRS.
+
+    Raises:
+        ProjError: no way leads from one CRS to the other.
+    """
+    if same_crs(frame.crs, other.crs):
+        return _applied(~other.transform @ frame.transform, cols, rows)
+    xs, ys = _applied(frame.transform, cols, rows)
+    xs, ys = Transformer.from_crs(frame.crs, other.crs, always_xy=True).transform(xs, ys)
+    return _applied(~other.transform, np.asarray(xs), np.asarray(ys))
 
 
 def _applied(by: Affine, xs: Floats, ys: Floats) -> tuple[Floats, Floats]:

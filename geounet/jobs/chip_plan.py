@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from geounet.frame import Frame
 from geounet.grid import Window, hull
 from geounet.io.chips import outlines
+from geounet.io.placing import in_pixels_of
 from geounet.jobs.truth import AREA_SPLITS, Truth, class_counts
 from geounet.legend import Legend
 from geounet.split import block_splits
@@ -179,21 +180,16 @@ def _firsts(frames: Sequence[Frame]) -> list[int]:
 
 def _places(chips: Sequence[PlannedChip], frames: Sequence[Frame], firsts: Sequence[int]) -> list[tuple[int, int]]:
     """First row and column of each chip's window, in pixels of the first scene of those that show its ground."""
-    places = [(chip.window.row, chip.window.col) for chip in chips]
-    moved = [i for i, chip in enumerate(chips) if firsts[chip.scene] != chip.scene]
-    if not moved:
-        return places
-    own = outlines(frames, [(chips[i].scene, chips[i].window) for i in moved], inset=0.0)
-    # the same windows of the first scene, in the same CRS: how far they are apart is counted in their own sides
-    theirs = outlines(frames, [(firsts[chips[i].scene], chips[i].window) for i in moved], inset=0.0)
-    corner, right, below = (shapely.get_coordinates(theirs.to_numpy()).reshape(-1, 5, 2)[:, n] for n in (0, 1, 3))
-    away = shapely.get_coordinates(own.centroid.to_numpy()) - shapely.get_coordinates(theirs.centroid.to_numpy())
-    axes = np.stack([right - corner, below - corner], axis=-1)
-    sides = np.linalg.solve(axes, away[..., None])[..., 0]
-    for i, (right_by, down_by) in zip(moved, sides.tolist(), strict=True):
-        window = chips[i].window
-        places[i] = window.row + round(down_by * window.height), window.col + round(right_by * window.width)
-    return places
+    windows = [(chip.window.row, chip.window.col, chip.window.height, chip.window.width) for chip in chips]
+    rows, cols, heights, widths = np.array(windows, float).reshape(-1, 4).T
+    of = np.array([chip.scene for chip in chips], int)
+    for scene in np.unique(of).tolist():
+        first, here = firsts[scene], of == scene
+        if first != scene:  # by their middles, which are the same place however a scene is turned
+            across, down = cols[here] + widths[here] / 2, rows[here] + heights[here] / 2
+            across, down = in_pixels_of(frames[first], frames[scene], across, down)
+            cols[here], rows[here] = across - widths[here] / 2, down - heights[here] / 2
+    return [(round(row), round(col)) for row, col in zip(rows.tolist(), cols.tolist(), strict=True)]
 
 
 def _disjoint(chips: list[PlannedChip], frames: Sequence[Frame]) -> list[PlannedChip]:

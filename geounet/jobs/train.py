@@ -9,7 +9,7 @@ from typing import Literal
 
 from geounet.files import StrPath, as_path, as_paths
 from geounet.jobs.datasets import is_layout
-from geounet.jobs.drawn_towns import clear_towns, tiled_towns
+from geounet.jobs.synthetic_towns import check_place, cleared_at_the_end, tiled_towns
 from geounet.jobs.tile import Tiling, default_chips, tile
 from geounet.jobs.train_job import Job, new_network, opened, resumed, shaped_like, started
 from geounet.jobs.train_keep import concluded, keep
@@ -45,7 +45,7 @@ def train(
     class_weights: str = "none",
     optimizer: str = "adamw",
     augment: str = "standard",
-    drawn: str = "auto",
+    synthetic: str = "auto",
     workers: int | Literal["auto"] = "auto",
     patience: int | None = None,
     resume: bool = False,
@@ -82,9 +82,9 @@ def train(
         optimizer: adamw, adam or sgd.
         `augment`: standard, flips, none, strong, or a file with
             albumentations' own pipeline (JSON or YAML, as `A.save` writes it).
-        drawn: auto, or none. auto takes windows of drawn towns in beside the training's own, one to three of
-            these, where buildings alone are looked for in 8-bit imagery of red, green and blue at 0.2 to 1 m, and
-            `augment` is standard or strong.
+        synthetic: auto, or none. auto takes windows of synthetic towns in beside the training's own, one to three of
+            these, where buildings alone are looked for in 8-bit imagery of red, green and blue at 0.2 to 1 m, windows
+            are 50 to 200 m wide, and `augment` is standard or strong.
         workers: processes that prepare windows; 0 is a thread beside the training.
         patience: validations without a better score after which to stop; None never stops early.
         resume: go on from the last checkpoint in `out`, where there is one.
@@ -117,7 +117,7 @@ def train(
             class_weights=class_weights,
             optimizer=optimizer,
             augment=augment,
-            drawn=drawn,
+            synthetic=synthetic,
             patience=patience,
             seed=seed,
         )
@@ -147,25 +147,30 @@ def train(
             tracker=tracker,
             tracker_uri=tracker_uri,
         )
-        finished = group.from_first(partial(job.run.finished, overwrite=overwrite))
-        if finished is not None:
-            return finished
-        samples, network = job.samples(), new_network(job)
-        group.from_first(partial(job.run.clear, resume=resume, overwrite=overwrite))
-        if job.wants_towns:
-            samples = job.samples(group.from_first(partial(tiled_towns, job.data.card, run)))
-        keep_freed_memory()
-        goes_on = group.from_first(job.run.checkpoint.exists)
-        training, plan, until = resumed(job) if goes_on else started(job, samples, network, begin)
-        with job.ledger.page({**job.run.identity, **asdict(plan)}):
-            _run(job, samples, training, plan, until=until, track=track)
-            return group.from_first(partial(_concluded, job, training, plan, begin))
+        with cleared_at_the_end(job.run, is_first=group.is_first):
+            return _finished(job, folders, begin, resume=resume, overwrite=overwrite, track=track)
 
 
-def _concluded(job: Job, training: Training, plan: Plan, begin: float) -> TrainResult:
-    result = concluded(job, training, plan, begin)
-    clear_towns(job.run.folder)
-    return result
+def _finished(
+    job: Job, folders: Sequence[Path], begin: float, *, resume: bool, overwrite: bool, track: Track
+) -> TrainResult:
+    """What the job comes to: made from its beginning, or gone on with, or finished before."""
+    group, run = job.group, job.run
+    finished = group.from_first(partial(run.finished, overwrite=overwrite))
+    if finished is not None:
+        return finished
+    samples, network = job.samples(), new_network(job)
+    if job.has_towns:
+        group.from_first(partial(check_place, run.folder, folders))
+    group.from_first(partial(run.clear, resume=resume, overwrite=overwrite))
+    if job.has_towns:
+        samples = job.samples(group.from_first(partial(tiled_towns, job.data, run.folder)))
+    keep_freed_memory()
+    goes_on = group.from_first(run.checkpoint.exists)
+    training, plan, until = resumed(job) if goes_on else started(job, samples, network, begin)
+    with job.ledger.page({**run.identity, **asdict(plan)}):
+        _run(job, samples, training, plan, until=until, track=track)
+        return group.from_first(partial(concluded, job, training, plan, begin))
 
 
 def _tiled(

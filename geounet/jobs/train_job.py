@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from geounet import drawn
+from geounet import synthetic
 from geounet.card import Architecture
 from geounet.errors import SettingsError
-from geounet.jobs.drawn_towns import are_wanted
 from geounet.jobs.ledger import Ledger, ledger_named
+from geounet.jobs.synthetic_towns import are_wanted
 from geounet.jobs.train_run import Run
 from geounet.legend import is_building
 from geounet.nn.areas import AreaWindows, in_firsts, read_ahead
@@ -59,14 +59,14 @@ class Job:
     augmentation: Variation
 
     @property
-    def wants_towns(self) -> bool:
-        """Whether windows of drawn towns go with its own."""
-        return are_wanted(self.data.card, self.settings)
+    def has_towns(self) -> bool:
+        """Whether windows of synthetic towns go with its own."""
+        return self.run.identity["synthetic"] is not None
 
     def samples(self, towns: Path | None = None) -> Samples:
-        """The training samples, augmented; with the windows of drawn towns in a folder, if any."""
+        """The training samples, augmented; with the windows of synthetic towns in a folder, if any."""
         beside = ChipFolder.open(towns) if towns else None
-        return Samples(self.data.folders, self.augmentation, self.settings.seed, drawn=beside)
+        return Samples(self.data.folders, self.augmentation, self.settings.seed, synthetic=beside)
 
     def validation(self, plan: Plan, architecture: Architecture) -> AreaWindows:
         """The padded windows that score every pixel of the validation windows once."""
@@ -124,7 +124,7 @@ def opened(
         **asked,
         "shares": settings.shares(runtime, group),
         "augment": augmentation.name,
-        "drawn": drawn.fingerprint() if are_wanted(data.card, settings) else None,
+        "synthetic": synthetic.fingerprint() if are_wanted(data, settings) else None,
         "chips": data.fingerprint,
         "init": model_hash(init) if init else None,
         "device": runtime.device.type,

@@ -45,7 +45,7 @@ def _recorded(card: ModelCard, job: Job, plan: Plan, record: Checked) -> ModelCa
     windows = {split: len(job.data.windows(split)) for split in ("train", "val")}
     made = {"step": record.number, "iou": record.score, "windows": windows}
     return card.with_training(
-        **asdict(plan), **made, seed=job.settings.seed, augment=job.augmentation.name, drawn=job.wants_towns
+        **asdict(plan), **made, seed=job.settings.seed, augment=job.augmentation.name, synthetic=job.has_towns
     )
 
 
@@ -121,5 +121,5 @@ def _facts(job: Job, training: Training, judgement: Judgement) -> Facts:
         steps=(training.step, training.best_step),
         by_scenes=job.data.is_split_by_scenes,
         is_chosen=confusion.score is not None,
-        has_towns=job.wants_towns,
+        has_towns=job.has_towns,
     )

@@ -133,7 +133,7 @@ def difference(before: Mapping[str, object], now: Mapping[str, object]) -> str:
     """
     named = {
         "chips": "the training windows were others",
-        "drawn": "the drawn towns were others, or none",
+        "synthetic": "synthetic towns were others, or none: --synthetic",
         "init": "--init was another model, or none",
     }
     return ", ".join(

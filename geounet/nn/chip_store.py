@@ -18,6 +18,8 @@ from geounet.legend import CONTACT, IGNORE
 # The largest class id is 252, so that 253 is free to say in a sample: no imagery here, and ignored.
 VOID = 253
 
+Box = tuple[int, int, int, int]  # first row, end of the rows, first column, end of the columns
+
 
 class Part(NamedTuple):
     """What a crop has of a window: its number, first pixel, and the rows and columns of the scene that both have.
@@ -42,6 +44,13 @@ class Part(NamedTuple):
         """The same pixels, counted from a pixel of the scene."""
         row, col = origin
         return slice(self.rows[0] - row, self.rows[1] - row), slice(self.cols[0] - col, self.cols[1] - col)
+
+
+def _common(part: Part, box: Box) -> int:
+    """Pixels that a part has in common with a box."""
+    rows = min(part.rows[1], box[1]) - max(part.rows[0], box[0])
+    cols = min(part.cols[1], box[3]) - max(part.cols[0], box[2])
+    return max(0, rows) * max(0, cols)
 
 
 def covered(parts: Iterable[Part]) -> int:
@@ -127,6 +136,28 @@ class ChipFolder:
         """Where a window lies in its scene."""
         window = self.card.windows[number]
         return Window(window.row, window.col, self.card.size, self.card.size)
+
+    def imagery(self, parts: Iterable["Part"]) -> int:
+        """Pixels of the parts that show something: of a window, those in the smallest box around its imagery."""
+        return sum(_common(part, self._box(part.number)) for part in parts)
+
+    def _box(self, number: int) -> Box:
+        """Around the imagery of a window, in pixels of its scene."""
+        if number not in self._boxes:
+            window, size = self.card.windows[number], self.card.size
+            top, bottom, left, right = 0, size, 0, size
+            if window.valid < 1:
+                rows, cols = np.nonzero(self.window(number)[1] < VOID)
+                if len(rows):
+                    top, bottom, left, right = (
+                        int(n) for n in (rows.min(), rows.max() + 1, cols.min(), cols.max() + 1)
+                    )
+            self._boxes[number] = window.row + top, window.row + bottom, window.col + left, window.col + right
+        return self._boxes[number]
+
+    @cached_property
+    def _boxes(self) -> dict[int, Box]:
+        return {}
 
     def met(self, scene: int, crop: Window, split: str = "train") -> list["Part"]:
         """The parts of a split's windows that make up a crop."""

@@ -11,14 +11,16 @@ from geounet.block import Array
 from geounet.errors import ChipsError
 from geounet.grid import Window
 from geounet.nn.augment import Augmentation
-from geounet.nn.chip_store import VOID, ChipFolder, covered
+from geounet.nn.chip_set import ChipSet
+from geounet.nn.chip_store import ChipFolder
 from geounet.nn.pipeline import Pipeline
 
 Variation = Augmentation | Pipeline
 RARE = 0.2  # share of windows with a class below which it is rare
 MOST = 10.0  # times that a window with contact is wanted more than another; with more, the same few would be learned
-BESIDE = 1 / 3  # windows of drawn towns to one of the training's own
-TRIES = 8  # places looked at before the drawn window itself is taken
+BESIDE = 1 / 3  # windows of synthetic towns to one of the training's own
+TRIES = 8  # places looked at beside the window's own, of which the one with most imagery is taken
+FULL = 0.9  # of a sample: with so much imagery no other place is looked at
 
 
 class Samples:
@@ -26,7 +28,7 @@ class Samples:
 
     Of several foreground classes the rare ones come more often, and so does contact: a pass has as many samples as
     there are windows, but windows with what few have stand in it several times, and others only in some passes.
-    Where there are windows of drawn towns, a pass has one of them to three others, as long as there are so many.
+    Where there are windows of synthetic towns, a pass has one of them to three others, as long as there are so many.
 
     Sample n depends on the seed and n alone, so that training can go on at any number, in any process. Each is a
     crop around a window of the training split, moved by up to half a size in each direction.
@@ -36,14 +38,15 @@ class Samples:
     """
 
     def __init__(
-        self, folders: Sequence[ChipFolder], augmentation: Variation, seed: int, *, drawn: ChipFolder | None = None
+        self, folders: Sequence[ChipFolder], augmentation: Variation, seed: int, *, synthetic: ChipFolder | None = None
     ) -> None:
         self.folders = tuple(folders)
         self.augmentation = augmentation
         self.seed = seed
         self.size = folders[0].card.size
-        self._pools = tuple(Pool.of(pool) for pool in (folders, [drawn] if drawn else []))
-        own, towns = map(len, self._pools)
+        both = self.folders, (synthetic,) if synthetic else ()
+        self._pools = tuple(Pool(ChipSet(folders).windows("train").places) for folders in both)
+        own, towns = (len(pool.windows) for pool in self._pools)
         self._counts = own, min(math.ceil(BESIDE * own), towns)  # of a pass
         if not own:
             names = ", ".join(str(folder.path) for folder in folders)
@@ -76,12 +79,12 @@ class Samples:
         if number not in self._passes:
             self._passes.clear()
             rng = np.random.default_rng((self.seed, number))
-            drawn = [
+            samples = [
                 (which, index)
                 for which, (pool, count) in enumerate(zip(self._pools, self._counts, strict=True))
                 for index in pool.lot(rng, count)
             ]
-            self._passes[number] = [drawn[n] for n in rng.permutation(len(drawn)).tolist()]
+            self._passes[number] = [samples[n] for n in rng.permutation(len(samples)).tolist()]
         return self._passes[number]
 
     def __getitem__(self, number: int) -> tuple[Array, Array]:
@@ -98,53 +101,32 @@ class Samples:
         chip = folder.card.windows[number]
         centred = (self.size - side) // 2
         half = self.size // 2 if self.augmentation.moves else 0
-        for _ in range(TRIES if half else 0):
-            row, col = rng.integers(-half, half + 1, size=2).tolist()
-            crop = Window(chip.row + centred + row, chip.col + centred + col, side, side)
-            parts = folder.met(chip.scene, crop)
-            if covered(parts) < crop.area // 2:
-                continue
-            pixels, labels = folder.put_together(crop, parts)
-            if np.count_nonzero(labels < VOID) >= crop.area // 16:
-                return pixels, labels
-        return folder.crop(chip.scene, Window(chip.row + centred, chip.col + centred, side, side))
+        own = best = Window(chip.row + centred, chip.col + centred, side, side)
+        most = 0
+        for row, col in (*rng.integers(-half, half + 1, size=(TRIES, 2)).tolist(), (0, 0)) if half else ():
+            crop = Window(own.row + row, own.col + col, side, side)
+            count = folder.imagery(folder.met(chip.scene, crop))
+            if count > most:
+                best, most = crop, count
+            if most >= FULL * crop.area:
+                break
+        return folder.crop(chip.scene, best)
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Training windows with labels, (folder, number), that are drawn from together.
+    """Training windows, (folder, number), that have labels and come in turn, each as often as its weight says."""
 
-    Args:
-        folders: theirs; none for an empty pool.
-    """
-
-    folders: tuple[ChipFolder, ...]
     windows: tuple[tuple[ChipFolder, int], ...]
 
-    @classmethod
-    def of(cls, folders: Sequence[ChipFolder]) -> "Pool":
-        """The labelled windows of the training split of some folders."""
-        return cls(
-            tuple(folders),
-            tuple(
-                (folder, number)
-                for folder in folders
-                for number in folder.card.of_split("train")
-                if folder.card.windows[number].shares
-            ),
-        )
-
-    def __len__(self) -> int:
-        return len(self.windows)
-
     def lot(self, rng: np.random.Generator, count: int) -> list[int]:
-        """Indices of `count` windows in their order; each as often as its weight says, rounded by lot."""
-        if not count or (self._weights is None and count == len(self)):
+        """Indices of `count` windows in their order, what their weights leave open decided by lot."""
+        if not count or (self._weights is None and count == len(self.windows)):
             return list(range(count))
-        weights = np.ones(len(self)) if self._weights is None else self._weights
+        weights = np.ones(len(self.windows)) if self._weights is None else self._weights
         shares = np.cumsum(weights) / np.sum(weights)
-        drawn: list[int] = np.searchsorted(shares, (rng.random() + np.arange(count)) / count, "right").tolist()
-        return drawn
+        chosen: list[int] = np.searchsorted(shares, (rng.random() + np.arange(count)) / count, "right").tolist()
+        return chosen
 
     @cached_property
     def _weights(self) -> Array | None:
@@ -152,7 +134,7 @@ class Pool:
         shares = np.array([folder.card.windows[number].shares for folder, number in self.windows])
         if shares.shape[1] > 2:
             return repeats(shares > 0)
-        if self.folders[0].card.contact_width is None:
+        if self.windows[0][0].card.contact_width is None:
             return None
         return as_often(np.array([folder.has_contact(number) for folder, number in self.windows]))
 

@@ -46,7 +46,7 @@ class TrainingSettings:
     class_weights: str = "none"
     optimizer: str = "adamw"
     augment: str = "standard"
-    drawn: str = "auto"
+    synthetic: str = "auto"
     patience: int | None = None
     seed: int = 0
 
@@ -65,7 +65,7 @@ class TrainingSettings:
         if not 0 <= self.seed <= MOST_SEED:
             raise SettingsError(f"seed {self.seed} must be from 0 to {MOST_SEED}")
         loss_named(self.loss)
-        known_names = {"class_weights": ("auto", "none"), "drawn": ("auto", "none"), "optimizer": tuple(OPTIMIZERS)}
+        known_names = {"class_weights": ("auto", "none"), "synthetic": ("auto", "none"), "optimizer": tuple(OPTIMIZERS)}
         for name, known in known_names.items():
             if getattr(self, name) not in known:
                 raise SettingsError(f"{name} {getattr(self, name)!r} is unknown; use one of {', '.join(known)}")

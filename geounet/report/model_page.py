@@ -20,8 +20,8 @@ class Facts:
         classes: counts over the validation pixels, of each foreground class by name; empty without validation windows.
         by_scenes: whether each scene went to one split as a whole.
         is_chosen: whether validation told which weights to keep.
-        has_towns: whether drawn towns were learned from, too.
         steps: done in all, and the one after which the kept weights were.
+        has_towns: whether synthetic towns were learned from, too.
     """
 
     scenes: Sequence[str]
@@ -98,7 +98,7 @@ def _data(card: ModelCard, facts: Facts) -> str:
     ]
     if facts.has_towns:
         lines.append(
-            "- Beside them, up to a quarter of the samples: drawn towns that come with geounet; none is in the figures"
+            "- A quarter of the samples or less: synthetic towns that come with geounet; the figures are without them"
         )
     if card.contact_width is not None:
         lines.append(f"- Contact between neighbours {card.contact_width:.3g} m apart or less is a class of its own")

@@ -8,7 +8,7 @@ from pathlib import Path
 from . import COUNT, TEST, TRAIN, varied_town, write_scene, write_scenes
 
 SAMPLES = Path(__file__).parents[1]
-VARIED = SAMPLES.parent / "geounet" / "drawn"
+VARIED = SAMPLES.parent / "geounet" / "synthetic"
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ class Canvas:
         height: metres above the ground, (height, width).
         slope: rise of the surface to the east and to the south, (2, height, width).
         fine: noise of 0.3 to 1 m, (height, width), mean 0, deviation 1; `middle` of 2 to 10 m, `coarse` of 15 to 100 m.
-        tints, wear: the town's, see `style.TownStyle`.
+        ground_tints, roof_tints, wear: the town's, see `style.TownStyle`.
     """
 
     albedo: Field
@@ -59,7 +59,8 @@ class Canvas:
     fine: Field
     middle: Field
     coarse: Field
-    tints: Mapping[str, RGB] = field(default_factory=dict)
+    ground_tints: Mapping[str, RGB] = field(default_factory=dict)
+    roof_tints: Mapping[str, RGB] = field(default_factory=dict)
     wear: float = 1.0
 
     @property
@@ -102,7 +103,8 @@ def blank(style: TownStyle, rng: np.random.Generator) -> Canvas:
         fine=fbm(shape, 1.0 / CELL, 3, rng, persistence=0.9),
         middle=fbm(shape, 10.0 / CELL, 3, rng),
         coarse=fbm(shape, 100.0 / CELL, 3, rng),
-        tints=dict(style.tints),
+        ground_tints=dict(style.ground_tints),
+        roof_tints=dict(style.roof_tints),
         wear=style.wear,
     )
 

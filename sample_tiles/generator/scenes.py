@@ -11,6 +11,7 @@ from pathlib import Path
 
 import geopandas
 import numpy as np
+import pandas
 import pyogrio
 import rasterio
 import shapely
@@ -124,7 +125,7 @@ def write_imagery(scene: Scene, path: Path) -> None:
 
 def write_labels(scenes: Sequence[Scene], path: Path) -> None:
     """Write the labels of some towns as layer `buildings`."""
-    table = geopandas.pd.concat([labels(scene) for scene in scenes], ignore_index=True)
+    table = pandas.concat([labels(scene) for scene in scenes], ignore_index=True)
     with written_on(DRAWN_ON):
         pyogrio.write_dataframe(table, path, layer=LAYER, driver="GPKG", VERSION="1.2")
 

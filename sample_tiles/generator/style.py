@@ -35,7 +35,8 @@ class TownStyle:
         haze: share of the light that the air scatters into the camera.
         tilt: degrees by which the valid outline is turned inside the scene.
         collar: grey level written under the mask.
-        tints: what the colours of a surface or cover are multiplied by, red green blue, by its name; others stay.
+        ground_tints, roof_tints: what the colours of a surface or cover are multiplied by, red green blue, by its
+            name; others stay.
         wear: how much more the roofs are stained than usual.
     """
 
@@ -54,7 +55,8 @@ class TownStyle:
     haze: float
     tilt: float
     collar: int
-    tints: tuple[tuple[str, RGB], ...] = ()
+    ground_tints: tuple[tuple[str, RGB], ...] = ()
+    roof_tints: tuple[tuple[str, RGB], ...] = ()
     wear: float = 1.0
 
     @property

@@ -56,7 +56,7 @@ SURFACES: dict[str, Surface] = {
 
 def surface_of(canvas: Canvas, name: str) -> Surface:
     """The surface of that name as this town has it."""
-    surface, tint = SURFACES[name], canvas.tints.get(name)
+    surface, tint = SURFACES[name], canvas.ground_tints.get(name)
     if tint is None:
         return surface
     return replace(surface, first=tinted(surface.first, tint), second=tinted(surface.second, tint))

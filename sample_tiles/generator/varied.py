@@ -40,7 +40,8 @@ def varied_town(number: int) -> TownStyle:
         trees=float(rng.uniform(0.003, 0.025)),
         haze=float(rng.uniform(0, 0.1)),
         tilt=0.0,
-        tints=(*_ground(rng), *_roofs(rng)),
+        ground_tints=tuple(_ground(rng)),
+        roof_tints=tuple(_roofs(rng)),
         wear=float(rng.uniform(1, 3)),
     )
 

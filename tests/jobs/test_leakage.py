@@ -4,10 +4,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from pyproj import Transformer
 
 from geounet.chips import ChipWindow
 from geounet.frame import Frame
+from geounet.grid import Window
 from geounet.jobs import chip_plan
 from geounet.jobs.leakage import Leakage, leakage
 from geounet.jobs.tile import tile
@@ -15,6 +18,7 @@ from tests.scenes import (
     DEGREES_60N,
     MERCATOR_60N,
     NOWHERE,
+    ROTATED,
     UTM,
     Place,
     frame,
@@ -118,10 +122,13 @@ def splits_of(folder: Path) -> list[list[tuple[int, int, str]]]:
     return [[(row, col, split) for s, row, col, split, *_ in windows if s == scene] for scene in range(6)]
 
 
-def test_scenes_of_one_place_are_divided_alike(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "place", [UTM, ROTATED, MERCATOR_60N, DEGREES_60N], ids=["utm", "turned", "mercator", "degrees"]
+)
+def test_scenes_of_one_place_are_divided_alike(place: Place, tmp_path: Path) -> None:
     """Six years of a place keep all their windows, each of the same split every year."""
-    years = [write_scene(tmp_path / f"{year}.tif", noise(320, 320, seed=year)) for year in range(6)]
-    labels = write_polygons(tmp_path / "l.gpkg", three_buildings(UTM))
+    years = [write_scene(tmp_path / f"{year}.tif", noise(320, 320, seed=year), place) for year in range(6)]
+    labels = write_polygons(tmp_path / "l.gpkg", three_buildings(place), place)
     tile(years, labels=[labels], out=tmp_path / "chips", size=32, stride=32, val=0.25, test=0.1, keep_empty=1.0)
     first, *others = splits_of(tmp_path / "chips")
     assert len(first) == 100
@@ -134,3 +141,15 @@ def test_shifted_scenes_of_one_place_lose_windows_only_where_splits_meet(tmp_pat
     labels = write_polygons(tmp_path / "l.gpkg", three_buildings(UTM))
     tile(scenes, labels=[labels], out=tmp_path / "chips", size=32, stride=32, val=0.2, keep_empty=1.0)
     assert sum(map(len, splits_of(tmp_path / "chips"))) > 400  # of 600; 190 if each scene were divided by itself
+
+
+def test_windows_in_another_crs_fall_into_the_blocks_of_the_first_scene() -> None:
+    degrees, mercator = frame(320, 16_000, DEGREES_60N), frame(320, 16_000, MERCATOR_60N)
+    starts = [(row, col) for row in range(0, 320, 32) for col in range(0, 16_000, 32)]
+    chips = [chip_plan.PlannedChip(1, Window(row, col, 32, 32), "train", 0, (1, 0)) for row, col in starts]
+    assert chip_plan._firsts([mercator, degrees]) == [0, 0]
+    places = np.array(chip_plan._places(chips, [mercator, degrees], [0, 0]))
+    lon, lat = degrees.transform @ tuple(np.array(starts)[:, ::-1].T + 16.0)
+    x, y = Transformer.from_crs(4326, 3857, always_xy=True).transform(lon, lat)
+    cols, rows = ~mercator.transform @ (x, y)
+    assert np.abs(places - (np.stack([rows, cols], axis=1) - 16)).max() <= 0.51

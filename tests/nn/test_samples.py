@@ -186,3 +186,41 @@ def test_windows_without_any_training_label_are_refused(tmp_path: Path, scene: T
 def test_an_unknown_augmentation_is_refused(folder: Path) -> None:
     with pytest.raises(SettingsError, match="augmentation 'wild' is unknown; use one of standard"):
         samples_in(folder, "wild")
+
+
+def crops_of(samples: Samples, number: int, count: int, monkeypatch: pytest.MonkeyPatch) -> list[Window]:
+    """Where samples around a window are taken."""
+    taken: list[Window] = []
+    crop = ChipFolder.crop
+
+    def noting(folder: ChipFolder, scene: int, window: Window, split: str = "train") -> tuple[Array, Array]:
+        taken.append(window)
+        return crop(folder, scene, window, split)
+
+    monkeypatch.setattr(ChipFolder, "crop", noting)
+    rng = np.random.default_rng(1)
+    for _ in range(count):
+        samples._crop(samples.folders[0], number, samples.size, rng)
+    return taken
+
+
+@pytest.mark.parametrize("number", [0, 4], ids=["in the corner", "amidst others"])
+def test_a_sample_lies_anywhere_around_its_window_but_on_imagery_where_there_is_some(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """3 x 3 windows of a scene that ends in the midst of the last ones."""
+    scene = voided(town(96, 96), slice(80, 96), slice(0, 96))
+    write_chips(tmp_path, voided(scene, slice(0, 96), slice(80, 96)), splits=("train",))
+    samples = samples_in(tmp_path, "flips")
+    taken = crops_of(samples, number, 200, monkeypatch)
+    assert len({(window.row, window.col) for window in taken}) > 120
+    shown = [window.within(Window(0, 0, 80, 80)).area / window.area for window in taken]
+    assert min(shown) > 0.5
+    assert np.mean([share >= 0.9 for share in shown]) > 0.75
+
+
+def test_imagery_is_counted_where_a_window_shows_something(tmp_path: Path) -> None:
+    write_chips(tmp_path, voided(town(64, 64), slice(0, 64), slice(40, 64)), splits=("train",))
+    folder = ChipFolder.open(tmp_path)
+    for crop, count in ((Window(0, 0, 64, 64), 64 * 40), (Window(10, 30, 20, 20), 20 * 10), (Window(0, 44, 9, 9), 0)):
+        assert folder.imagery(folder.met(0, crop)) == count

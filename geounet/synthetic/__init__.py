@@ -1,7 +1,7 @@
-"""Drawn towns: a dozen small scenes with labels that come with geounet, of all colours, and none of them anywhere.
+"""Synthetic towns: a dozen small drawn scenes with labels that come with geounet, of all colours and of no place.
 
 `python -m sample_tiles.generator --varied` draws them. A training that finds buildings takes them in beside its own
-windows, so that a house is known by more than the roofs of one town (`geounet.jobs.drawn_towns`).
+windows, so that a house is known by more than the roofs of one town (`geounet.jobs.synthetic_towns`).
 """
 
 import hashlib

@@ -1,6 +1,7 @@
-"""Drawn towns beside a training's own windows: when they are taken, what they change, and what they leave alone."""
+"""Synthetic towns beside a training's own windows: when they are taken, what they change, and what they leave alone."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from geounet.chips import ChipsCard
 from geounet.errors import OutputError, SettingsError
-from geounet.jobs.drawn_towns import are_wanted, tiled_towns
+from geounet.jobs.synthetic_towns import NAME, are_wanted, tiled_towns
 from geounet.jobs.train import train
 from geounet.jobs.train_run import TrainResult
 from geounet.legend import Legend
@@ -18,7 +19,7 @@ from geounet.nn.chip_store import ChipFolder
 from geounet.nn.model_file import read_card
 from geounet.nn.samples import Samples
 from geounet.nn.settings import TrainingSettings
-from tests.command import geounet
+from tests.command import files_below, geounet
 from tests.jobs.test_train import KilledError, killing
 from tests.nn.chips_folder import RGB, town, write_chips
 
@@ -34,7 +35,7 @@ def chips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def towns(chips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiled_towns(ChipsCard.read(chips), tmp_path_factory.mktemp("run"))
+    return tiled_towns(ChipSet.open([chips]), tmp_path_factory.mktemp("run"))
 
 
 def quick(chips: Path, out: Path, **settings: object) -> TrainResult:
@@ -52,7 +53,7 @@ def card(path: Path, **changes: object) -> ChipsCard:
         pytest.param({}, {}, True, id="buildings in colour"),
         pytest.param({}, {"augment": "strong"}, True, id="strong"),
         pytest.param({}, {"augment": "flips"}, False, id="imagery as it is"),
-        pytest.param({}, {"drawn": "none"}, False, id="not asked for"),
+        pytest.param({}, {"synthetic": "none"}, False, id="not asked for"),
         pytest.param({"legend": Legend.of_names("road")}, {}, False, id="roads"),
         pytest.param({"legend": Legend.of_names("building", "road")}, {}, False, id="roads as well"),
         pytest.param({"legend": Legend.of_names("houses")}, {}, True, id="houses"),
@@ -62,12 +63,16 @@ def card(path: Path, **changes: object) -> ChipsCard:
         pytest.param({"ground_resolution": 10.0}, {}, False, id="from a satellite"),
         pytest.param({"ground_resolution": 0.05}, {}, False, id="from a kite"),
         pytest.param({"size": 32}, {}, False, id="windows that show no house"),
+        pytest.param({"size": 512}, {}, False, id="windows wider than a town"),
+        pytest.param({"ground_resolution": 1.00004, "size": 128}, {}, True, id="one metre by the CRS"),
+        pytest.param({"ground_resolution": 0.19998, "size": 256}, {}, True, id="twenty centimetres by the CRS"),
     ],
 )
 def test_towns_go_with_buildings_in_colour_alone(
     chips: Path, changes: dict[str, object], settings: dict[str, object], wanted: bool
 ) -> None:
-    assert are_wanted(card(chips, **changes), TrainingSettings(**settings)) is wanted  # type: ignore[arg-type]
+    data = ChipSet((ChipFolder(chips, card(chips, **changes)),))
+    assert are_wanted(data, TrainingSettings(**settings)) is wanted  # type: ignore[arg-type]
 
 
 def test_towns_are_tiled_like_the_windows_they_go_with(chips: Path, towns: Path) -> None:
@@ -83,7 +88,7 @@ def test_towns_are_tiled_like_the_windows_they_go_with(chips: Path, towns: Path)
 
 def test_towns_have_contact_where_the_windows_have_it(tmp_path: Path) -> None:
     write_chips(tmp_path / "chips", town(128, 512), size=SIZE, ground_resolution=0.8, contact_width=2.4)
-    drawn = tiled_towns(ChipsCard.read(tmp_path / "chips"), tmp_path / "run")
+    drawn = tiled_towns(ChipSet.open([tmp_path / "chips"]), tmp_path / "run")
     assert ChipsCard.read(drawn).contact_width == 2.4
     folder = ChipFolder.open(drawn)
     assert any(folder.has_contact(number) for number in folder.card.of_split("train"))
@@ -93,7 +98,7 @@ def test_a_pass_has_every_window_once_and_one_of_a_town_to_three_of_them(chips: 
     data = ChipSet.open([chips])
     augmentation = Augmentation("standard", RGB, "uint8", data.mean, data.std)
     alone = Samples(data.folders, augmentation, 0)
-    beside = Samples(data.folders, augmentation, 0, drawn=ChipFolder.open(towns))
+    beside = Samples(data.folders, augmentation, 0, synthetic=ChipFolder.open(towns))
     assert (alone.pass_length, beside.pass_length) == (12, 16)
     seen = set()
     for number in range(5):
@@ -109,11 +114,11 @@ def test_a_pass_has_every_window_once_and_one_of_a_town_to_three_of_them(chips: 
 
 def test_a_training_takes_towns_in_and_says_so(chips: Path, tmp_path: Path) -> None:
     result = quick(chips, tmp_path / "run")
-    plain = quick(chips, tmp_path / "plain", drawn="none")
-    assert not (result.run / "drawn").exists()
+    plain = quick(chips, tmp_path / "plain", synthetic="none")
+    assert not (result.run / NAME).exists()
     assert result.model.read_bytes() != plain.model.read_bytes()
-    assert [read_card(r.model).training["drawn"] for r in (result, plain)] == [True, False]
-    assert ["drawn towns" in (r.run / "MODEL.md").read_text() for r in (result, plain)] == [True, False]
+    assert [read_card(r.model).training["synthetic"] for r in (result, plain)] == [True, False]
+    assert ["synthetic towns" in (r.run / "MODEL.md").read_text() for r in (result, plain)] == [True, False]
     # what is said of the data, and what is scored, is the training's own
     metrics = [json.loads((r.run / "metrics.json").read_text()) for r in (result, plain)]
     for key in ("training_windows", "validation_windows", "validation_pixels"):
@@ -124,26 +129,64 @@ def test_a_training_takes_towns_in_and_says_so(chips: Path, tmp_path: Path) -> N
 def test_a_training_with_towns_killed_and_resumed_ends_with_the_same_bytes(chips: Path, tmp_path: Path) -> None:
     straight = quick(chips, tmp_path / "straight")
     with pytest.raises(KilledError):
-        quick(chips, tmp_path / "broken", track=killing(3))
-    assert (tmp_path / "broken" / "drawn").is_dir()
+        quick(chips, tmp_path / "broken", track=killing(5))
+    assert (tmp_path / "broken" / NAME).is_dir()
     resumed = quick(chips, tmp_path / "broken", resume=True)
     assert resumed.model.read_bytes() == straight.model.read_bytes()
-    assert not (tmp_path / "broken" / "drawn").exists()
+    assert not (tmp_path / "broken" / NAME).exists()
+
+
+def test_a_training_that_fails_before_its_first_checkpoint_leaves_no_windows(chips: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="too short"):
+        quick(chips, tmp_path / "run", steps="auto", minutes=1e-4)
+    assert not (tmp_path / "run" / NAME).exists()
+
+
+@pytest.mark.parametrize("synthetic", ["auto", "none"])
+def test_what_lies_where_the_windows_belong_is_not_touched(synthetic: str, chips: Path, tmp_path: Path) -> None:
+    quick(chips, tmp_path / "run")
+    precious = tmp_path / "run" / NAME / "precious.txt"
+    precious.parent.mkdir()
+    precious.write_text("years of work")
+    before = files_below(tmp_path / "run")
+    if synthetic == "auto":
+        with pytest.raises(OutputError, match=rf"{NAME} is where .* holds something else; move it away"):
+            quick(chips, tmp_path / "run", overwrite=True)
+        assert files_below(tmp_path / "run") == before
+    quick(chips, tmp_path / "run", overwrite=True, synthetic="none")
+    assert precious.read_text() == "years of work"
+
+
+def test_windows_of_ones_own_in_that_place_are_trained_on_and_stay(chips: Path, tmp_path: Path) -> None:
+    own = tmp_path / "run" / NAME
+    shutil.copytree(chips, own)
+    with pytest.raises(OutputError, match="holds something else"):
+        quick(own, tmp_path / "run")
+    quick(own, tmp_path / "run", synthetic="none")
+    assert files_below(own) == files_below(chips)
+
+
+def test_the_towns_of_a_training_are_not_trained_on_as_ones_own(chips: Path, tmp_path: Path) -> None:
+    with pytest.raises(KilledError):
+        quick(chips, tmp_path / "run", track=killing(5))
+    with pytest.raises(SettingsError, match="synthetic towns that go with a training"):
+        quick(tmp_path / "run" / NAME, tmp_path / "run", overwrite=True)
+    assert (tmp_path / "run" / "last.ckpt").exists()
 
 
 def test_a_run_with_towns_is_another_than_one_without(chips: Path, tmp_path: Path) -> None:
     quick(chips, tmp_path / "run")
     assert quick(chips, tmp_path / "run").repeated
-    with pytest.raises(OutputError, match="the drawn towns were others, or none"):
-        quick(chips, tmp_path / "run", drawn="none")
-    with pytest.raises(SettingsError, match="drawn 'some' is unknown; use one of auto, none"):
-        quick(chips, tmp_path / "other", drawn="some")
+    with pytest.raises(OutputError, match="synthetic towns were others, or none: --synthetic"):
+        quick(chips, tmp_path / "run", synthetic="none")
+    with pytest.raises(SettingsError, match="synthetic 'some' is unknown; use one of auto, none"):
+        quick(chips, tmp_path / "other", synthetic="some")
 
 
 def test_the_command_line_leaves_them_out_when_asked(
     chips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     few = ["--steps", "2", "--batch-size", "2", "--width", "2", "--depth", "1", "--device", "cpu"]
-    told = geounet(capsys, "train", chips, "--out", tmp_path / "run", *few, "--drawn", "none")
+    told = geounet(capsys, "train", chips, "--out", tmp_path / "run", *few, "--synthetic", "none")
     assert told.status == 0, told.err
-    assert read_card(tmp_path / "run" / "model.safetensors").training["drawn"] is False
+    assert read_card(tmp_path / "run" / "model.safetensors").training["synthetic"] is False
