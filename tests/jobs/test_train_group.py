@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from geounet.jobs.synthetic_towns import NAME
 from geounet.jobs.train import train
 from geounet.legend import CONTACT
+from geounet.nn.model_file import read_card
 from geounet.track import Track, untracked
 from tests.jobs.test_train import KilledError, killing
 from tests.nn.chips_folder import town, write_chips
@@ -54,7 +56,15 @@ def chips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def alone(chips: Path, run: Path, *, accumulate: int = 1, track: Track = untracked) -> None:
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Windows that synthetic towns go with."""
+    folder = tmp_path_factory.mktemp("data") / "houses"
+    write_chips(folder, town(128, 512, seed=2), size=64, ground_resolution=0.8)
+    return folder
+
+
+def alone(chips: Path, run: Path, *, accumulate: int = 1, augment: str = "flips", track: Track = untracked) -> None:
     """The same training in this one process."""
     train(
         chips,
@@ -64,7 +74,7 @@ def alone(chips: Path, run: Path, *, accumulate: int = 1, track: Track = untrack
         width=2,
         depth=1,
         device="cpu",
-        augment="flips",
+        augment=augment,
         precision="fp32",
         accumulate=accumulate,
         track=track,
@@ -77,14 +87,15 @@ def curve(run: Path) -> list[list[float]]:
 
 
 @pytest.fixture(scope="module")
-def together(chips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes made of three commands: `pair`, the same again, and `broken` brought to its end."""
+def together(chips: Path, houses: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes made: `pair`, the same again, `broken` brought to its end, and `houses` with towns."""
     folder = tmp_path_factory.mktemp("together")
     with pytest.raises(KilledError, match="here"):
         alone(chips, folder / "broken", accumulate=2, track=killing(7))
     pair, broken = (["train", str(chips), "--out", str(folder / name), *QUICK] for name in ("pair", "broken"))
+    towns = ["train", str(houses), "--out", str(folder / "houses"), *QUICK, "--augment", "standard"]
     (folder / "program.py").write_text(EACH_IN_TURN)
-    done = started(folder / "program.py", json.dumps([pair, pair, [*broken, "--resume"]]))
+    done = started(folder / "program.py", json.dumps([pair, pair, [*broken, "--resume"], towns]))
     assert done.returncode == 0, done.stderr
     (folder / "told").write_text(done.stdout)
     return folder
@@ -102,6 +113,14 @@ def test_two_processes_give_the_curve_of_one_that_takes_the_same_halves_in_turn(
     assert first["validation_pixels"] == second["validation_pixels"]
 
 
+def test_two_processes_take_in_the_same_synthetic_towns_as_one(houses: Path, together: Path, tmp_path: Path) -> None:
+    alone(houses, tmp_path / "run", accumulate=2, augment="standard")
+    for one, two in zip(curve(tmp_path / "run"), curve(together / "houses"), strict=True):
+        assert one == pytest.approx(two, abs=1e-4)
+    assert read_card(together / "houses" / "model.safetensors").training["synthetic"] is True
+    assert not (together / "houses" / NAME).exists()
+
+
 def test_two_processes_go_on_with_what_one_began(together: Path) -> None:
     for one, two in zip(curve(together / "broken"), curve(together / "pair"), strict=True):
         assert one == pytest.approx(two, abs=1e-4)
@@ -116,7 +135,7 @@ def test_each_run_of_two_is_told_once_and_a_finished_one_is_not_done_again(toget
     # below each of them stands what to open next
     lines = [line for line in (together / "told").read_text().splitlines() if not line.startswith("  ")]
     told = [line.partition(": ")[2].partition(",")[0] for line in lines]
-    assert told == ["6 steps", "was finished before by the same job; nothing to do", "6 steps"]
+    assert told == ["6 steps", "was finished before by the same job; nothing to do", "6 steps", "6 steps"]
 
 
 FAILING = """
