@@ -93,7 +93,11 @@ def _turned(guess: Guess, square: Straightening, found: Outlines) -> tuple[Outli
     lone = (partition.cluster_size == 1) & (found.distance > _RAGGED)
     if not lone.any():
         return found, square
-    boxes = shapely.oriented_envelope(partition.polygons(partition.arcs.points, partition.arcs.length, lone))
+    arcs = partition.arcs
+    few = totals(arcs.of, guess.kept, len(arcs)) < 3  # corners, which make no ring
+    rough = guess.kept | few[arcs.of]
+    counts = np.bincount(arcs.of[rough], minlength=len(arcs))
+    boxes = shapely.oriented_envelope(partition.polygons(arcs.points[rough], counts, lone))
     points, polygon = shapely.get_coordinates(boxes, return_index=True)
     place, first = as_complex(points), np.flatnonzero(np.diff(polygon, prepend=-1))
     way, hint = square.frames[2 * partition.cluster[lone]], units(place[first + 1] - place[first])
