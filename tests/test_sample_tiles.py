@@ -313,3 +313,14 @@ def test_tints_change_what_they_name_and_nothing_else(tmp_path: Path) -> None:
     assert 0.03 < redder.mean() < 0.4
     assert (one.pixels == other.pixels).mean() > 0.5
     assert [b.outline for b in one.buildings] == [b.outline for b in other.buildings]
+
+
+def test_the_tint_of_a_roof_is_not_that_of_the_ground_of_the_same_name() -> None:
+    flat_roofs = replace(small_town(side=256, seed=3), flat=(("gravel", 1.0),), pitched=(("gravel", 1.0),))
+    dark = replace(flat_roofs, roof_tints=(("gravel", (0.2, 0.2, 0.2)),))
+    one, other = draw_scene(flat_roofs), draw_scene(dark)
+    roofs = shapely.union_all([pixel_outline(building.outline) for building in one.buildings])
+    inside = shapely.contains_xy(roofs.buffer(-3), *np.meshgrid(np.arange(256) + 0.5, np.arange(256) + 0.5))
+    outside = ~shapely.contains_xy(roofs.buffer(3), *np.meshgrid(np.arange(256) + 0.5, np.arange(256) + 0.5))
+    assert other.pixels[inside].mean() < 0.8 * one.pixels[inside].mean()
+    assert (one.pixels == other.pixels)[outside].mean() > 0.99

@@ -188,7 +188,9 @@ def _places(chips: Sequence[PlannedChip], frames: Sequence[Frame], firsts: Seque
         if first != scene:  # by their middles, which are the same place however a scene is turned
             across, down = cols[here] + widths[here] / 2, rows[here] + heights[here] / 2
             across, down = in_pixels_of(frames[first], frames[scene], across, down)
-            cols[here], rows[here] = across - widths[here] / 2, down - heights[here] / 2
+            is_there = np.isfinite(across) & np.isfinite(down)  # not all of the Earth is in every CRS
+            cols[here] = np.where(is_there, across - widths[here] / 2, cols[here])
+            rows[here] = np.where(is_there, down - heights[here] / 2, rows[here])
     return [(round(row), round(col)) for row, col in zip(rows.tolist(), cols.tolist(), strict=True)]
 
 

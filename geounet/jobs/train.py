@@ -9,7 +9,7 @@ from typing import Literal
 
 from geounet.files import StrPath, as_path, as_paths
 from geounet.jobs.datasets import is_layout
-from geounet.jobs.synthetic_towns import check_place, cleared_at_the_end, tiled_towns
+from geounet.jobs.synthetic_towns import check_place, clear_towns, cleared_at_the_end, tiled_towns
 from geounet.jobs.tile import Tiling, default_chips, tile
 from geounet.jobs.train_job import Job, new_network, opened, resumed, shaped_like, started
 from geounet.jobs.train_keep import concluded, keep
@@ -147,8 +147,7 @@ def train(
             tracker=tracker,
             tracker_uri=tracker_uri,
         )
-        with cleared_at_the_end(job.run, is_first=group.is_first):
-            return _finished(job, folders, begin, resume=resume, overwrite=overwrite, track=track)
+        return _finished(job, folders, begin, resume=resume, overwrite=overwrite, track=track)
 
 
 def _finished(
@@ -158,19 +157,22 @@ def _finished(
     group, run = job.group, job.run
     finished = group.from_first(partial(run.finished, overwrite=overwrite))
     if finished is not None:
+        if group.is_first:
+            clear_towns(run.folder)  # a process that was killed at the very end left them
         return finished
     samples, network = job.samples(), new_network(job)
     if job.has_towns:
         group.from_first(partial(check_place, run.folder, folders))
     group.from_first(partial(run.clear, resume=resume, overwrite=overwrite))
-    if job.has_towns:
-        samples = job.samples(group.from_first(partial(tiled_towns, job.data, run.folder)))
-    keep_freed_memory()
-    goes_on = group.from_first(run.checkpoint.exists)
-    training, plan, until = resumed(job) if goes_on else started(job, samples, network, begin)
-    with job.ledger.page({**run.identity, **asdict(plan)}):
-        _run(job, samples, training, plan, until=until, track=track)
-        return group.from_first(partial(concluded, job, training, plan, begin))
+    with cleared_at_the_end(run, is_first=group.is_first):
+        if job.has_towns:
+            samples = job.samples(group.from_first(partial(tiled_towns, job.data, run.folder)))
+        keep_freed_memory()
+        goes_on = group.from_first(run.checkpoint.exists)
+        training, plan, until = resumed(job) if goes_on else started(job, samples, network, begin)
+        with job.ledger.page({**run.identity, **asdict(plan)}):
+            _run(job, samples, training, plan, until=until, track=track)
+            return group.from_first(partial(concluded, job, training, plan, begin))
 
 
 def _tiled(

@@ -17,8 +17,7 @@ from geounet.legend import CONTACT, IGNORE
 
 # The largest class id is 252, so that 253 is free to say in a sample: no imagery here, and ignored.
 VOID = 253
-
-Box = tuple[int, int, int, int]  # first row, end of the rows, first column, end of the columns
+_CELLS = 16  # a side of a crop, in which it is seen what overlapping windows have of it
 
 
 class Part(NamedTuple):
@@ -46,10 +45,19 @@ class Part(NamedTuple):
         return slice(self.rows[0] - row, self.rows[1] - row), slice(self.cols[0] - col, self.cols[1] - col)
 
 
+class Box(NamedTuple):
+    """Rows and columns of a scene; a tuple for the same reason."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
 def _common(part: Part, box: Box) -> int:
     """Pixels that a part has in common with a box."""
-    rows = min(part.rows[1], box[1]) - max(part.rows[0], box[0])
-    cols = min(part.cols[1], box[3]) - max(part.cols[0], box[2])
+    rows = min(part.rows[1], box.bottom) - max(part.rows[0], box.top)
+    cols = min(part.cols[1], box.right) - max(part.cols[0], box.left)
     return max(0, rows) * max(0, cols)
 
 
@@ -137,22 +145,31 @@ class ChipFolder:
         window = self.card.windows[number]
         return Window(window.row, window.col, self.card.size, self.card.size)
 
-    def imagery(self, parts: Iterable["Part"]) -> int:
-        """Pixels of the parts that show something: of a window, those in the smallest box around its imagery."""
-        return sum(_common(part, self._box(part.number)) for part in parts)
+    def labelled(self, crop: Window, parts: Iterable[Part]) -> int:
+        """Pixels of a crop that have a label, as if all had one in the smallest box around a window's labels."""
+        if self.card.stride >= self.card.size:  # no two windows share a pixel
+            return sum(_common(part, self._box(part.number)) for part in parts)
+        cells = np.zeros((_CELLS, _CELLS), bool)
+        for part in parts:
+            box = self._box(part.number)
+            rows, cols = max(part.rows[0], box.top), max(part.cols[0], box.left)
+            ends = min(part.rows[1], box.bottom), min(part.cols[1], box.right)
+            down = [round((n - crop.row) / crop.height * _CELLS) for n in (rows, ends[0])]
+            across = [round((n - crop.col) / crop.width * _CELLS) for n in (cols, ends[1])]
+            cells[down[0] : max(down), across[0] : max(across)] = True
+        return round(crop.area * float(cells.mean()))
 
     def _box(self, number: int) -> Box:
-        """Around the imagery of a window, in pixels of its scene."""
+        """Around the labels of a window, in pixels of its scene."""
         if number not in self._boxes:
             window, size = self.card.windows[number], self.card.size
-            top, bottom, left, right = 0, size, 0, size
+            rows = cols = np.arange(size)
             if window.valid < 1:
-                rows, cols = np.nonzero(self.window(number)[1] < VOID)
-                if len(rows):
-                    top, bottom, left, right = (
-                        int(n) for n in (rows.min(), rows.max() + 1, cols.min(), cols.max() + 1)
-                    )
-            self._boxes[number] = window.row + top, window.row + bottom, window.col + left, window.col + right
+                known = self.labels(number) != IGNORE
+                rows, cols = np.flatnonzero(known.any(axis=1)), np.flatnonzero(known.any(axis=0))
+            ends = (int(n) for n in (rows[0], rows[-1] + 1, cols[0], cols[-1] + 1)) if len(rows) else (0, 0, 0, 0)
+            top, bottom, left, right = ends
+            self._boxes[number] = Box(window.row + top, window.row + bottom, window.col + left, window.col + right)
         return self._boxes[number]
 
     @cached_property

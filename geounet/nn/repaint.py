@@ -58,15 +58,15 @@ class Repaint:
         if rng.random() < GROUND:
             ground = np.asarray(cv2.LUT(objects, _GROUND), np.float32)
             for _ in range(int(rng.integers(1, _PATCHES + 1))):
-                self._paint(image, _patch(ground, rng), self._colour(rng), rng)
+                self._in_colour(image, _patch(ground, rng), self._colour(rng), rng)
         shared = self._colour(rng) if rng.random() < ALIKE else None
         for place, inside in _each(objects, rng):
-            self._paint(image[place], inside, self._colour(rng) if shared is None else shared, rng)
+            self._in_colour(image[place], inside, self._colour(rng) if shared is None else shared, rng)
         return _as(image, pixels.dtype)
 
-    def _paint(self, image: Floats, inside: Floats, colour: Floats, rng: np.random.Generator) -> None:
+    def _in_colour(self, image: Floats, inside: Floats, colour: Floats, rng: np.random.Generator) -> None:
         other = np.float32(rng.uniform(*_SECOND)) * (self._colour(rng) - colour) if rng.random() < WORN else None
-        _paint(image, inside, colour, rng, other)
+        _paint(image, inside, colour, rng, other=other)
 
     @cached_property
     def _is_object(self) -> Array:
@@ -115,9 +115,7 @@ def _patch(ground: Floats, rng: np.random.Generator) -> Floats:
     return field
 
 
-def _paint(
-    image: Floats, inside: Floats, colour: Floats, rng: np.random.Generator, other: Floats | None = None
-) -> None:
+def _paint(image: Floats, inside: Floats, colour: Floats, rng: np.random.Generator, *, other: Floats | None) -> None:
     """Give part of an image another mean colour; how pixels differ from it stays, with more or less contrast.
 
     Args:

@@ -19,8 +19,8 @@ Variation = Augmentation | Pipeline
 RARE = 0.2  # share of windows with a class below which it is rare
 MOST = 10.0  # times that a window with contact is wanted more than another; with more, the same few would be learned
 BESIDE = 1 / 3  # windows of synthetic towns to one of the training's own
-TRIES = 8  # places looked at beside the window's own, of which the one with most imagery is taken
-FULL = 0.9  # of a sample: with so much imagery no other place is looked at
+TRIES = 8  # places looked at beside the window's own, of which the one with most labels is taken
+FULL = 0.9  # of a sample: with so much of it labelled no other place is looked at
 
 
 class Samples:
@@ -31,7 +31,7 @@ class Samples:
     Where there are windows of synthetic towns, a pass has one of them to three others, as long as there are so many.
 
     Sample n depends on the seed and n alone, so that training can go on at any number, in any process. Each is a
-    crop around a window of the training split, moved by up to half a size in each direction.
+    crop around a window of the training split, moved by up to half a size in each direction to where there are labels.
 
     Raises:
         ChipsError: no window of the training split has a label.
@@ -45,7 +45,7 @@ class Samples:
         self.seed = seed
         self.size = folders[0].card.size
         both = self.folders, (synthetic,) if synthetic else ()
-        self._pools = tuple(Pool(ChipSet(folders).windows("train").places) for folders in both)
+        self._pools = tuple(Pool(ChipSet(some).windows("train").places) for some in both)
         own, towns = (len(pool.windows) for pool in self._pools)
         self._counts = own, min(math.ceil(BESIDE * own), towns)  # of a pass
         if not own:
@@ -105,7 +105,7 @@ class Samples:
         most = 0
         for row, col in (*rng.integers(-half, half + 1, size=(TRIES, 2)).tolist(), (0, 0)) if half else ():
             crop = Window(own.row + row, own.col + col, side, side)
-            count = folder.imagery(folder.met(chip.scene, crop))
+            count = folder.labelled(crop, folder.met(chip.scene, crop))
             if count > most:
                 best, most = crop, count
             if most >= FULL * crop.area:

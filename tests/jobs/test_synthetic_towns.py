@@ -1,5 +1,6 @@
 """Synthetic towns beside a training's own windows: when they are taken, what they change, and what they leave alone."""
 
+import errno
 import json
 import shutil
 from dataclasses import replace
@@ -9,7 +10,9 @@ import pytest
 
 from geounet.chips import ChipsCard
 from geounet.errors import OutputError, SettingsError
+from geounet.jobs import synthetic_towns
 from geounet.jobs.synthetic_towns import NAME, are_wanted, tiled_towns
+from geounet.jobs.tile import tile
 from geounet.jobs.train import train
 from geounet.jobs.train_run import TrainResult
 from geounet.legend import Legend
@@ -19,6 +22,7 @@ from geounet.nn.chip_store import ChipFolder
 from geounet.nn.model_file import read_card
 from geounet.nn.samples import Samples
 from geounet.nn.settings import TrainingSettings
+from geounet.synthetic import LABELS, scenes
 from tests.command import files_below, geounet
 from tests.jobs.test_train import KilledError, killing
 from tests.nn.chips_folder import RGB, town, write_chips
@@ -65,6 +69,8 @@ def card(path: Path, **changes: object) -> ChipsCard:
         pytest.param({"size": 32}, {}, False, id="windows that show no house"),
         pytest.param({"size": 512}, {}, False, id="windows wider than a town"),
         pytest.param({"ground_resolution": 1.00004, "size": 128}, {}, True, id="one metre by the CRS"),
+        pytest.param({"ground_resolution": 0.50002, "size": 400}, {}, True, id="windows of 200 m by the CRS"),
+        pytest.param({"ground_resolution": 0.19}, {"augment": "standard"}, False, id="finer than the towns bear"),
         pytest.param({"ground_resolution": 0.19998, "size": 256}, {}, True, id="twenty centimetres by the CRS"),
     ],
 )
@@ -76,21 +82,21 @@ def test_towns_go_with_buildings_in_colour_alone(
 
 
 def test_towns_are_tiled_like_the_windows_they_go_with(chips: Path, towns: Path) -> None:
-    own, drawn = ChipsCard.read(chips), ChipsCard.read(towns)
-    assert (drawn.size, drawn.colours, drawn.dtype) == (own.size, own.colours, own.dtype)
-    assert drawn.ground_resolution == pytest.approx(RESOLUTION, rel=0.01)
-    assert drawn.legend.names == ("background", "building")
-    assert {window.split for window in drawn.windows} == {"train"}
-    shares = [window.shares[1] for window in drawn.windows]
+    own, theirs = ChipsCard.read(chips), ChipsCard.read(towns)
+    assert (theirs.size, theirs.colours, theirs.dtype) == (own.size, own.colours, own.dtype)
+    assert theirs.ground_resolution == pytest.approx(RESOLUTION, rel=0.01)
+    assert theirs.legend.names == ("background", "building")
+    assert {window.split for window in theirs.windows} == {"train"}
+    shares = [window.shares[1] for window in theirs.windows]
     assert 0.1 < sum(shares) / len(shares) < 0.4
-    assert len({window.scene for window in drawn.windows}) == 12
+    assert len({window.scene for window in theirs.windows}) == 12
 
 
 def test_towns_have_contact_where_the_windows_have_it(tmp_path: Path) -> None:
     write_chips(tmp_path / "chips", town(128, 512), size=SIZE, ground_resolution=0.8, contact_width=2.4)
-    drawn = tiled_towns(ChipSet.open([tmp_path / "chips"]), tmp_path / "run")
-    assert ChipsCard.read(drawn).contact_width == 2.4
-    folder = ChipFolder.open(drawn)
+    theirs = tiled_towns(ChipSet.open([tmp_path / "chips"]), tmp_path / "run")
+    assert ChipsCard.read(theirs).contact_width == 2.4
+    folder = ChipFolder.open(theirs)
     assert any(folder.has_contact(number) for number in folder.card.of_split("train"))
 
 
@@ -142,19 +148,34 @@ def test_a_training_that_fails_before_its_first_checkpoint_leaves_no_windows(chi
     assert not (tmp_path / "run" / NAME).exists()
 
 
-@pytest.mark.parametrize("synthetic", ["auto", "none"])
-def test_what_lies_where_the_windows_belong_is_not_touched(synthetic: str, chips: Path, tmp_path: Path) -> None:
-    quick(chips, tmp_path / "run")
-    precious = tmp_path / "run" / NAME / "precious.txt"
-    precious.parent.mkdir()
-    precious.write_text("years of work")
-    before = files_below(tmp_path / "run")
-    if synthetic == "auto":
-        with pytest.raises(OutputError, match=rf"{NAME} is where .* holds something else; move it away"):
-            quick(chips, tmp_path / "run", overwrite=True)
-        assert files_below(tmp_path / "run") == before
-    quick(chips, tmp_path / "run", overwrite=True, synthetic="none")
-    assert precious.read_text() == "years of work"
+def put(place: Path, kind: str, chips: Path) -> None:
+    """Something of the user's where a training's windows of towns belong."""
+    if kind == "a file":
+        place.write_text("years of work")
+    elif kind == "a link":
+        place.symlink_to(chips)
+    elif kind == "a folder":
+        place.mkdir()
+        (place / "precious.txt").write_text("years of work")
+    elif kind == "windows of his own":
+        shutil.copytree(chips, place)
+    else:
+        tile(scenes(), labels=[LABELS], out=place, size=SIZE, stride=SIZE, gsd=RESOLUTION, val=0.0)
+
+
+@pytest.mark.parametrize("kind", ["a file", "a link", "a folder", "windows of his own", "windows of the same towns"])
+def test_what_lies_where_the_windows_belong_is_not_touched(kind: str, chips: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    quick(chips, run)
+    put(run / NAME, kind, chips)
+    before = files_below(run)
+    with pytest.raises(OutputError, match=rf"{NAME} is where .* holds something else; move it away"):
+        quick(chips, run, overwrite=True)
+    assert files_below(run) == before
+    quick(chips, run)  # nothing to do
+    assert files_below(run) == before
+    quick(chips, run, overwrite=True, synthetic="none")
+    assert {path for path in before if NAME in str(path)} <= set(files_below(run))
 
 
 def test_windows_of_ones_own_in_that_place_are_trained_on_and_stay(chips: Path, tmp_path: Path) -> None:
@@ -166,12 +187,32 @@ def test_windows_of_ones_own_in_that_place_are_trained_on_and_stay(chips: Path, 
     assert files_below(own) == files_below(chips)
 
 
+def test_an_empty_folder_is_as_good_as_none(chips: Path, tmp_path: Path) -> None:
+    (tmp_path / "run" / NAME).mkdir(parents=True)
+    quick(chips, tmp_path / "run")
+    assert not (tmp_path / "run" / NAME).exists()
+
+
 def test_the_towns_of_a_training_are_not_trained_on_as_ones_own(chips: Path, tmp_path: Path) -> None:
     with pytest.raises(KilledError):
         quick(chips, tmp_path / "run", track=killing(5))
     with pytest.raises(SettingsError, match="synthetic towns that go with a training"):
-        quick(tmp_path / "run" / NAME, tmp_path / "run", overwrite=True)
+        quick(tmp_path / "run" / NAME / "windows", tmp_path / "run", overwrite=True)
     assert (tmp_path / "run" / "last.ckpt").exists()
+
+
+def test_windows_that_cannot_be_removed_are_no_failure(
+    chips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def busy(path: Path) -> None:
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    monkeypatch.setattr(shutil, "rmtree", busy)
+    clear = synthetic_towns.clear_towns
+    (tmp_path / NAME).mkdir()
+    (tmp_path / NAME / synthetic_towns.MARK).touch()
+    clear(tmp_path)
+    assert "synthetic_towns cannot be removed (Device or resource busy)" in caplog.text
 
 
 def test_a_run_with_towns_is_another_than_one_without(chips: Path, tmp_path: Path) -> None:
