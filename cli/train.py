@@ -14,7 +14,12 @@ from .progress import progress
 
 @click.command("train")
 @click.argument("sources", metavar="CHIPS... | SCENE...", nargs=-1, required=True, type=PATH)
-@click.option("--labels", multiple=True, type=PATH, help="Labels: SCENEs are tiled first, then trained on.")
+@click.option(
+    "--labels",
+    multiple=True,
+    type=PATH,
+    help="Labels of SCENEs, which are tiled first: one file for all, or one for each in their order.",
+)
 @click.option("--out", type=PATH, help="Folder to write.  [default: CHIPS_run]")
 @click.option(
     "--steps",

@@ -28,32 +28,49 @@ SLACK = 1.001  # a pixel that a CRS calls a metre is so to some thousandths of i
 def are_wanted(data: ChipSet, settings: TrainingSettings) -> bool:
     """Whether synthetic towns go with these windows: buildings alone are looked for, in colours as people see them.
 
-    They belong to the augmentation: who trains with `flips` or a pipeline of his own wants imagery as it is.
+    They belong to the augmentation: who trains with `flips` or a pipeline of his own wants imagery as it is. Where it
+    is the imagery that they do not go with, the log says why.
     """
+    if (
+        settings.synthetic != "auto"
+        or settings.augment not in ("standard", "strong")
+        or [is_building(c.name) for c in data.card.legend.foreground] != [True]
+    ):
+        return False
+    reason = _unlike(data)
+    if reason is not None:
+        log.info("no synthetic towns are learned from: %s", reason)
+    return reason is None
+
+
+def _unlike(data: ChipSet) -> str | None:
+    """What it is of these windows that the towns do not go with; None where they do."""
     card, resolution = data.card, data.ground_resolution
-    return (
-        settings.synthetic == "auto"
-        and settings.augment in ("standard", "strong")
-        and [is_building(c.name) for c in card.legend.foreground] == [True]
-        and (card.colours, card.dtype) == (RGB, "uint8")
-        and resolution is not None
-        and FINEST / SLACK <= resolution <= COARSEST * SLACK
-        and LEAST / SLACK <= card.size * resolution <= MOST * SLACK
-    )
+    if (card.colours, card.dtype) != (RGB, "uint8"):
+        return "they are red, green and blue in 8 bits, and these bands are not"
+    if resolution is None:
+        return "the scenes have no CRS, and so no known ground resolution"
+    if not FINEST / SLACK <= resolution <= COARSEST * SLACK:
+        return f"they go with {FINEST:g} to {COARSEST:g} m a pixel, and these windows have {resolution:.3g}"
+    width = card.size * resolution
+    if not LEAST / SLACK <= width <= MOST * SLACK:
+        return f"they go with windows of {LEAST:g} to {MOST:g} m, and these are {width:.0f} m wide (--size)"
+    return None
 
 
-def check_place(run: Path, sources: Sequence[Path]) -> None:
-    """Make sure that the towns' windows will replace nothing.
+def check_place(run: Path, sources: Sequence[Path], *, is_wanted: bool) -> None:
+    """Make sure that the towns' windows, if they are wanted, will replace nothing, and are not taken for one's own.
 
     Raises:
         OutputError: there is something else where they belong.
-        SettingsError: the training is asked to learn from these very windows.
+        SettingsError: a source is such windows of another training, or of this.
     """
     folder = run / NAME
-    if any(source.resolve().is_relative_to(folder.resolve()) for source in sources) and _is_ours(folder):
-        raise SettingsError(f"{folder} holds windows of synthetic towns that go with a training; give windows of yours")
+    for source in sources:
+        if (source.parent / MARK).is_file():
+            raise SettingsError(f"{source} holds windows of synthetic towns of a training; give windows of yours")
     is_free = not folder.is_symlink() and (not folder.exists() or (folder.is_dir() and not any(folder.iterdir())))
-    if not (is_free or _is_ours(folder)):
+    if is_wanted and not (is_free or _is_ours(folder)):
         raise OutputError(
             f"{folder} is where windows of synthetic towns belong, and holds something else; move it away, choose "
             f"another --out, or train with --synthetic none"
@@ -62,7 +79,6 @@ def check_place(run: Path, sources: Sequence[Path]) -> None:
 
 def tiled_towns(data: ChipSet, run: Path) -> Path:
     """The towns' windows at the resolution and of the size of a training's own, in a folder of the run."""
-    log.info("a quarter of the samples, or less, are of synthetic towns (--synthetic none leaves them out)")
     card, folder = data.card, run / NAME
     with translated(folder):
         folder.mkdir(parents=True, exist_ok=True)

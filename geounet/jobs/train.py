@@ -1,5 +1,6 @@
 """The job `train`: training windows in; a model with its card, its curves and its samples out."""
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -24,6 +25,8 @@ from geounet.nn.samples import Samples
 from geounet.nn.settings import Auto, TrainingSettings
 from geounet.nn.training import Training
 from geounet.track import Track, untracked
+
+log = logging.getLogger(__name__)
 
 
 def train(
@@ -161,12 +164,12 @@ def _finished(
             clear_towns(run.folder)  # a process that was killed at the very end left them
         return finished
     samples, network = job.samples(), new_network(job)
-    if job.has_towns:
-        group.from_first(partial(check_place, run.folder, folders))
+    group.from_first(partial(check_place, run.folder, folders, is_wanted=job.has_towns))
     group.from_first(partial(run.clear, resume=resume, overwrite=overwrite))
     with cleared_at_the_end(run, is_first=group.is_first):
         if job.has_towns:
             samples = job.samples(group.from_first(partial(tiled_towns, job.data, run.folder)))
+            log.info("%d of %d samples are of synthetic towns (--synthetic none leaves them out)", *samples.of_towns)
         keep_freed_memory()
         goes_on = group.from_first(run.checkpoint.exists)
         training, plan, until = resumed(job) if goes_on else started(job, samples, network, begin)

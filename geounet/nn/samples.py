@@ -67,6 +67,11 @@ class Samples:
         """Samples in one pass over the training windows."""
         return sum(self._counts)
 
+    @property
+    def of_towns(self) -> tuple[int, int]:
+        """How many samples of a pass are of synthetic towns, and how many there are in all."""
+        return self._counts[1], self.pass_length
+
     @cached_property
     def _passes(self) -> dict[int, list[tuple[int, int]]]:
         return {}

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -79,6 +80,23 @@ def test_towns_go_with_buildings_in_colour_alone(
 ) -> None:
     data = ChipSet((ChipFolder(chips, card(chips, **changes)),))
     assert are_wanted(data, TrainingSettings(**settings)) is wanted  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"colours": ("nir", "red", "green")}, "these bands are not"),
+        ({"ground_resolution": None}, "the scenes have no CRS"),
+        ({"ground_resolution": 0.15}, "they go with 0.2 to 1 m a pixel, and these windows have 0.15"),
+        ({"size": 256}, r"they go with windows of 50 to 200 m, and these are 205 m wide \(--size\)"),
+    ],
+)
+def test_where_towns_do_not_go_with_the_imagery_the_log_says_why(
+    chips: Path, changes: dict[str, object], reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    assert not are_wanted(ChipSet((ChipFolder(chips, card(chips, **changes)),)), TrainingSettings())
+    assert re.search(f"no synthetic towns are learned from: .*{reason}", caplog.text)
 
 
 def test_towns_are_tiled_like_the_windows_they_go_with(chips: Path, towns: Path) -> None:
@@ -196,8 +214,10 @@ def test_an_empty_folder_is_as_good_as_none(chips: Path, tmp_path: Path) -> None
 def test_the_towns_of_a_training_are_not_trained_on_as_ones_own(chips: Path, tmp_path: Path) -> None:
     with pytest.raises(KilledError):
         quick(chips, tmp_path / "run", track=killing(5))
-    with pytest.raises(SettingsError, match="synthetic towns that go with a training"):
+    with pytest.raises(SettingsError, match="holds windows of synthetic towns of a training"):
         quick(tmp_path / "run" / NAME / "windows", tmp_path / "run", overwrite=True)
+    with pytest.raises(SettingsError, match="holds windows of synthetic towns of a training"):
+        quick(tmp_path / "run" / NAME / "windows", tmp_path / "other", synthetic="none")
     assert (tmp_path / "run" / "last.ckpt").exists()
 
 
