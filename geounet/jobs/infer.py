@@ -21,7 +21,9 @@ from geounet.jobs.outputs import PARTS, REPORT, SPOOL
 from geounet.jobs.pipeline import Clock
 from geounet.jobs.report import write_report
 from geounet.jobs.report_sources import found_at
+from geounet.jobs.train_run import METRICS
 from geounet.jobs.unreadable import Unreadable
+from geounet.nn.checkpoint import NAME as CHECKPOINT
 from geounet.nn.model_file import model_hash, read_card
 from geounet.nn.segmenter import TorchSegmenter, load_segmenter, usual_window
 from geounet.nn.views import Tta
@@ -170,6 +172,7 @@ def infer(
         "no_resample": no_resample,
     }
     card = read_card(model)
+    _tell_of_unfinished(model, card)
     if vectors is not None:
         vectors.check_fits(card)
     unreadable, spool = Unreadable(folder / PARTS).add if skip_unreadable else None, folder / PARTS / SPOOL
@@ -212,6 +215,16 @@ def default_out(scenes: Sequence[Path | str]) -> Path:
     if len(scenes) != 1:
         raise SettingsError(f"{len(scenes)} scenes make one map, which needs a name; give --out")
     return beside(scenes[0], "_map")
+
+
+def _tell_of_unfinished(model: Path, card: ModelCard) -> None:
+    """Say so where the training of a model has not come to its end."""
+    run = model if model.is_dir() else model.parent
+    if (run / CHECKPOINT).exists() and not (run / METRICS).exists():
+        done, steps = card.training.get("step"), card.training.get("steps")
+        log.warning(
+            "%s is an unfinished training: weights after step %s of %s; --resume goes on with it", run, done, steps
+        )
 
 
 def _check_fits(scene: Scene, card: ModelCard, *, no_resample: bool) -> None:

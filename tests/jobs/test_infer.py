@@ -343,3 +343,16 @@ def test_a_model_of_bad_bytes_is_refused(scene: Path, tmp_path: Path) -> None:
 )
 def test_the_default_folder_lies_beside_a_file_and_here_for_a_url(scene: str, out: str) -> None:
     assert str(default_out([scene])) == out
+
+
+def test_a_model_whose_training_was_stopped_is_told_of(
+    tmp_path: Path, holed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = tiny_model(tmp_path / "model.safetensors")
+    (tmp_path / "last.ckpt").touch()
+    infer(holed, model=tmp_path, out=tmp_path / "map", no_vectors=True)
+    assert f"{tmp_path} is an unfinished training: weights after step" in caplog.text
+    (tmp_path / "metrics.json").touch()
+    caplog.clear()
+    infer(holed, model=model, out=tmp_path / "other", no_vectors=True)
+    assert "unfinished" not in caplog.text
