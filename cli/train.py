@@ -26,7 +26,7 @@ from .progress import progress
     default="auto",
     show_default=True,
     callback=whole_or_auto,
-    help="Steps of the optimizer; auto takes 1,500 or more.",
+    help="Steps of the optimizer; auto takes 2,000 or more.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the training windows, in place of --steps.")
 @click.option("--minutes", type=float, help="How long all of it may take, in place of --steps.")

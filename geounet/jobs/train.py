@@ -73,7 +73,7 @@ def train(
         labels: of the scenes, one file for all or one each, as `tile` takes them.
         out: the folder to write; by default the first folder's name with `_run` added.
         tiling: how scenes are tiled; the defaults of `tile` where None.
-        steps: of the optimizer; auto is 40 passes over the windows, but 1,500 at least and 20,000 at most.
+        steps: of the optimizer; auto is 40 passes over the windows, but 2,000 at least and 20,000 at most.
         epochs: passes over the training windows, in place of steps.
         minutes: how long all of it may take, in place of steps; the number of steps is measured at the start.
         accumulate: parts of a batch that are computed one after the other, so that it fits a small GPU.

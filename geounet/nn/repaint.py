@@ -5,7 +5,6 @@ keeps its shading, its edges and what stands around it: these are what is left t
 ground, which have no shape in particular, are repainted as well, so that fresh paint does not give a building away.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,6 @@ from geounet.block import Array
 SHARE = 0.8  # of the samples are repainted
 OBJECTS = 0.8  # of the buildings in them
 ALIKE = 0.3  # of the samples: all new roofs have one colour, as those of a housing estate have
-WORN = 0.4  # of all paint: it is blotched with a second colour, as rust, moss and mended sheets are
 GROUND = 0.7  # of the samples: patches of the ground are repainted, too
 _PATCHES = 3  # at most
 _FEWEST = 12  # pixels: what is smaller has no colour of its own
@@ -27,8 +25,6 @@ _REACH = -1.6, 2.2  # deviations from the mean, of the darkest and the brightest
 _VIVID = 2.4  # deviations by which the bands of a colour go up or down
 _CONTRAST = 0.3, 1.2  # of a surface, times what it had
 _COVER = 0.75, 1.0  # of what is painted; the rest shows through
-_BLOTCH = 3, 12  # pixels, of a blotch
-_SECOND = 0.2, 0.7  # of the way from one colour to the other, in a blotch
 _WHOLLY = 0.99  # share of a pixel
 _GROUND = np.eye(1, 256, dtype=np.float32)[0]  # 1 where there is no object
 _AROUND = np.ones((3, 3), np.uint8)  # pixels over which paint gives way to what is beside it, as in any photograph
@@ -58,15 +54,11 @@ class Repaint:
         if rng.random() < GROUND:
             ground = np.asarray(cv2.LUT(objects, _GROUND), np.float32)
             for _ in range(int(rng.integers(1, _PATCHES + 1))):
-                self._in_colour(image, _patch(ground, rng), self._colour(rng), rng)
+                _paint(image, _patch(ground, rng), self._colour(rng), rng)
         shared = self._colour(rng) if rng.random() < ALIKE else None
         for place, inside in _each(objects, rng):
-            self._in_colour(image[place], inside, self._colour(rng) if shared is None else shared, rng)
+            _paint(image[place], inside, self._colour(rng) if shared is None else shared, rng)
         return _as(image, pixels.dtype)
-
-    def _in_colour(self, image: Floats, inside: Floats, colour: Floats, rng: np.random.Generator) -> None:
-        other = np.float32(rng.uniform(*_SECOND)) * (self._colour(rng) - colour) if rng.random() < WORN else None
-        _paint(image, inside, colour, rng, other=other)
 
     @cached_property
     def _is_object(self) -> Array:
@@ -115,13 +107,12 @@ def _patch(ground: Floats, rng: np.random.Generator) -> Floats:
     return field
 
 
-def _paint(image: Floats, inside: Floats, colour: Floats, rng: np.random.Generator, *, other: Floats | None) -> None:
+def _paint(image: Floats, inside: Floats, colour: Floats, rng: np.random.Generator) -> None:
     """Give part of an image another mean colour; how pixels differ from it stays, with more or less contrast.
 
     Args:
         image: (bands, height, width) float32, which is changed.
         inside: (height, width) float32, share of each pixel that is painted.
-        other: what is added to the colour in blotches; None where there are none.
     """
     core = cv2.threshold(inside, _WHOLLY, 1, cv2.THRESH_BINARY)[1]  # its edge has the colour of what is beside it, too
     total = cv2.countNonZero(core)
@@ -133,18 +124,6 @@ def _paint(image: Floats, inside: Floats, colour: Floats, rng: np.random.Generat
     amount = cover * inside
     image *= (contrast - 1) * amount + 1
     image += amount * (colour - contrast * mean)[:, None, None]
-    if other is not None:
-        image += amount * _blotches(inside.shape, rng) * other[:, None, None]
-
-
-def _blotches(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
-    """How much of each pixel lies in a blotch, (height, width) float32; about half of all does."""
-    size = rng.uniform(*_BLOTCH)
-    coarse = rng.standard_normal([math.ceil(side / size) + 1 for side in shape], dtype=np.float32)
-    smooth = np.asarray(cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
-    smooth *= np.float32(rng.uniform(0.5, 2))
-    smooth += np.float32(0.5)
-    return np.asarray(np.clip(smooth, 0, 1), np.float32)
 
 
 def _as(image: Floats, dtype: np.dtype[np.generic]) -> Array:

@@ -15,7 +15,7 @@ from geounet.nn.training import OPTIMIZERS
 
 Auto = Literal["auto"]
 
-FEWEST_STEPS = 1500
+FEWEST_STEPS = 2000
 MOST_STEPS = 20_000
 PASSES = 40  # over the training windows, between the two
 AVERAGED = 0.05  # share of the run that the running average of the weights reaches back

@@ -339,7 +339,7 @@ RGB = ("red", "green", "blue")
 def test_automatic_settings_follow_the_device_and_the_data() -> None:
     settings = TrainingSettings()
     few, many, most = (settings.plan(windows, 16, FLOAT32, contact=False).steps for windows in (10, 1000, 1_000_000))
-    assert (few, many, most) == (1500, 5000, 20_000)
+    assert (few, many, most) == (2000, 5000, 20_000)
     assert settings.chosen_width(FLOAT32) == 16
     assert settings.chosen_batch(FLOAT32) == 8
     assert usual_rate(64, 8) == pytest.approx(5e-4)

@@ -35,7 +35,7 @@ def painter(classes: tuple[int, ...] = (1,), bands: int = 3) -> Repaint:
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every roof is repainted, in a colour of its own, and the ground is not."""
-    for name, value in (("SHARE", 1.0), ("OBJECTS", 1.0), ("ALIKE", 0.0), ("GROUND", 0.0), ("WORN", 0.0)):
+    for name, value in (("SHARE", 1.0), ("OBJECTS", 1.0), ("ALIKE", 0.0), ("GROUND", 0.0)):
         monkeypatch.setattr(repaint, name, value)
 
 
@@ -71,19 +71,6 @@ def test_roofs_come_in_all_colours_and_keep_their_shading(always: None) -> None:
         old_values, new_values = pixels[:, *place].reshape(3, -1), new[:, *place].reshape(3, -1)
         for a, b in zip(old_values, new_values, strict=True):
             assert np.corrcoef(a, b)[0, 1] > 0.99
-
-
-def test_worn_paint_has_blotches_of_a_second_colour(always: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repaint, "WORN", 1.0)
-    monkeypatch.setattr(repaint, "_CONTRAST", (0.0, 0.0))  # nothing is left of the old shading
-    pixels, labels = village("float32")
-    new = painter()(pixels, labels, np.random.default_rng(3))
-    for rows, cols in ROOFS:
-        roof = new[:, rows.start + 3 : rows.stop - 3, cols.start + 3 : cols.stop - 3]
-        assert roof.std(axis=(1, 2)).max() > 2
-        # between two colours: what one band has of the way, the others have, too
-        ways = (roof - roof.mean(axis=(1, 2), keepdims=True)).reshape(3, -1)
-        assert np.linalg.svd(ways, compute_uv=False)[1] < 0.5 * np.linalg.svd(ways, compute_uv=False)[0]
 
 
 def test_what_is_no_building_keeps_its_colour(always: None) -> None:
