@@ -17,7 +17,6 @@ from geounet.legend import CONTACT, IGNORE
 
 # The largest class id is 252, so that 253 is free to say in a sample: no imagery here, and ignored.
 VOID = 253
-_CELLS = 16  # a side of a crop, in which it is seen what overlapping windows have of it
 
 
 class Part(NamedTuple):
@@ -43,22 +42,6 @@ class Part(NamedTuple):
         """The same pixels, counted from a pixel of the scene."""
         row, col = origin
         return slice(self.rows[0] - row, self.rows[1] - row), slice(self.cols[0] - col, self.cols[1] - col)
-
-
-class Box(NamedTuple):
-    """Rows and columns of a scene; a tuple for the same reason."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-
-def _common(part: Part, box: Box) -> int:
-    """Pixels that a part has in common with a box."""
-    rows = min(part.rows[1], box.bottom) - max(part.rows[0], box.top)
-    cols = min(part.cols[1], box.right) - max(part.cols[0], box.left)
-    return max(0, rows) * max(0, cols)
 
 
 def covered(parts: Iterable[Part]) -> int:
@@ -144,37 +127,6 @@ class ChipFolder:
         """Where a window lies in its scene."""
         window = self.card.windows[number]
         return Window(window.row, window.col, self.card.size, self.card.size)
-
-    def labelled(self, crop: Window, parts: Iterable[Part]) -> int:
-        """Pixels of a crop that have a label, as if all had one in the smallest box around a window's labels."""
-        if self.card.stride >= self.card.size:  # no two windows share a pixel
-            return sum(_common(part, self._box(part.number)) for part in parts)
-        cells = np.zeros((_CELLS, _CELLS), bool)
-        for part in parts:
-            box = self._box(part.number)
-            rows, cols = max(part.rows[0], box.top), max(part.cols[0], box.left)
-            ends = min(part.rows[1], box.bottom), min(part.cols[1], box.right)
-            down = [round((n - crop.row) / crop.height * _CELLS) for n in (rows, ends[0])]
-            across = [round((n - crop.col) / crop.width * _CELLS) for n in (cols, ends[1])]
-            cells[down[0] : max(down), across[0] : max(across)] = True
-        return round(crop.area * float(cells.mean()))
-
-    def _box(self, number: int) -> Box:
-        """Around the labels of a window, in pixels of its scene."""
-        if number not in self._boxes:
-            window, size = self.card.windows[number], self.card.size
-            rows = cols = np.arange(size)
-            if window.valid < 1:
-                known = self.labels(number) != IGNORE
-                rows, cols = np.flatnonzero(known.any(axis=1)), np.flatnonzero(known.any(axis=0))
-            ends = (int(n) for n in (rows[0], rows[-1] + 1, cols[0], cols[-1] + 1)) if len(rows) else (0, 0, 0, 0)
-            top, bottom, left, right = ends
-            self._boxes[number] = Box(window.row + top, window.row + bottom, window.col + left, window.col + right)
-        return self._boxes[number]
-
-    @cached_property
-    def _boxes(self) -> dict[int, Box]:
-        return {}
 
     def met(self, scene: int, crop: Window, split: str = "train") -> list["Part"]:
         """The parts of a split's windows that make up a crop."""

@@ -12,15 +12,14 @@ from geounet.errors import ChipsError
 from geounet.grid import Window
 from geounet.nn.augment import Augmentation
 from geounet.nn.chip_set import ChipSet
-from geounet.nn.chip_store import ChipFolder
+from geounet.nn.chip_store import VOID, ChipFolder, covered
 from geounet.nn.pipeline import Pipeline
 
 Variation = Augmentation | Pipeline
 RARE = 0.2  # share of windows with a class below which it is rare
 MOST = 10.0  # times that a window with contact is wanted more than another; with more, the same few would be learned
 BESIDE = 1 / 3  # windows of synthetic towns to one of the training's own
-TRIES = 8  # places looked at beside the window's own, of which the one with most labels is taken
-FULL = 0.9  # of a sample: with so much of it labelled no other place is looked at
+TRIES = 8  # places looked at before the window's own is taken
 
 
 class Samples:
@@ -31,7 +30,7 @@ class Samples:
     Where there are windows of synthetic towns, a pass has one of them to three others, as long as there are so many.
 
     Sample n depends on the seed and n alone, so that training can go on at any number, in any process. Each is a
-    crop around a window of the training split, moved by up to half a size in each direction to where there are labels.
+    crop around a window of the training split, moved by up to half a size in each direction.
 
     Raises:
         ChipsError: no window of the training split has a label.
@@ -106,16 +105,16 @@ class Samples:
         chip = folder.card.windows[number]
         centred = (self.size - side) // 2
         half = self.size // 2 if self.augmentation.moves else 0
-        own = best = Window(chip.row + centred, chip.col + centred, side, side)
-        most = 0
-        for row, col in (*rng.integers(-half, half + 1, size=(TRIES, 2)).tolist(), (0, 0)) if half else ():
-            crop = Window(own.row + row, own.col + col, side, side)
-            count = folder.labelled(crop, folder.met(chip.scene, crop))
-            if count > most:
-                best, most = crop, count
-            if most >= FULL * crop.area:
-                break
-        return folder.crop(chip.scene, best)
+        for _ in range(TRIES if half else 0):
+            row, col = rng.integers(-half, half + 1, size=2).tolist()
+            crop = Window(chip.row + centred + row, chip.col + centred + col, side, side)
+            parts = folder.met(chip.scene, crop)
+            if covered(parts) < crop.area // 2:
+                continue
+            pixels, labels = folder.put_together(crop, parts)
+            if np.count_nonzero(labels < VOID) >= crop.area // 16:
+                return pixels, labels
+        return folder.crop(chip.scene, Window(chip.row + centred, chip.col + centred, side, side))
 
 
 @dataclass(frozen=True)

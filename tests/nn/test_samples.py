@@ -3,7 +3,6 @@
 import pickle
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -187,65 +186,3 @@ def test_windows_without_any_training_label_are_refused(tmp_path: Path, scene: T
 def test_an_unknown_augmentation_is_refused(folder: Path) -> None:
     with pytest.raises(SettingsError, match="augmentation 'wild' is unknown; use one of standard"):
         samples_in(folder, "wild")
-
-
-def crops_of(samples: Samples, number: int, count: int, monkeypatch: pytest.MonkeyPatch) -> list[Window]:
-    """Where samples around a window are taken."""
-    taken: list[Window] = []
-    crop = ChipFolder.crop
-
-    def noting(folder: ChipFolder, scene: int, window: Window, split: str = "train") -> tuple[Array, Array]:
-        taken.append(window)
-        return crop(folder, scene, window, split)
-
-    monkeypatch.setattr(ChipFolder, "crop", noting)
-    rng = np.random.default_rng(1)
-    for _ in range(count):
-        samples._crop(samples.folders[0], number, samples.size, rng)
-    return taken
-
-
-@pytest.mark.parametrize("stride", [32, 16], ids=["side by side", "overlapping"])
-@pytest.mark.parametrize("middle", [False, True], ids=["in the corner", "amidst others"])
-def test_a_sample_lies_anywhere_around_its_window_but_where_there_are_labels(
-    stride: int, middle: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Windows of a scene that ends in the midst of the last ones."""
-    scene = voided(town(96, 96), slice(80, 96), slice(0, 96))
-    write_chips(tmp_path, voided(scene, slice(0, 96), slice(80, 96)), stride=stride, splits=("train",))
-    samples = samples_in(tmp_path, "flips")
-    starts = [(w.row, w.col) for w in samples.folders[0].card.windows]
-    taken = crops_of(samples, starts.index((32, 32) if middle else (0, 0)), 200, monkeypatch)
-    assert len({(window.row, window.col) for window in taken}) > 120
-    shown = [window.within(Window(0, 0, 80, 80)).area / window.area for window in taken]
-    assert min(shown) > 0.5
-    assert np.mean([share >= 0.85 for share in shown]) > 0.75
-
-
-@pytest.mark.parametrize("stride", [64, 32, 20], ids=["side by side", "half over each other", "and not evenly"])
-@given(row=st.integers(-30, 120), col=st.integers(-30, 120), side=st.integers(16, 90))
-@settings(max_examples=40, deadline=None)
-def test_labelled_pixels_are_counted_once_however_windows_lie(stride: int, row: int, col: int, side: int) -> None:
-    with TemporaryDirectory() as path:
-        write_chips(
-            Path(path),
-            voided(town(128, 128), slice(0, 128), slice(100, 128)),
-            size=64,
-            stride=stride,
-            splits=("train",),
-        )
-        folder = ChipFolder.open(Path(path))
-        crop = Window(row, col, side, side)
-        last = range(0, 128 - 64 + 1, stride)[-1] + 64  # where the windows end
-        known = crop.within(Window(0, 0, last, min(100, last))).area
-        assert folder.labelled(crop, folder.met(0, crop)) == pytest.approx(
-            known, abs=0 if stride == 64 else 0.15 * crop.area
-        )
-
-
-def test_ignored_ground_is_not_labelled_and_contact_is(tmp_path: Path) -> None:
-    scene = town(64, 64)
-    scene.labels[:, :24], scene.labels[:, 24:40] = IGNORE, CONTACT
-    write_chips(tmp_path, scene, size=64, splits=("train",))
-    folder, crop = ChipFolder.open(tmp_path), Window(0, 0, 64, 64)
-    assert folder.labelled(crop, folder.met(0, crop)) == 64 * 40
