@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from .canvas import Canvas
 from .dice import weighted
 from .style import RGB, tinted
 
@@ -45,10 +45,10 @@ COVERS: dict[str, Cover] = {
 }
 
 
-def cover_of(name: str, tints: Mapping[str, RGB], wear: float) -> Cover:
-    """The cover of that name as a town has it, see `style.TownStyle`."""
-    cover, tint = COVERS[name], tints.get(name, (1.0, 1.0, 1.0))
-    return replace(cover, light=tinted(cover.light, tint), dark=tinted(cover.dark, tint), wear=cover.wear * wear)
+def cover_of(canvas: Canvas, name: str) -> Cover:
+    """The cover of that name as this town has it."""
+    cover, tint = COVERS[name], canvas.roof_tints.get(name, (1.0, 1.0, 1.0))
+    return replace(cover, light=tinted(cover.light, tint), dark=tinted(cover.dark, tint), wear=cover.wear * canvas.wear)
 
 
 def drawn_cover(weights: tuple[tuple[str, float], ...], rng: np.random.Generator) -> tuple[str, RGB]:

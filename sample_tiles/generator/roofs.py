@@ -124,7 +124,7 @@ def float32(values: NDArray[np.floating] | NDArray[np.integer]) -> Field:
 
 def covered(canvas: Canvas, patch: Patch, faces: Faces, building: Building, rng: np.random.Generator) -> Field:
     """Linear reflectance of the roof over the patch, (h, w, 3)."""
-    cover = cover_of(building.cover, canvas.roof_tints, canvas.wear)
+    cover = cover_of(canvas, building.cover)
     share, tone = float(rng.uniform(0.15, 0.85)), np.asarray(building.tone, dtype=np.float32)
     colour = (linear(cover.light) * share + linear(cover.dark) * (1 - share)) * tone
     shade = 1 + pattern(cover, canvas.fine[patch.rows, patch.cols], faces, rng)
