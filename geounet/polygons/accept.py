@@ -86,17 +86,17 @@ def compared(
     Args:
         which: (n,) those that are wanted; the others are None.
     """
-    arcs, cluster = partition.arcs, partition.cluster
     whole = ~partition.any_ring(partition.ring_sizes(length) < 3)
     whole &= which if which is not None else True
-    polygons = np.full(len(cluster), None, object)
+    polygons = np.full(len(whole), None, object)
     polygons[whole] = partition.polygons(points, length, whole)
     near = shapely.is_valid(polygons)
     unsure = near.copy()
     if swept is not None:  # the outlines' symmetric difference is no larger
-        both, apart = partition.polygon_area + shapely.area(polygons), partition.summed(swept)
+        both = partition.polygon_area - partition.lost + shapely.area(polygons)
+        apart = partition.summed(swept) + partition.lost
         unsure &= both - apart < _LEAST_IOU * (both + apart)
-    near[unsure] = _are_near(partition.polygons(arcs.points, arcs.length, unsure), polygons[unsure])
+    near[unsure] = _are_near(partition.originals(unsure), polygons[unsure])
     return polygons, near
 
 

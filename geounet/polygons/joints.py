@@ -38,7 +38,7 @@ def joined(partition: Partition, walls: Walls, lines: Lines, found: Directions) 
     """The arcs that walls make which meet at the corners and junctions of their lines."""
     meeting = _meetings(partition, walls)
     met = _corners(partition, walls, _through(lines, found, meeting), meeting)
-    return Straightened(*_outlines(partition.arcs, walls, met), _swept(partition.arcs, walls, met))
+    return Straightened(*_outlines(partition.arcs, walls, met), swept(partition.arcs, walls, met))
 
 
 def _meetings(partition: Partition, walls: Walls) -> tuple[Integers, Integers]:
@@ -159,7 +159,7 @@ def _outlines(arcs: Arcs, walls: Walls, corners: Corners) -> tuple[Coordinates, 
     return np.stack([points.real, points.imag], axis=1), length
 
 
-def _swept(arcs: Arcs, walls: Walls, corners: Corners) -> Floats:
+def swept(arcs: Arcs, walls: Walls, corners: Corners) -> Floats:
     """(arcs,) the area between the old outlines and the new ones, at least that of their symmetric difference."""
     old, following = as_complex(arcs.points), arcs.following
     begin, end = corners.begin[walls.of], corners.end[walls.after[walls.of]]

@@ -13,6 +13,7 @@ from geounet.polygons.arcs import Arcs, as_complex, spans, totals
 from geounet.polygons.arrays import Coordinates, Floats
 from geounet.polygons.pieces import Loops, pieces_of
 from geounet.polygons.runs import Integers
+from geounet.polygons.thinned import Original, thinned
 from geounet.polygons.threads import Flags
 
 _STAIRS = 1.0  # pixels: nearer than that lie a digital straight line's outer corners to the line of the inner ones
@@ -28,6 +29,7 @@ class Partition:
         use_arc, use_reversed, use_ring: what rings are made of, piece by piece.
         ring_polygon: (rings,) exteriors first.
         cluster: (n,) the same number for polygons that touch each other, directly or through others.
+        original: the arcs before they were thinned, None where nothing has been.
     """
 
     arcs: Arcs
@@ -37,6 +39,7 @@ class Partition:
     use_ring: Integers
     ring_polygon: Integers
     cluster: Integers
+    original: Original | None = None
 
     @property
     def arc_polygon(self) -> Integers:
@@ -117,6 +120,22 @@ class Partition:
         """With the arcs' points elsewhere."""
         return replace(self, arcs=Arcs(points, self.arcs.start, self.arcs.closed))
 
+    def thinned(self, most: Floats) -> "Partition":
+        """With fewer points, as `geounet.polygons.thinned` leaves them."""
+        arcs, original = thinned(self.arcs, most)
+        return replace(self, arcs=arcs, original=original)
+
+    def originals(self, which: Flags) -> Geometries:
+        """Some of the polygons, as they were before they were thinned."""
+        if self.original is None:
+            return self.polygons(self.arcs.points, self.arcs.length, which)
+        return self.polygons(*self.original.drawn(self.around(which)), which)
+
+    @property
+    def lost(self) -> Floats:
+        """(n,) the area between a polygon and what it was before it was thinned."""
+        return np.zeros(len(self.cluster)) if self.original is None else self.summed(self.original.lost)
+
     def of_rings(self, wanted: Flags) -> "Partition":
         """Some rings alone; polygons without any go, and the others are numbered anew in their order."""
         if wanted.all():
@@ -134,6 +153,7 @@ class Partition:
             (np.cumsum(wanted) - 1)[self.use_ring[use]],
             np.searchsorted(polygon, self.ring_polygon[wanted]),
             np.unique(self.cluster[polygon], return_inverse=True)[1],
+            self.original and self.original.some(arc),
         )
 
     def of_polygons(self, wanted: Flags) -> "Partition":

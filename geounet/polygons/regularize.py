@@ -1,7 +1,8 @@
 """Regularizing: buildings get straight walls and right angles where they have them, and stay as they are elsewhere."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import shapely
@@ -10,14 +11,17 @@ from geounet.polygons.accept import Outlines, accepted, compared, mean_distance,
 from geounet.polygons.arcs import Arcs, as_complex, corners, product, spans, totals, units
 from geounet.polygons.arrays import Coordinates, Floats
 from geounet.polygons.fit import fitted
-from geounet.polygons.joints import Straightened
+from geounet.polygons.joints import Corners, Straightened, swept
 from geounet.polygons.partition import Partition, offending
 from geounet.polygons.plain import circles, rectangles, round_ones
 from geounet.polygons.runs import Integers
 from geounet.polygons.straighten import Guess, Straightening
 from geounet.polygons.threads import Flags
+from geounet.polygons.walls import walls_of
 
 MOST_NEIGHBOURS = 1000  # polygons of a cluster
+_FINE = 0.1  # pixels by which a vertex lies beside the line between its neighbours, and may as well be left out
+_FINER = 0.25  # and not more than so much of the tolerance
 _TRIES = 8  # to find which polygons of a cluster can have straight walls
 _STEPS = 4.0, 8.0  # pixels; steps in a wall up to so much are tried to leave out
 _WORTH = 0.12  # pixels that an outline may be farther away on the average for each corner less
@@ -39,6 +43,7 @@ def regularized(partition: Partition, tolerance: Floats) -> Outlines:
         tolerance: (n,) of the simplification of what is not regular.
     """
     count = len(partition.cluster)
+    partition = partition.thinned(np.minimum(_FINE, _FINER * partition.allowed(tolerance)))
     found = Outlines(np.full(count, None, object), np.full(count, np.inf))
     is_round = partition.is_simple
     is_round[is_round] = round_ones(partition.of_polygons(is_round).arcs)
@@ -166,36 +171,58 @@ def _walled(walls: Straightening) -> Outlines:
     return accepted(walls.partition, new.points, new.length, new.swept)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawn:
+    """Arcs of a partition as some way of drawing makes them, all from junction to junction, and what they sweep."""
+
+    arcs: Arcs
+    swept: Floats
+
+    @classmethod
+    def plainly(cls, arcs: Arcs, kept: Flags, points: Coordinates, straight: Arcs) -> "_Drawn":
+        """Lines through points that stand for the kept ones of arcs; they end where the straight walls do."""
+        points, walls = points.copy(), walls_of(arcs, kept)
+        lines = arcs.redrawn(points, np.bincount(walls.arc, minlength=len(arcs)))
+        points[lines.ends] = straight.points[straight.ends]
+        corner = as_complex(points)
+        return cls(lines, swept(arcs, walls, Corners(corner, corner, np.zeros(len(walls), bool))))
+
+
+def _each(ways: Sequence[_Drawn], way: Integers) -> tuple[Coordinates, Integers, Floats]:
+    """The points of all arcs, how many each has and what it sweeps, of each arc as one of the ways draws it."""
+    arc, before = np.arange(len(way)), np.cumsum([0] + [len(drawn.arcs.points) for drawn in ways[:-1]])
+    first = np.stack([start + drawn.arcs.start[:-1] for start, drawn in zip(before, ways, strict=True)])[way, arc]
+    length = np.stack([drawn.arcs.length for drawn in ways])[way, arc]
+    points = np.concatenate([drawn.arcs.points for drawn in ways])[spans(first, length)]
+    return points, length, np.stack([drawn.swept for drawn in ways])[way, arc]
+
+
 def _partly_straight(partition: Partition, made: Straightened, tolerance: Floats) -> Outlines:
     """Outlines of clusters with straight walls, except around the polygons that these do not suit."""
     arcs, allowed = partition.arcs, partition.allowed(tolerance)
     straight = arcs.redrawn(made.points, made.length)
     kept = corners(arcs, allowed)
-    lines = arcs.redrawn(fitted(arcs, kept, allowed), np.bincount(arcs.of[kept], minlength=len(arcs)))
-    careful = np.zeros(len(arcs), bool)  # lines beside straight walls; more care than that would leave stairs
-    polygons, near = compared(partition, made.points, made.length, made.swept)
-    near &= ~spiky(polygons)
+    ways = (  # from one to the next with more care, which beside straight walls would leave stairs
+        _Drawn(straight, made.swept),
+        _Drawn.plainly(arcs, kept, fitted(arcs, kept, allowed), straight),
+        _Drawn.plainly(arcs, kept, arcs.points[kept], straight),
+    )
+    polygons, holds = compared(partition, made.points, made.length, made.swept)
+    near = holds & ~spiky(polygons)
+    way, careful = np.zeros(len(arcs), np.int64), np.zeros(len(arcs), bool)
     doubtful = np.ones(len(near), bool)
     for _ in range(_TRIES):
-        plain = lines.redrawn(np.where(careful[lines.of, None], arcs.points[kept], lines.points), lines.length)
-        points, length = _with_lines(straight, plain, partition.around(~near))
-        tried, still = compared(partition, points, length, which=doubtful)
-        bad = doubtful & (~still | offending(tried, partition.cluster))
-        polygons[doubtful] = tried[doubtful]
+        before, way = way, np.where(partition.around(~near), 1 + careful, 0)
+        redrawn = doubtful & partition.beside(way != before)  # to compare outlines is dear: all others are as they were
+        tried, still = compared(partition, *_each(ways, way), which=redrawn)
+        polygons[redrawn], holds[redrawn] = tried[redrawn], still[redrawn]
+        bad = doubtful.copy()
+        bad[doubtful] = ~holds[doubtful] | offending(polygons[doubtful], partition.cluster[doubtful])
         doubtful = partition.any_in_cluster(bad)
         if not doubtful.any():
             break
         careful |= partition.around(bad & ~near)
         near &= ~bad
-    holds = partition.any_in_cluster(near) & ~doubtful
-    polygons[~holds] = None
-    return Outlines(polygons, np.where(holds & near, 0, np.inf))
-
-
-def _with_lines(straight: Arcs, plain: Arcs, which: Flags) -> tuple[Coordinates, Integers]:
-    """The points of straight arcs, but of some those of plain ones, which end where the straight ones do."""
-    points = plain.points.copy()
-    points[plain.ends] = straight.points[straight.ends]
-    length = np.where(which, plain.length, straight.length)
-    first = np.where(which, len(straight.points) + plain.start[:-1], straight.start[:-1])
-    return np.concatenate([straight.points, points])[spans(first, length)], length
+    stands = partition.any_in_cluster(near) & ~doubtful
+    polygons[~stands] = None
+    return Outlines(polygons, np.where(stands & near, 0, np.inf))
