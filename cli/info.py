@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .options import PATH, common
+from .progress import progress
 
 _WIDEST = 40  # letters of a bar
 _SHORTER = {"peak_memory_mb": "peak memory", "megapixels_per_second": "speed"}  # their units stand behind the values
@@ -40,7 +41,8 @@ def command(file: Path, picture: str | None, as_json: bool, quiet: bool, verbose
     """
     from geounet.jobs.inform import inform
 
-    facts = dict(inform(file))
+    with progress(quiet=quiet or as_json) as track:
+        facts = dict(inform(file, track))
     if picture is not None:
         facts["picture"] = str(_drawn_to(file, picture))
     if as_json:

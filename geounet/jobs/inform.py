@@ -19,11 +19,12 @@ from geounet.jobs.windows import WindowSet
 from geounet.nn.checkpoint import NAME as CHECKPOINT
 from geounet.nn.model_file import NAME as MODEL
 from geounet.nn.model_file import load_model
+from geounet.track import Track, untracked
 
 Facts = Mapping[str, object]
 
 
-def inform(path: Path) -> Facts:  # noqa: PLR0911 (one for each kind)
+def inform(path: Path, track: Track = untracked) -> Facts:  # noqa: PLR0911 (one for each kind)
     """Facts about a scene, a model or training run, training windows, a map, its rasters, padded windows, or polygons.
 
     `kind` says which; of a job that is not finished `state` says how to go on.
@@ -51,7 +52,7 @@ def inform(path: Path) -> Facts:  # noqa: PLR0911 (one for each kind)
         )
     if path.suffix.casefold() in ENDINGS:
         return {"kind": "polygons", **vector_facts(path)}
-    return raster_facts(path) or _scene(path)
+    return raster_facts(path, track) or _scene(path)
 
 
 def _chips(path: Path) -> dict[str, object]:

@@ -12,9 +12,10 @@ from geounet.io.strips import Strips, open_strips
 from geounet.jobs.classes import band_classes, class_bands
 from geounet.legend import BACKGROUND, NODATA
 from geounet.rule import LEVELS
+from geounet.track import Track, untracked
 
 
-def raster_facts(path: Path) -> dict[str, object] | None:
+def raster_facts(path: Path, track: Track = untracked) -> dict[str, object] | None:
     """Of a raster that geounet made, or that names its classes; None of any other. It is read once, strip by strip.
 
     Raises:
@@ -30,7 +31,7 @@ def raster_facts(path: Path) -> dict[str, object] | None:
             "crs": frame.crs_name,
             "ground_resolution": frame.ground_resolution,
             "bounds": list(frame.bounds),
-            **(_of_probabilities(strips) if strips.is_probability else _of_classes(strips)),
+            **(_of_probabilities if strips.is_probability else _of_classes)(strips, track),
             "made from": {key.removeprefix("GEOUNET_"): text for key, text in strips.tags.items()} or None,
         }
 
@@ -47,8 +48,8 @@ def _of_a_map(path: Path) -> Iterator[Strips | None]:
         yield strips if strips.tags or strips.legend is not None else None
 
 
-def _of_classes(strips: Strips) -> dict[str, object]:
-    counts = _counts(strips, 1)
+def _of_classes(strips: Strips, track: Track) -> dict[str, object]:
+    counts = _counts(strips, 1, track)
     names = {
         BACKGROUND: "background",
         **({} if strips.legend is None else {c.id: c.name for c in strips.legend.classes}),
@@ -62,12 +63,12 @@ def _of_classes(strips: Strips) -> dict[str, object]:
     }
 
 
-def _of_probabilities(strips: Strips) -> dict[str, object]:
+def _of_probabilities(strips: Strips, track: Track) -> dict[str, object]:
     """The mean of each band over the pixels that are known."""
     means, counts = {}, np.ones(NODATA + 1, np.int64)
     names = [cls.name for cls in band_classes(strips)]
     for band in class_bands(strips):
-        counts = _counts(strips, band)
+        counts = _counts(strips, band, track)
         total = float(np.arange(NODATA) @ counts[:NODATA]) / max(1, int(counts[:NODATA].sum()))
         means[names[band - 1]] = _share(total, LEVELS)
     contact = len(strips.names) > len(names)
@@ -82,9 +83,12 @@ def _share(part: float, whole: float) -> float:
     return round(float(part) / float(whole), 4)
 
 
-def _counts(strips: Strips, band: int) -> NDArray[np.int64]:
+def _counts(strips: Strips, band: int, track: Track) -> NDArray[np.int64]:
     """(256,) how many pixels of a band have each level, or id."""
     counts = np.zeros(NODATA + 1, np.int64)
-    for block in strips.read(band):
+    megapixels, stage = strips.frame.window.area / 1e6, f"reading band {band}"
+    for block in track(
+        strips.read(band), stage, total=megapixels, unit="Mpx", amount=lambda block: block.window.area / 1e6
+    ):
         counts += np.bincount(block.values.ravel(), minlength=NODATA + 1)
     return counts

@@ -111,7 +111,10 @@ class LabelSet:
         try:
             return self.on(path, scene.frame, scene.native)
         except LabelError as error:
-            raise LabelError(f"{scene.path}: {error}" if len(scenes) > 1 else str(error)) from error
+            if len(scenes) == 1:
+                raise
+            own = ", or give --labels once for each scene, in their order" if path in self.shared else ""
+            raise LabelError(f"{scene.path}: {error}{own}") from error
 
     def on(self, path: Path, frame: Frame, native: Frame) -> Labels:
         """The labels of a file on a scene's working grid.
