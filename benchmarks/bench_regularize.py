@@ -18,7 +18,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geounet.footprints import Footprints, Geometries
+from geounet.footprints import Flag, Footprints, Geometries
 from geounet.frame import Frame
 from geounet.io.strips import open_strips
 from geounet.objects import matched
@@ -46,14 +46,14 @@ def traced(probability: Path, *, apart: bool = False) -> tuple[Footprints, Frame
     """The outlines of a map in pixel coordinates, those of at least 4 m², and what touches taken apart if wanted."""
     with open_strips(probability) as strips:
         frame = strips.frame
-        polygons = np.concatenate([some.polygons for some in trace(strips.read(1), Level(127))])
+        several = list(trace(strips.read(1), Level(127), height=frame.height))
+        polygons = np.concatenate([some.polygons for some in several])
+        flags = np.concatenate([Flag.NODATA * some.parts.nodata + Flag.EDGE * some.parts.edge for some in several])
         assert frame.ground_resolution is not None
         least = 4 / frame.ground_resolution**2
-        polygons = polygons[shapely.area(polygons) >= least]
         count = len(polygons)
-        found = Footprints(
-            polygons, np.ones(count, np.uint8), np.ones(count, np.float32), np.zeros(count, np.uint8)
-        )  # fmt: skip
+        found = Footprints(polygons, np.ones(count, np.uint8), np.ones(count, np.float32), flags.astype(np.uint8))
+        found = found[shapely.area(polygons) >= least]
         if apart:
             found = separator(strips.window, frame.window, k=127, least=least)(found)
     return found, frame

@@ -22,11 +22,13 @@ class Arcs:
         points: (n, 2); a closed arc does not repeat its first point, an open one has its junctions at both ends.
         start: (arcs + 1,) places of the arcs' first points, and n.
         closed: (arcs,).
+        rim: (n,) whether the way from a point to the next runs along the rim of what has data; None where none does.
     """
 
     points: Coordinates
     start: Integers
     closed: Flags
+    rim: Flags | None = None
 
     def __len__(self) -> int:
         return len(self.closed)
@@ -38,8 +40,9 @@ class Arcs:
     def some(self, which: Integers) -> "Arcs":
         """Some of the arcs."""
         length = self.length[which]
-        points = self.points.take(spans(self.start[which], length), axis=0)
-        return Arcs(points, np.append(0, np.cumsum(length)), self.closed[which])
+        places = spans(self.start[which], length)
+        rim = None if self.rim is None else self.rim[places]
+        return Arcs(self.points.take(places, axis=0), np.append(0, np.cumsum(length)), self.closed[which], rim)
 
     @cached_property
     def length(self) -> Integers:
@@ -58,6 +61,20 @@ class Arcs:
         ends[self.start[:-1][~self.closed]] = True
         ends[self.start[1:][~self.closed] - 1] = True
         return ends
+
+    @cached_property
+    def at_rim(self) -> Flags:
+        """(n,) `rim`, wherever it is none as well."""
+        return np.zeros(len(self.points), bool) if self.rim is None else self.rim
+
+    @cached_property
+    def rim_ends(self) -> Flags:
+        """(n,) the points at which arcs come to the rim or leave it; the ends of open arcs are none."""
+        if self.rim is None:
+            return self.at_rim
+        before = np.arange(len(self.points))  # which the ends of open arcs stay
+        before[self.following] = np.arange(len(before))
+        return np.asarray((self.rim != self.rim[before]) & ~self.ends)
 
     @cached_property
     def following(self) -> Integers:

@@ -118,12 +118,17 @@ class Partition:
 
     def moved(self, points: Coordinates) -> "Partition":
         """With the arcs' points elsewhere."""
-        return replace(self, arcs=Arcs(points, self.arcs.start, self.arcs.closed))
+        return replace(self, arcs=replace(self.arcs, points=points))
 
     def thinned(self, most: Floats) -> "Partition":
         """With fewer points, as `geounet.polygons.thinned` leaves them."""
         arcs, original = thinned(self.arcs, most)
         return replace(self, arcs=arcs, original=original)
+
+    @property
+    def rimmed(self) -> Flags:
+        """(n,) which polygons end where the data do."""
+        return self.beside(totals(self.arcs.of, self.arcs.at_rim, len(self.arcs)) > 0)
 
     def originals(self, which: Flags) -> Geometries:
         """Some of the polygons, as they were before they were thinned."""

@@ -95,7 +95,7 @@ def _turned(guess: Guess, square: Straightening, found: Outlines) -> tuple[Outli
     Along a ragged edge stairs look like walls. What all of an outline takes up tells the building's direction even so.
     """
     partition = guess.partition
-    lone = (partition.cluster_size == 1) & (found.distance > _RAGGED)
+    lone = (partition.cluster_size == 1) & (found.distance > _RAGGED) & ~partition.rimmed
     if not lone.any():
         return found, square
     arcs = partition.arcs

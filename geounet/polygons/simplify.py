@@ -3,7 +3,7 @@
 All of it happens to whole polygons, in metres on the ground.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -19,6 +19,7 @@ from geounet.polygons.fit import RUNGS, fitted, simplified_arcs
 from geounet.polygons.ground import Ground, ground_of, on_map
 from geounet.polygons.partition import Partition, coverages_hold, offending, partition_of
 from geounet.polygons.regularize import MOST_NEIGHBOURS, regularized
+from geounet.polygons.rim import rim_of
 from geounet.polygons.runs import Integers
 from geounet.polygons.threads import Flags
 
@@ -76,6 +77,9 @@ def tidied(traced: Footprints, frame: Frame, tidying: Tidying) -> Footprints:
     specks = (partition.cluster_size == 1) & (partition.polygon_area < _SPECK * tidying.min_area / ground.resolution**2)
     partition = partition.of_rings(~filled & ~specks[partition.ring_polygon])
     traced, ground = traced[~specks], ground[~specks]
+    if tidying.regularize:
+        rim = rim_of(partition, traced.flags & (Flag.NODATA | Flag.EDGE) > 0, frame.shape)
+        partition = replace(partition, arcs=replace(partition.arcs, rim=rim))
     placed, flags = _redrawn(partition, ground, tidying)
     pixels = shapely.area(placed) / abs(frame.transform.determinant)
     kept = pixels * ground.resolution**2 >= tidying.min_area * (1 - _LAST_DIGITS)

@@ -22,6 +22,7 @@ from geounet.polygons.walls import (
     frames_of,
     gap,
     walls_of,
+    weights,
 )
 
 _TOLERANCE = 1.0  # pixels that the first corners leave out
@@ -78,7 +79,8 @@ class Straightening:
         return replace(self, kept=kept, body=body, frames=frames)
 
     def directed(self, walls: Walls) -> Directions:
-        return directions(chords(self.partition.arcs, walls), self.frames, self.body[walls.arc], square=self.square)
+        arcs, body = self.partition.arcs, self.body[walls.arc]
+        return directions(chords(arcs, walls), self.frames, body, arcs.at_rim[walls.first], square=self.square)
 
     def without_steps(self, least: float) -> "Straightening":
         """Without steps smaller than `least` pixels."""
@@ -87,7 +89,8 @@ class Straightening:
         for _ in range(_ROUNDS):
             old = kept[places]
             walls = walls_of(arcs, old)
-            found = directions(chords(arcs, walls), self.frames, body[walls.arc], square=self.square)
+            chord, rim = chords(arcs, walls), arcs.at_rim[walls.first]
+            found = directions(chord, self.frames, body[walls.arc], rim, square=self.square)
             new = _cleaner(arcs, walls, found, fitted_lines(arcs, sides, walls, found.along), least)
             kept[places] = new
             # what nothing happened to stays so: arcs are cleaned each by itself
@@ -127,7 +130,7 @@ class Guess:
     @classmethod
     def of(cls, partition: Partition) -> "Guess":
         arcs = partition.arcs
-        return cls(partition, Sides.of(arcs), corners(arcs, np.full(len(arcs), _TOLERANCE)))
+        return cls(partition, Sides.of(arcs), corners(arcs, np.full(len(arcs), _TOLERANCE)) | arcs.rim_ends)
 
     def of_polygons(self, wanted: Flags) -> "Guess":
         """Some polygons alone; of a cluster all or none."""
@@ -145,12 +148,12 @@ class Guess:
         """
         partition, arcs, sides = self.partition, self.partition.arcs, self.sides
         walls = walls_of(arcs, self.kept)
-        chord = chords(arcs, walls)
+        chord, rim = chords(arcs, walls), arcs.at_rim[walls.first]
         body = _bodies(partition, walls, chord)
-        frames = frames_of(chord, body[walls.arc], int(body.max()) + 1)
+        frames = frames_of(chord, body[walls.arc], int(body.max()) + 1, rim)
         if hint is not None:
             frames[2 * body] = hint[partition.arc_polygon]
-        found = directions(chord, frames, body[walls.arc], square=square)
+        found = directions(chord, frames, body[walls.arc], rim, square=square)
         frames = settled(frames, sides, walls, found, ROUGHLY)
         first = Straightening(partition, sides, self.kept, frames, body, square).without_steps(_SMALLEST_STEP)
         walls = walls_of(arcs, first.kept)
@@ -169,7 +172,7 @@ def _bodies(partition: Partition, walls: Walls, chord: Complex) -> Integers:
     arc, polygon = partition.use_arc, partition.ring_polygon[partition.use_ring]
     count = np.bincount(walls.arc, minlength=len(by_arc))
     wall = spans((np.cumsum(count) - count)[arc], count[arc])
-    weight = np.abs(chord) ** 2
+    weight = weights(chord, partition.arcs.at_rim[walls.first])
     own = common_direction(chord[wall], weight[wall], np.repeat(polygon, count[arc]), len(cluster))
     common = common_direction(chord, weight, by_arc[walls.arc], len(cluster))[cluster]
     askew = np.abs(np.angle(product(own, common.conj()) ** 4)) > 4 * _ASKEW
@@ -185,7 +188,8 @@ def _cleaner(arcs: Arcs, walls: Walls, found: Directions, lines: Lines, least: f
     kept[walls.first] = True
     length = np.abs(chords(arcs, walls))
     before, after = walls.before, walls.after
-    fixed = arcs.ends[walls.first]
+    ends = arcs.ends[walls.first]
+    fixed = ends | arcs.rim_ends[walls.first]
     flat = ~fixed & found.parallel(before, wall) & (gap(lines, before, wall) < least)
     kept[walls.first[flat]] = False
     inner = ~fixed & ~fixed[after]
@@ -197,8 +201,8 @@ def _cleaner(arcs: Arcs, walls: Walls, found: Directions, lines: Lines, least: f
         & (found.frame[before] == found.frame[after]) & (found.frame != found.frame[before])
     )  # fmt: skip
     notch = length < _NOTCH
-    kept[walls.first[~fixed & fixed[after] & notch]] = False
-    kept[walls.first[after[fixed & ~fixed[after] & notch]]] = False
+    kept[walls.first[~fixed & ends[after] & notch]] = False
+    kept[walls.first[after[ends & ~fixed[after] & notch]]] = False
     gone = np.flatnonzero(step | chamfer)
     kept[walls.first[gone]] = kept[walls.first[after[gone]]] = False
     cut = np.flatnonzero(chamfer)

@@ -38,7 +38,9 @@ class Original:
 
 
 def thinned(arcs: Arcs, most: Floats) -> tuple[Arcs, Original]:
-    """The arcs without vertices that lie nearly on the line between their neighbours; ends of open ones stay.
+    """The arcs without vertices that lie nearly on the line between their neighbours.
+
+    Ends of open ones stay, and where they come to the rim of what has data.
 
     Unlike Douglas and Peucker's, which lie where an outline bulges, those that are left lie anywhere along it: lines
     are fitted to them as to all.
@@ -49,14 +51,15 @@ def thinned(arcs: Arcs, most: Floats) -> tuple[Arcs, Original]:
     original, lost = arcs, np.zeros(len(arcs))
     for _ in range(_ROUNDS):
         place = np.arange(len(arcs.points)) - arcs.start[arcs.of]
-        middle = np.flatnonzero((place % 2 == 1) & ~arcs.ends & (arcs.length >= _FEWEST)[arcs.of])
+        middle = np.flatnonzero((place % 2 == 1) & ~arcs.ends & ~arcs.rim_ends & (arcs.length >= _FEWEST)[arcs.of])
         points, of = as_complex(arcs.points), arcs.of[middle]
         here, between = _seen(points, middle - 1, middle, arcs.following[middle])
         gone = (np.abs(here.imag) <= most[of] * np.sqrt(between)) & (here.real >= 0) & (here.real <= between)
         lost += totals(of[gone], np.abs(here.imag[gone]) / 2, len(arcs))
         kept = np.ones(len(points), bool)
         kept[middle[gone]] = False
-        arcs = arcs.redrawn(arcs.points[kept], np.bincount(arcs.of[kept], minlength=len(arcs)))
+        rim = None if arcs.rim is None else arcs.rim[kept]
+        arcs = replace(arcs.redrawn(arcs.points[kept], np.bincount(arcs.of[kept], minlength=len(arcs))), rim=rim)
     return arcs, Original(original, np.arange(len(arcs)), lost)
 
 

@@ -114,24 +114,26 @@ class Directions:
         return np.asarray((self.frame[one] == self.frame[other]) & (np.abs(cross) < 0.5))
 
 
-def directions(chord: Complex, frames: Complex, body: Integers, *, square: bool) -> Directions:
+def directions(chord: Complex, frames: Complex, body: Integers, rim: Flags, *, square: bool) -> Directions:
     """The direction of each wall: of the first of its body's frames that it fits, else its own.
 
     Args:
         frames: (2 bodies,) unit vectors.
         body: (walls,).
+        rim: (walls,) what is no wall, but where the data end: it keeps its own direction.
         square: whether all walls are to fit the first frame.
     """
-    if square:
-        main = frames[2 * body]
-        return Directions(2 * body, main * nearest_axis(product(chord, main.conj())))
-    length = np.abs(chord)
     own = units(chord)
     frame = 2 * len(frames) + np.arange(len(chord))
+    if square:
+        main = frames[2 * body]
+        along = main * nearest_axis(product(chord, main.conj()))
+        return Directions(np.where(rim, frame, 2 * body), np.where(rim, own, along))
+    length = np.abs(chord)
     along = own.copy()
     for second in (1, 0):
         turn = product(own, frames[2 * body + second].conj())
-        fits = strays(turn) <= np.maximum(_ALWAYS, 2 * _SNAP / np.maximum(length, 1e-300))
+        fits = ~rim & (strays(turn) <= np.maximum(_ALWAYS, 2 * _SNAP / np.maximum(length, 1e-300)))
         frame = np.where(fits, 2 * body + second, frame)
         along = np.where(fits, frames[2 * body + second] * nearest_axis(turn), along)
     return Directions(frame, along)
@@ -149,11 +151,17 @@ def nearest_axis(turn: Complex) -> Complex:
     return axis
 
 
-def frames_of(chord: Complex, body: Integers, bodies: int) -> Complex:
+def weights(chord: Complex, rim: Flags) -> Floats:
+    """(walls,) by which each tells a building's direction: what is long is straight, and the rim tells nothing."""
+    weight: Floats = np.where(rim, 0, np.abs(chord) ** 2)
+    return weight
+
+
+def frames_of(chord: Complex, body: Integers, bodies: int, rim: Flags) -> Complex:
     """(2 bodies,) the commonest direction of each body, and the commonest of the walls that do not fit that one."""
-    weight = np.abs(chord) ** 2  # what is long is straight
+    weight = weights(chord, rim)
     frames = np.repeat(common_direction(chord, weight, body, bodies), 2)
-    rest = directions(chord, frames, body, square=False).frame != 2 * body
+    rest = directions(chord, frames, body, rim, square=False).frame != 2 * body
     frames[1::2] = common_direction(chord, np.where(rest, weight, 0), body, bodies)
     return frames
 
