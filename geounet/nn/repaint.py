@@ -27,7 +27,7 @@ _CONTRAST = 0.3, 1.2  # of a surface, times what it had
 _COVER = 0.75, 1.0  # of what is painted; the rest shows through
 _WHOLLY = 0.99  # share of a pixel
 _GROUND = np.eye(1, 256, dtype=np.float32)[0]  # 1 where there is no object
-_AROUND = np.ones((3, 3), np.uint8)  # pixels over which paint gives way to what is beside it, as in any photograph
+_AROUND = 3, 3  # pixels over which paint gives way to what is beside it
 
 Floats = NDArray[np.float32]
 
@@ -78,7 +78,8 @@ class Repaint:
 def _each(objects: Array, rng: np.random.Generator) -> Iterator[tuple[tuple[slice, ...], Floats]]:
     """Where each object that is drawn lies in (bands, height, width), with two pixels around it, and how much to paint.
 
-    The paint ends outside of the object: a rim of the old colour would give it away.
+    The paint is half of what is seen at the object's edge, as in a photograph. Were it to end farther out, where no rim
+    of the old colour is left, roofs would be learned to end inside of what looks like a roof.
     """
     from scipy import ndimage  # not needed where nothing is repainted
 
@@ -87,8 +88,8 @@ def _each(objects: Array, rng: np.random.Generator) -> Iterator[tuple[tuple[slic
         if rng.random() >= OBJECTS:
             continue
         rows, cols = (slice(max(0, side.start - 2), side.stop + 2) for side in place)
-        inside = cv2.dilate((number[rows, cols] == each).view(np.uint8), _AROUND)
-        yield (slice(None), rows, cols), np.asarray(cv2.boxFilter(inside, cv2.CV_32F, _AROUND.shape), np.float32)
+        inside = (number[rows, cols] == each).view(np.uint8)
+        yield (slice(None), rows, cols), np.asarray(cv2.boxFilter(inside, cv2.CV_32F, _AROUND), np.float32)
 
 
 def _patch(ground: Floats, rng: np.random.Generator) -> Floats:

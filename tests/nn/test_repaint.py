@@ -6,6 +6,8 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from rasterio.features import rasterize
+from shapely import affinity
 
 from geounet.block import Array
 from geounet.legend import IGNORE
@@ -67,10 +69,29 @@ def test_roofs_come_in_all_colours_and_keep_their_shading(always: None) -> None:
     means = np.array([new[:, *place].mean(axis=(1, 2)) for place in ROOFS])
     apart = np.abs(means[:, None] - means[None]).max(axis=2)[~np.eye(len(ROOFS), dtype=bool)]
     assert (apart > 5).all()
-    for place in ROOFS:
-        old_values, new_values = pixels[:, *place].reshape(3, -1), new[:, *place].reshape(3, -1)
+    for rows, cols in ROOFS:
+        inner = (
+            slice(rows.start + 1, rows.stop - 1),
+            slice(cols.start + 1, cols.stop - 1),
+        )
+        old_values, new_values = pixels[:, *inner].reshape(3, -1), new[:, *inner].reshape(3, -1)
         for a, b in zip(old_values, new_values, strict=True):
             assert np.corrcoef(a, b)[0, 1] > 0.99
+
+
+@given(st.floats(0, 90), st.integers(0, 1000))
+@settings(max_examples=30, deadline=None)
+def test_as_much_is_painted_as_the_labels_say(angle: float, seed: int) -> None:
+    """Were more painted than that, roofs would be learned to end inside of what looks like one."""
+    shape = affinity.translate(affinity.rotate(shapely.box(-22, -15, 22, 15), angle, origin=(0, 0)), 48.3, 47.6)
+    labels = rasterize([shape], (96, 96)).astype(np.uint8)
+    flat = np.full((3, 96, 96), 100, np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("SHARE", 1.0), ("OBJECTS", 1.0), ("GROUND", 0.0)):
+            patch.setattr(repaint, name, value)
+        changed = np.abs(painter()(flat, labels, np.random.default_rng(seed)) - flat)[0]
+    if changed.max() > 5:  # else it is painted in nearly its own colour
+        assert changed.sum() / changed.max() == pytest.approx(labels.sum(), rel=0.01)
 
 
 def test_what_is_no_building_keeps_its_colour(always: None) -> None:
