@@ -91,7 +91,7 @@ class Reach:
             )
         return there
 
-    def miss(self, what: str) -> LabelError:
+    def miss(self, what: str) -> "MissError":
         """The error that says that nothing of the file lies in the frame."""
         frame, path = self.frame, self.path
         where = "pixels" if frame.crs is None else CRS(frame.crs).name
@@ -99,10 +99,14 @@ class Reach:
         ours = f"{_numbers(frame.bounds)} in {where}"
         if self.is_other and self.is_known:  # to be compared with the polygons' own
             ours = f"{_numbers(self.bounds)} in {theirs}, {ours}"
-        return LabelError(
+        return MissError(
             f"{what} in {path} (bounds {_numbers(self.info.bounds)} in {theirs}) miss the scene "
             f"(bounds {ours}); check that both are of one place and their CRS are right"
         )
+
+
+class MissError(LabelError):
+    """Nothing of a file lies where it is looked for."""
 
 
 def _clipped(geometry: "Array", bounds: tuple[float, float, float, float]) -> "Array":

@@ -19,6 +19,7 @@ from geounet.io.gdal import Handles, gdal
 from geounet.io.label_rasters import LabelRaster, table_of
 from geounet.io.labels import PixelPolygons, class_names, read_labels
 from geounet.io.polygon_files import vector_info
+from geounet.io.reach import MissError
 from geounet.io.scene import Scene
 from geounet.legend import Legend
 
@@ -113,7 +114,8 @@ class LabelSet:
         except LabelError as error:
             if len(scenes) == 1:
                 raise
-            own = ", or give --labels once for each scene, in their order" if path in self.shared else ""
+            several = isinstance(error, MissError) and path in self.shared
+            own = ", or give each scene labels of its own: --labels for each, in their order" if several else ""
             raise LabelError(f"{scene.path}: {error}{own}") from error
 
     def on(self, path: Path, frame: Frame, native: Frame) -> Labels:

@@ -34,7 +34,7 @@ class Arcs:
         return len(self.closed)
 
     def redrawn(self, points: Coordinates, length: Integers) -> "Arcs":
-        """The same arcs with other points, `length` each."""
+        """The same arcs with other points, `length` each, of which none is known to lie at the rim."""
         return Arcs(points, np.append(0, np.cumsum(length)), self.closed)
 
     def some(self, which: Integers) -> "Arcs":
@@ -64,7 +64,7 @@ class Arcs:
 
     @cached_property
     def at_rim(self) -> Flags:
-        """(n,) `rim`, wherever it is none as well."""
+        """(n,) `rim`, False everywhere where there is none."""
         return np.zeros(len(self.points), bool) if self.rim is None else self.rim
 
     @cached_property
@@ -72,9 +72,7 @@ class Arcs:
         """(n,) the points at which arcs come to the rim or leave it; the ends of open arcs are none."""
         if self.rim is None:
             return self.at_rim
-        before = np.arange(len(self.points))  # which the ends of open arcs stay
-        before[self.following] = np.arange(len(before))
-        return np.asarray((self.rim != self.rim[before]) & ~self.ends)
+        return np.asarray((self.rim != self.rim[self.preceding]) & ~self.ends)
 
     @cached_property
     def following(self) -> Integers:
@@ -82,6 +80,13 @@ class Arcs:
         following = np.arange(1, len(self.points) + 1)
         following[self.start[1:] - 1] = np.where(self.closed, self.start[:-1], self.start[1:] - 1)
         return following
+
+    @cached_property
+    def preceding(self) -> Integers:
+        """(n,) the point before along the arc; round a closed one, and an open one's first point itself."""
+        preceding = np.arange(-1, len(self.points) - 1)
+        preceding[self.start[:-1]] = np.where(self.closed, self.start[1:] - 1, self.start[:-1])
+        return preceding
 
     @cached_property
     def ways(self) -> Coordinates:

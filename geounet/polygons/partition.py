@@ -117,18 +117,22 @@ class Partition:
         return (totals(cluster, above, count) / np.maximum(totals(cluster, below, count), 1e-300))[self.cluster]
 
     def moved(self, points: Coordinates) -> "Partition":
-        """With the arcs' points elsewhere."""
+        """With the arcs' points elsewhere, before any thinning."""
+        assert self.original is None
         return replace(self, arcs=replace(self.arcs, points=points))
 
     def thinned(self, most: Floats) -> "Partition":
         """With fewer points, as `geounet.polygons.thinned` leaves them."""
+        assert self.original is None
         arcs, original = thinned(self.arcs, most)
         return replace(self, arcs=arcs, original=original)
 
     @property
-    def rimmed(self) -> Flags:
-        """(n,) which polygons end where the data do."""
-        return self.beside(totals(self.arcs.of, self.arcs.at_rim, len(self.arcs)) > 0)
+    def rimmed(self) -> Floats:
+        """(n,) the share of each outline that runs along the rim of what has data."""
+        at_rim = totals(self.arcs.of, self.arcs.at_rim * self.arcs.side_lengths, len(self.arcs))
+        whole = totals(self.arcs.of, self.arcs.side_lengths, len(self.arcs))
+        return self.summed(at_rim) / np.maximum(self.summed(whole), 1e-300)
 
     def originals(self, which: Flags) -> Geometries:
         """Some of the polygons, as they were before they were thinned."""
@@ -158,7 +162,7 @@ class Partition:
             (np.cumsum(wanted) - 1)[self.use_ring[use]],
             np.searchsorted(polygon, self.ring_polygon[wanted]),
             np.unique(self.cluster[polygon], return_inverse=True)[1],
-            self.original and self.original.some(arc),
+            None if self.original is None else self.original.some(arc),
         )
 
     def of_polygons(self, wanted: Flags) -> "Partition":

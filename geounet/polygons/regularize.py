@@ -27,6 +27,7 @@ _STEPS = 4.0, 8.0  # pixels; steps in a wall up to so much are tried to leave ou
 _WORTH = 0.12  # pixels that an outline may be farther away on the average for each corner less
 _OTHER = math.radians(1.5)  # from the direction that was found: one nearer to it leads to the same walls
 _RAGGED = 0.5  # pixels that an outline is away on the average from where another direction is tried
+_CUT = 0.1  # share of an outline at the rim of the data from which on its building counts as cut off
 _LEAST_AWAY = 0.25  # pixels that no outline of straight walls is nearer than, on the average
 _PLAINER = 0.75  # pixels by which an outline of right angles alone may be farther away than another
 
@@ -93,9 +94,10 @@ def _turned(guess: Guess, square: Straightening, found: Outlines) -> tuple[Outli
     """Outlines and walls; lone polygons' along the smallest rectangle around one, where these are nearer or plainer.
 
     Along a ragged edge stairs look like walls. What all of an outline takes up tells the building's direction even so.
+    Not where the data cut the building off: what is left of it has another rectangle around it.
     """
     partition = guess.partition
-    lone = (partition.cluster_size == 1) & (found.distance > _RAGGED) & ~partition.rimmed
+    lone = (partition.cluster_size == 1) & (found.distance > _RAGGED) & (partition.rimmed < _CUT)
     if not lone.any():
         return found, square
     arcs = partition.arcs

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from geounet.polygons.arcs import Arcs
 from geounet.polygons.partition import Partition
 from geounet.polygons.threads import Flags
 
@@ -9,8 +10,9 @@ from geounet.polygons.threads import Flags
 def rim_of(partition: Partition, near: Flags, shape: tuple[int, int]) -> Flags | None:
     """(points,) whether the way from each point of the arcs to the next runs along the rim; None where none does.
 
-    Between two pixels a level passes wherever their values say, but beside nodata and at the raster's edge an outline
-    runs along the edges of pixels. That of a mask always does: of it only what lies at the raster's edge is known.
+    A vertex between two pixels lies wherever their values say, one beside nodata or at the raster's edge half-way: one
+    of its coordinates is whole then, the other one of a pixel's middle. Of a mask all vertices are of that kind; what
+    is known of it is the raster's edge.
 
     Args:
         partition: in pixel coordinates.
@@ -20,11 +22,22 @@ def rim_of(partition: Partition, near: Flags, shape: tuple[int, int]) -> Flags |
     arcs = partition.arcs
     if not near.any():
         return None
-    lone = np.bincount(partition.use_arc, minlength=len(arcs)) == 1  # pieces of one building are parted along pixels
-    here, there = arcs.points, arcs.points[arcs.following]
-    straight = (here == there) & (here == np.rint(here))
-    between = np.bincount(arcs.of[~straight.any(axis=1) & lone[arcs.of]], minlength=len(arcs))
-    known = (partition.summed(between.astype(np.float64)) > 0)[partition.arc_polygon]
-    at_edge = straight & ((here == 0) | (here == shape[::-1]))
-    rim = np.where((known & lone)[arcs.of], straight.any(axis=1), at_edge.any(axis=1))
-    return np.asarray(rim & partition.around(near)[arcs.of])
+    half_way = (np.rint(2 * arcs.points) == 2 * arcs.points).all(axis=1)
+    graded = np.bincount(arcs.of[~half_way], minlength=len(arcs)).astype(np.float64)
+    is_mask = (partition.summed(graded) == 0)[partition.arc_polygon]
+    at_edge = ((arcs.points == 0) | (arcs.points == shape[::-1])).any(axis=1)
+    # pieces of one building are parted along the edges of pixels, too, but there is no rim
+    lone = near[partition.arc_polygon] & (np.bincount(partition.use_arc, minlength=len(arcs)) == 1)
+    vertex = np.where(is_mask[arcs.of], at_edge, half_way) & lone[arcs.of]
+    return _with_links(arcs, vertex & vertex[arcs.following])
+
+
+def _with_links(arcs: Arcs, along: Flags) -> Flags:
+    """The ways along the rim, with those of half a pixel that lead to it and away from it, no walls either."""
+    into = along[arcs.following]
+    out = np.zeros(len(along), bool)
+    out[arcs.following[along]] = True
+    last = np.zeros(len(along), bool)  # an open arc's last point has no way of its own
+    last[arcs.start[1:][~arcs.closed] - 1] = True
+    linked: Flags = (along | into | out) & ~last
+    return linked

@@ -149,7 +149,9 @@ def _placed(
     """(n,) the outlines on the map, all valid, and flags: where rounding makes lines cross there, less simplified."""
     placed, flags = ground.on_map(outlines), flags.copy()
     for share in _LESS:
+        # what is a common line on the ground may by rounding be none on the map
         broken = drawn.any_in_cluster(~shapely.is_valid(placed))
+        broken |= ~coverages_hold(placed, np.where(broken, -1, drawn.cluster))
         if not broken.any():
             return placed, flags
         again = simplified(drawn.of_polygons(broken), share * tolerance[broken], ground[broken])

@@ -29,6 +29,7 @@ _TOLERANCE = 1.0  # pixels that the first corners leave out
 _SMALLEST_STEP = 2.5  # pixels; smaller ones in a wall are the raster's, not the building's
 _CHAMFER = 5.0  # pixels; a shorter slanting wall between two square ones is a rounded corner
 _NOTCH = 4.0  # pixels; shorter walls that end at a junction are the rim of the notch between two houses
+_LINK = 1.5  # pixels: from where a wall ends to the rim of the data it is less
 _ROUNDS = 6
 _ASKEW = np.radians(10.0)  # between a polygon's direction and its cluster's, from which it keeps its own
 
@@ -130,7 +131,7 @@ class Guess:
     @classmethod
     def of(cls, partition: Partition) -> "Guess":
         arcs = partition.arcs
-        return cls(partition, Sides.of(arcs), corners(arcs, np.full(len(arcs), _TOLERANCE)) | arcs.rim_ends)
+        return cls(partition, Sides.of(arcs), _with_rim_ends(arcs, corners(arcs, np.full(len(arcs), _TOLERANCE))))
 
     def of_polygons(self, wanted: Flags) -> "Guess":
         """Some polygons alone; of a cluster all or none."""
@@ -158,6 +159,16 @@ class Guess:
         first = Straightening(partition, sides, self.kept, frames, body, square).without_steps(_SMALLEST_STEP)
         walls = walls_of(arcs, first.kept)
         return replace(first, frames=settled(frames, sides, walls, first.directed(walls)))
+
+
+def _with_rim_ends(arcs: Arcs, kept: Flags) -> Flags:
+    """The kept points, and those where arcs come to the rim of the data or leave it, not what lies beside these."""
+    end = np.flatnonzero(arcs.rim_ends)
+    for beside in (arcs.preceding[end], arcs.following[end]):
+        near = np.hypot(*(arcs.points[beside] - arcs.points[end]).T) < _LINK
+        kept[beside[near & ~arcs.ends[beside]]] = False
+    kept[end] = True
+    return kept
 
 
 def _bodies(partition: Partition, walls: Walls, chord: Complex) -> Integers:

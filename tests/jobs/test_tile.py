@@ -782,7 +782,7 @@ def test_scenes_of_several_resolutions_are_told_of_and_where_labels_miss_one_it_
     far = write_polygons(tmp_path / "far.gpkg", [box(UTM, 9000, 9000, 20, 20)])
     with pytest.raises(LabelError, match=r"coarse\.tif: labels in .*far\.gpkg .* miss the scene"):
         cut([fine, coarse], [labels, far], tmp_path / "none")
-    with pytest.raises(LabelError, match=r"fine\.tif: .* right, or give --labels once for each scene"):
+    with pytest.raises(LabelError, match=r"fine\.tif: .* right, or give each scene labels of its own"):
         cut([fine, coarse], [far, far], tmp_path / "none")
 
 
