@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geounet.block import Array, Block
-from geounet.edges import Extents, copies_around, mirrored, taken
+from geounet.edges import Extents, mirrored, taken
 from geounet.errors import LabelError
 from geounet.frame import Frame
 from geounet.grid import Window, hull
@@ -36,14 +36,11 @@ class Scene:
         native: the files' own grid.
     """
 
-    def __init__(
-        self, source: Source, grid: WorkingGrid, view: Window, area: PixelPolygons | None = None, reach: int = 0
-    ):
+    def __init__(self, source: Source, grid: WorkingGrid, view: Window, area: PixelPolygons | None = None):
         self._source = source
         self._grid = grid
         self._view = view
         self._area = area
-        self._reach = reach
         self._extents = Extents([grid.covering(extent) for extent in source.extents])
 
     @property
@@ -106,8 +103,8 @@ class Scene:
     def read(self, window: Window) -> tuple[Block, Block]:
         """Pixels (bands, height, width) and where they are valid (1, height, width), from one decoding.
 
-        Beyond the scene's edge both are mirrored, as often as it takes; beyond the edge of a sheet without a
-        neighbour, `reach` pixels far. Invalid pixels hold anything.
+        Beyond the scene's edge nothing is valid. Invalid pixels hold anything; beyond the edge of a scene of one file
+        its mirror image, for tools that know of no valid ones.
 
         Raises:
             SceneError: a part of a file that cannot be read.
@@ -153,14 +150,16 @@ class Scene:
         pixels, valid = self._inside(inside)
         if inside != window:
             rows, cols = rows - inside.row, cols - inside.col
-            pixels, valid = taken(pixels, rows, cols), taken(valid[None], rows, cols)[0]
+            own = whole.window.within(window)
+            here, there = own.seen_from(window), own.seen_from(inside)
+            pixels, known = taken(pixels, rows, cols), valid
+            valid = np.zeros(window.shape, dtype=bool)
+            valid[here.rows, here.cols] = known[there.rows, there.cols]
         return pixels, valid
 
     def _patched(self, window: Window) -> Decoded:
-        """A window of the working grid; what no sheet covers is mirrored from the sheet next to it."""
-        copies = copies_around(window, self._extents, self._reach)
-        covered = [extent.within(window) for extent in self._extents.near(window)]
-        needed = [*covered, *(_span(copy.rows, copy.cols) for copy in copies)]
+        """A window of the working grid; where no sheet lies nothing is valid."""
+        needed = [extent.within(window) for extent in self._extents.near(window)]
         pixels: Array = np.zeros((len(self.bands.numbers), *window.shape), dtype=self.dtype)
         valid = np.zeros(window.shape, dtype=bool)
         if not needed:
@@ -171,17 +170,11 @@ class Scene:
         seen, into = inside.seen_from(origin), inside.seen_from(window)
         pixels[:, into.rows, into.cols] = read[:, seen.rows, seen.cols]
         valid[into.rows, into.cols] = known[seen.rows, seen.cols]
-        for copy in copies:
-            rows, cols = np.ix_(copy.rows - origin.row, copy.cols - origin.col)
-            into = copy.into.seen_from(window)
-            np.copyto(pixels[:, into.rows, into.cols], read[:, rows, cols], where=copy.chosen)
-            np.copyto(valid[into.rows, into.cols], known[rows, cols], where=copy.chosen)
         return pixels, valid
 
     def _inside(self, window: Window) -> Decoded:
         """A window that lies in the working grid."""
-        # scenes are read from top to bottom; a window beside may mirror a sheet that ends above this one
-        self._source.forget(self._grid.made_of(window.grown(2 * self._reach)).row)
+        self._source.forget(self._grid.made_of(window).row)  # scenes are read from top to bottom
         rows, cols = self._grid.rows, self._grid.cols
         if rows is None or cols is None:
             return self._source.decode(window)
@@ -204,7 +197,6 @@ def open_scene(
     *,
     resolution: float | None = None,
     aoi: Path | None = None,
-    reach: int = 0,
     handles: Handles | None = None,
 ) -> Iterator[Scene]:
     """A scene open for reading, on the working grid of `resolution` metres a pixel (None: its own).
@@ -213,8 +205,6 @@ def open_scene(
         path: of a file, or of the sheets of a mosaic, whose grid is that of the first one.
         reading: how files are read.
         aoi: polygons outside of which there is nothing to be seen, in any CRS.
-        reach: working pixels that are mirrored beyond the edge of a sheet without a neighbour: all that the answer for
-            a pixel of the sheet depends on. A scene of one file is mirrored as far as it takes.
         handles: files that many scenes have open between them; None: the scene's own.
 
     Raises:
@@ -233,7 +223,7 @@ def open_scene(
         source: Source = sheets[0] if len(sheets) == 1 else Mosaic(sheets)
         grid = working_grid(source.frame, resolution, source.reference)
         area = read_areas(aoi, grid.frame, "--aoi") if aoi is not None else None
-        yield Scene(source, grid, _view(grid.frame, area, aoi), area, reach)
+        yield Scene(source, grid, _view(grid.frame, area, aoi), area)
 
 
 def _view(frame: Frame, area: PixelPolygons | None, aoi: Path | None) -> Window:

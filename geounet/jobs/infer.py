@@ -178,9 +178,8 @@ def infer(
     unreadable, spool = Unreadable(folder / PARTS).add if skip_unreadable else None, folder / PARTS / SPOOL
     reading = Reading(bands, card.colours, nodata, stretch_for(card, stretch), unreadable, spool)
     resolution = None if no_resample else card.ground_resolution
-    reach = card.halo + card.alignment  # a pixel anywhere in the pooling grid sees what a cell of the grid sees
     with alone(folder):
-        with open_scene(paths, reading, resolution=resolution, aoi=aoi, reach=reach) as scene:
+        with open_scene(paths, reading, resolution=resolution, aoi=aoi) as scene:
             given |= _found(scene, card)
             begun = remembered(folder)
             before = MapFolder(folder, given | machine.as_before(begun).settings, asked.outputs)

@@ -63,7 +63,7 @@ def _in_context(windows: Windows, card: ModelCard) -> Iterator[Piece]:
         core = folder.place(number)
         chip = folder.card.windows[number]
         given = core.aligned(card.alignment).grown(card.halo)
-        pixels, labels = Surface(folder, chip.scene, chip.split, card.halo).read(given, [number])
+        pixels, labels = Surface(folder, chip.scene, chip.split).read(given, [number])
         yield Piece(Block(given, pixels), Block(given, (labels != VOID)[None]), core)
 
 

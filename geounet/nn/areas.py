@@ -61,7 +61,7 @@ class AreaWindows:
             whole = -(-folder.card.size // grid) * grid + 2 * margin  # a window on disk and what is around it
             largest = max(whole, min(LARGEST, math.isqrt(STEP * pixels)))
             for scene in sorted({folder.card.windows[number].scene for number in folder.card.of_split(split)}):
-                surface = Surface(folder, scene, split, margin)
+                surface = Surface(folder, scene, split)
                 for area in surface.areas:
                     found += _planned(surface, area, largest=largest, margin=margin, grid=grid)
         return cls(tuple(sorted(found, key=lambda window: (-window.window.area, window.window.height))), margin)

@@ -1,4 +1,4 @@
-"""Surface: the windows of one split as a map would see them, put together again and mirrored around."""
+"""Surface: the windows of one split as a map would see them, put together again."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from functools import cached_property
 import numpy as np
 
 from geounet.block import Array
-from geounet.edges import Extents, copies_around, taken
 from geounet.grid import Window
 from geounet.legend import IGNORE
 from geounet.nn.chip_store import VOID, ChipFolder
@@ -17,14 +16,12 @@ from geounet.nn.chip_store import VOID, ChipFolder
 class Surface:
     """All windows of a split in one scene, as `infer` sees a mosaic of sheets.
 
-    Pixels of other splits are never touched. Where no window lies, the nearest one is mirrored, no farther away than
-    `reach` pixels; beyond that there is nothing. So a pixel depends on its place alone.
+    Pixels of other splits are never touched. Where no window lies there is nothing to be seen.
     """
 
     folder: ChipFolder
     scene: int
     split: str
-    reach: int
 
     def read(self, window: Window, counted: Iterable[int]) -> tuple[Array, Array]:
         """Pixels (bands, h, w) and labels (h, w) of any place: VOID where there is no imagery.
@@ -32,23 +29,12 @@ class Surface:
         Args:
             counted: numbers of the windows whose labels are told; all other pixels are ignored.
         """
-        folder = self.folder
-        near = folder.met(self.scene, window.grown(self.reach), self.split)
-        extents = Extents([self.folder.place(number) for number in sorted({part.number for part in near})])
-        pixels, labels = folder.crop(self.scene, window, self.split)
+        pixels, labels = self.folder.crop(self.scene, window, self.split)
         counts = np.zeros(window.shape, dtype=bool)
         for number in counted:
             inside = self.folder.place(number).within(window).seen_from(window)
             counts[inside.rows, inside.cols] = True
         labels[~counts & (labels != VOID)] = IGNORE
-        for copy in copies_around(window, extents, self.reach):
-            source = _span(copy.rows, copy.cols)
-            there, known = folder.crop(self.scene, source, self.split)
-            rows, cols = copy.rows - source.row, copy.cols - source.col
-            into = copy.into.seen_from(window)
-            np.copyto(pixels[:, into.rows, into.cols], taken(there, rows, cols), where=copy.chosen)
-            seen = np.where(taken(known[None], rows, cols)[0] == VOID, VOID, IGNORE).astype(np.uint8)
-            np.copyto(labels[into.rows, into.cols], seen, where=copy.chosen)
         return pixels, labels
 
     @cached_property
@@ -79,9 +65,3 @@ def _apart(one: Window, other: Window, size: int) -> bool:
     """Whether two windows of one size share a stretch of a side, or more; a corner is not enough."""
     rows, cols = abs(one.row - other.row), abs(one.col - other.col)
     return max(rows, cols) <= size and min(rows, cols) < size
-
-
-def _span(rows: Array, cols: Array) -> Window:
-    """The smallest window that holds all of these rows and columns."""
-    top, left, bottom, right = rows.min(), cols.min(), rows.max(), cols.max()
-    return Window(int(top), int(left), int(bottom - top) + 1, int(right - left) + 1)

@@ -152,9 +152,9 @@ def test_sheets_of_a_mosaic_have_each_their_own(tmp_path: Path, monkeypatch: pyt
     ]
     spool = Reading(spool=tmp_path / "spool", stretch=Stretch(0, 200, "uint8"))
     plain = Reading(stretch=Stretch(0, 200, "uint8"))
-    with open_scene(sheets, spool, resolution=0.3 * ratio, reach=12) as scene:
+    with open_scene(sheets, spool, resolution=0.3 * ratio) as scene:
         found, decoded = walk(scene), scene.decoded
-    with open_scene(sheets, plain, resolution=0.3 * ratio, reach=12) as scene:
+    with open_scene(sheets, plain, resolution=0.3 * ratio) as scene:
         for one, other_one in zip(found, walk(scene), strict=True):
             assert_array_equal(one, other_one)
         assert decoded < scene.decoded / 2

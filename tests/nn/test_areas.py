@@ -59,24 +59,11 @@ def whole(folder: ChipFolder, split: str, reach: int) -> tuple[Array, Array, Arr
     """Slowly, pixel by pixel: pixels, imagery there or not, and labels of all the scene, `reach` around it as well."""
     side = SIDE + 2 * reach
     pixels, labels = np.zeros((3, side, side), "uint8"), np.full((side, side), IGNORE, "uint8")
-    valid, apart = np.zeros((side, side), bool), np.full((side, side), np.inf)
-    numbers = folder.card.of_split(split)
-    at = np.arange(side) - reach
-    for number in numbers:
+    valid = np.zeros((side, side), bool)
+    for number in folder.card.of_split(split):
         chip, (image, label) = folder.card.windows[number], folder.window(number)
-        away = [np.maximum(0, np.maximum(first - at, at - first - SIZE + 1)) for first in (chip.row, chip.col)]
-        distance = np.add.outer(away[0] ** 2, away[1] ** 2)
-        folded = [
-            np.pad(np.arange(SIZE), reach + SIDE, mode="symmetric")[at - first + reach + SIDE]
-            for first in (chip.row, chip.col)
-        ]
-        inside = np.maximum.outer(away[0], away[1]) <= reach
-        for row, col in np.argwhere(inside & (distance < apart)):
-            source = folded[0][row], folded[1][col]
-            pixels[:, row, col], valid[row, col] = image[:, source[0], source[1]], label[source] != VOID
-            apart[row, col] = distance[row, col]
-            if distance[row, col] == 0:
-                labels[row, col] = label[source]
+        here = slice(chip.row + reach, chip.row + reach + SIZE), slice(chip.col + reach, chip.col + reach + SIZE)
+        pixels[:, *here], valid[here], labels[here] = image, label != VOID, label
     return pixels, valid, labels
 
 
@@ -148,9 +135,6 @@ def test_scores_are_those_of_all_validation_ground_predicted_at_once(
     assert (found.tally.confusion.counts > 20).all()
     if contact:
         assert_allclose(found.tally.confusion_of_contact.counts, scored_contact(labels[None], strip).counts, atol=2)
-    blind = tuple(replace(window, surface=replace(window.surface, reach=0)) for window in windows.windows)
-    other = looked(network, data, replace(windows, windows=blind), replace(PLAN, contact=contact))
-    assert np.abs(other.tally.confusion.counts - found.tally.confusion.counts).max() > 2
 
 
 @pytest.mark.parametrize("stride", [16, 24], ids=lambda stride: f"stride{stride}")
