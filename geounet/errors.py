@@ -24,6 +24,10 @@ class LabelError(GeoUNetError):
     """Labels that cannot be read, or do not fit their scene."""
 
 
+class MissError(LabelError):
+    """Nothing of a file lies where it is looked for."""
+
+
 class LegendError(GeoUNetError, ValueError):
     """Class ids, names or colours that contradict each other."""
 

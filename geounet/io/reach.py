@@ -12,7 +12,7 @@ import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
-from geounet.errors import LabelError
+from geounet.errors import LabelError, MissError
 from geounet.frame import Frame, same_crs
 from geounet.io.polygon_files import VectorInfo, crs_in, vector_info
 
@@ -103,10 +103,6 @@ class Reach:
             f"{what} in {path} (bounds {_numbers(self.info.bounds)} in {theirs}) miss the scene "
             f"(bounds {ours}); check that both are of one place and their CRS are right"
         )
-
-
-class MissError(LabelError):
-    """Nothing of a file lies where it is looked for."""
 
 
 def _clipped(geometry: "Array", bounds: tuple[float, float, float, float]) -> "Array":

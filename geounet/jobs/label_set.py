@@ -10,7 +10,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from geounet.errors import LabelError, SettingsError
+from geounet.errors import LabelError, MissError, SettingsError
 from geounet.frame import Frame
 from geounet.grid import Window
 from geounet.io.class_rasters import ClassRaster, is_raster
@@ -19,7 +19,6 @@ from geounet.io.gdal import Handles, gdal
 from geounet.io.label_rasters import LabelRaster, table_of
 from geounet.io.labels import PixelPolygons, class_names, read_labels
 from geounet.io.polygon_files import vector_info
-from geounet.io.reach import MissError
 from geounet.io.scene import Scene
 from geounet.legend import Legend
 
