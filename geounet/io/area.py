@@ -17,8 +17,11 @@ def at_edge_of(area: Path, frame: Frame) -> Callable[[Footprints], Footprints]:
     """What changes the flag NODATA to EDGE, of footprints in map coordinates that reach the edge of an area.
 
     Beyond the edge of the area a raster has no data for no other reason.
+
+    Raises:
+        LabelError: an area that cannot be read or misses the raster.
     """
-    rings = shapely.boundary(read_areas(area, frame, "--aoi").geometry)
+    rings = shapely.boundary(read_areas(area, frame, "--aoi", may_miss=False).geometry)
     edges = shapely.STRtree(rings)
 
     def flagged(footprints: Footprints) -> Footprints:

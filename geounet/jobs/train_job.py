@@ -234,7 +234,7 @@ def _timed(job: Job, samples: Samples, network: UNet, plan: Plan, end: float) ->
         minutes = job.settings.minutes or 0
         raise SettingsError(
             f"--minutes {minutes:g} is too short for this network on this machine, where a step, a validation and "
-            f"what is around them take {minutes + (pace.least - left) / 60:.2g}; give more, or --steps"
+            f"what is around them take {minutes + (pace.least - left) / 60:.2g} minutes; give more, or --steps"
         )
     steps, looks = pace.fitting(left)
     until = end - judging - pace.validation

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
+from geounet.errors import LabelError
 from geounet.footprints import Flag, Footprints
 from geounet.io.area import at_edge_of
 from tests.scenes import UTM, box, frame, write_polygons
@@ -36,3 +37,9 @@ def test_a_footprint_cut_by_the_area_is_at_an_edge(area: Path, col: float, flags
 
 def test_no_footprints_stay_none(area: Path) -> None:
     assert len(at_edge_of(area, frame(100, 100))(Footprints.none())) == 0
+
+
+def test_an_area_elsewhere_is_refused(tmp_path: Path) -> None:
+    far = write_polygons(tmp_path / "far.gpkg", [box(UTM, 9000, 9000, 20, 20)])
+    with pytest.raises(LabelError, match=r"the polygons of --aoi in .*far\.gpkg .* miss the scene"):
+        at_edge_of(far, frame(100, 100))

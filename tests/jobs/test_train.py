@@ -259,7 +259,7 @@ def test_minutes_are_kept_to_with_all_that_is_around_the_steps(chips: Path, tmp_
 
 
 def test_minutes_too_few_for_a_step_are_refused_with_the_least_it_takes(chips: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"--minutes 0.001 is too short .* take 0.\d+; give more, or --steps"):
+    with pytest.raises(SettingsError, match=r"--minutes 0.001 is too short .* take 0.\d+ minutes; give more"):
         quick(chips, tmp_path / "run", steps="auto", minutes=0.001)
 
 
