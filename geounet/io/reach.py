@@ -91,7 +91,7 @@ class Reach:
             )
         return there
 
-    def miss(self, what: str) -> "MissError":
+    def miss(self, what: str) -> MissError:
         """The error that says that nothing of the file lies in the frame."""
         frame, path = self.frame, self.path
         where = "pixels" if frame.crs is None else CRS(frame.crs).name

@@ -128,7 +128,7 @@ class Partition:
         return replace(self, arcs=arcs, original=original)
 
     @property
-    def rimmed(self) -> Floats:
+    def rim_share(self) -> Floats:
         """(n,) the share of each outline that runs along the rim of what has data."""
         at_rim = totals(self.arcs.of, self.arcs.at_rim * self.arcs.side_lengths, len(self.arcs))
         whole = totals(self.arcs.of, self.arcs.side_lengths, len(self.arcs))

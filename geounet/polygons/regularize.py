@@ -97,7 +97,7 @@ def _turned(guess: Guess, square: Straightening, found: Outlines) -> tuple[Outli
     Not where the data cut the building off: what is left of it has another rectangle around it.
     """
     partition = guess.partition
-    lone = (partition.cluster_size == 1) & (found.distance > _RAGGED) & (partition.rimmed < _CUT)
+    lone = (partition.cluster_size == 1) & (found.distance > _RAGGED) & (partition.rim_share < _CUT)
     if not lone.any():
         return found, square
     arcs = partition.arcs

@@ -199,8 +199,7 @@ def _cleaner(arcs: Arcs, walls: Walls, found: Directions, lines: Lines, least: f
     kept[walls.first] = True
     length = np.abs(chords(arcs, walls))
     before, after = walls.before, walls.after
-    ends = arcs.ends[walls.first]
-    fixed = ends | arcs.rim_ends[walls.first]
+    fixed = arcs.ends[walls.first]
     flat = ~fixed & found.parallel(before, wall) & (gap(lines, before, wall) < least)
     kept[walls.first[flat]] = False
     inner = ~fixed & ~fixed[after]
@@ -212,8 +211,8 @@ def _cleaner(arcs: Arcs, walls: Walls, found: Directions, lines: Lines, least: f
         & (found.frame[before] == found.frame[after]) & (found.frame != found.frame[before])
     )  # fmt: skip
     notch = length < _NOTCH
-    kept[walls.first[~fixed & ends[after] & notch]] = False
-    kept[walls.first[after[ends & ~fixed[after] & notch]]] = False
+    kept[walls.first[~fixed & fixed[after] & notch]] = False
+    kept[walls.first[after[fixed & ~fixed[after] & notch]]] = False
     gone = np.flatnonzero(step | chamfer)
     kept[walls.first[gone]] = kept[walls.first[after[gone]]] = False
     cut = np.flatnonzero(chamfer)
