@@ -1,7 +1,7 @@
 """What a command says at its end: what it made, and which of it to open next."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -33,6 +33,16 @@ def quoted(path: Path) -> str:
     "'my map'"
     """
     return shlex.quote(str(path))
+
+
+def of_flags(flags: Mapping[str, int]) -> list[tuple[str, Path | str]]:
+    """How many footprints bear a flag that asks for a look.
+
+    >>> of_flags({"edge": 12, "regularized": 104, "refused": 3})
+    [('to look at', '12 edge, 3 refused (the attribute flags)')]
+    """
+    told = ", ".join(f"{count:,} {name}" for name, count in flags.items() if name != "regularized")
+    return [("to look at", f"{told} (the attribute flags)")] if told else []
 
 
 def of_map(folder: Path) -> list[tuple[str, Path | str]]:

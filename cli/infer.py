@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .closing import closing, of_map, quoted
+from .closing import closing, of_flags, of_map, quoted
 from .options import (
     PATH,
     SCENE,
@@ -102,8 +102,9 @@ def command(
     if quiet:
         return
     summary = result.summary
-    unreadable = summary["unreadable"]
+    unreadable, flags = summary["unreadable"], summary["flags"]
     assert isinstance(unreadable, list)
+    assert isinstance(flags, dict)
     for block in unreadable[:_LISTED]:
         row, col, height, width = block["window"]
         click.echo(f"{block['scene']}: {height} x {width} pixels at row {row}, column {col} could not be read: nodata")
@@ -112,6 +113,7 @@ def command(
     closing(
         f"{result.out}: {summary['polygons']:,} footprints from {summary['pixels']:,} pixels "
         f"at {summary['megapixels_per_second']} Mpx/s",
+        *of_flags(flags),
         *of_map(result.out),
         ("next", f"geounet eval {quoted(result.out)} --labels LABELS"),
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .closing import closing, quoted
+from .closing import closing, of_flags, quoted
 from .options import PATH, common, outlines
 
 
@@ -37,7 +37,7 @@ def command(raster: Path, as_json: bool, quiet: bool, verbose: bool, **settings:
     with progress(quiet=quiet or as_json) as track:
         result = vectorize(raster, track=track, **settings)
     if as_json:
-        click.echo(json.dumps({"out": str(result.out), "polygons": result.polygons}))
+        click.echo(json.dumps({"out": str(result.out), "polygons": result.polygons, "flags": result.flags}))
     elif not quiet:
         counts = ", ".join(f"{count:,} {name}" for name, count in result.polygons.items())
-        closing(f"{result.out}: {counts}", ("next", f"geounet info {quoted(result.out)}"))
+        closing(f"{result.out}: {counts}", *of_flags(result.flags), ("next", f"geounet info {quoted(result.out)}"))

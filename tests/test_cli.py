@@ -216,6 +216,7 @@ def test_json_is_one_document_and_nothing_else_on_stdout(
 
     polygons = json.loads(geounet(capsys, "vectorize", out / "probability.tif", "--json").out)
     assert polygons["polygons"] == {"building": summary["polygons"]}
+    assert polygons["flags"] == summary["flags"]
     short = ("--steps", 1, "--width", 2, "--batch-size", 1, "--device", "cpu", "--json")
     trained = geounet(capsys, "train", tmp_path / "scene_chips", "--out", tmp_path / "run", *short)
     assert json.loads(trained.out)["steps"] == 1

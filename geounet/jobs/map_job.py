@@ -165,10 +165,10 @@ def _scene_date(scene: Scene) -> str:
     return "/".join(dict.fromkeys((dates[0], dates[-1]))) if dates else "unknown"
 
 
-def _vectorize(job: MapJob, raster: str) -> int:
-    """Write the footprints if they are wanted; how many there are."""
+def _vectorize(job: MapJob, raster: str) -> dict[str, object]:
+    """Write the footprints if they are wanted; how many there are, and how many bear each flag."""
     if job.asked.vectors is None:
-        return 0
+        return {"polygons": 0, "flags": {}}
     with job.clock.stage("vectorize"):
         result = vectorize(
             job.folder / raster,
@@ -180,7 +180,7 @@ def _vectorize(job: MapJob, raster: str) -> int:
             track=job.track,
             **asdict(job.asked.vectors),
         )
-    return sum(result.polygons.values())
+    return {"polygons": sum(result.polygons.values()), "flags": result.flags}
 
 
 def _write_pictures(job: MapJob) -> None:
@@ -197,7 +197,7 @@ def _write_pictures(job: MapJob) -> None:
     write_preview(job.folder, job.scene, thumbnail)
 
 
-def _summary(job: MapJob, predicted: Predicted, polygons: int, frame: Frame) -> dict[str, object]:
+def _summary(job: MapJob, predicted: Predicted, polygons: dict[str, object], frame: Frame) -> dict[str, object]:
     seconds = job.clock.seconds("read", "write", "assemble", "vectorize")
     seconds["forward"] = round(job.segmenter.network_seconds, 3)
     log.debug("seconds by stage, some side by side: %s", seconds)
@@ -215,7 +215,7 @@ def _summary(job: MapJob, predicted: Predicted, polygons: int, frame: Frame) -> 
         "window": max(job.grid.window_shape),
         **{key: job.settings[key] for key in kept},
         "ground_resolution": job.scene.frame.ground_resolution,
-        "polygons": polygons,
+        **polygons,
         "unreadable": job.unreadable.listed(),
         "seconds": seconds,
         "megapixels_per_second": round(computed / 1e6 / max(1e-9, seconds["total"]), 3),

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ import numpy as np
 from geounet.block import Block
 from geounet.errors import SceneError
 from geounet.files import StrPath, as_path, beside, refuse_source
-from geounet.footprints import Footprints
+from geounet.footprints import Flag, Footprints
 from geounet.io.area import at_edge_of
 from geounet.io.strips import Strips, open_strips
 from geounet.io.vectors import check_writable, write_footprints
@@ -43,10 +44,11 @@ _SMALLEST = 4.0  # m² of a building that comes apart from others; what is small
 
 @dataclass(frozen=True, slots=True)
 class VectorizeResult:
-    """What was written: the file, and the number of polygons in each layer."""
+    """What was written: the file, the number of polygons in each layer, and of those that bear each flag."""
 
     out: Path
     polygons: dict[str, int]
+    flags: dict[str, int]
 
 
 def vectorize(
@@ -117,6 +119,8 @@ def vectorize(
         if aoi is not None:
             flagged = at_edge_of(aoi, strips.frame)
             found = (flagged(some) for some in found)
+        flags: Counter[str] = Counter()
+        found = _counted(found, flags)
         provenance = dict(strips.tags) | {
             "RASTER": raster.name,
             "THRESHOLD": f"{threshold:g}" if by_threshold else "none",  # of ids nothing is decided here
@@ -130,7 +134,17 @@ def vectorize(
             counts = write_footprints(
                 out, classes, traced, crs=strips.frame.crs, provenance=provenance, overwrite=overwrite
             )
-    return VectorizeResult(out, counts)
+    return VectorizeResult(out, counts, {name: flags[name] for flag in Flag if (name := flag.text) in flags})
+
+
+def _counted(found: Iterable[Footprints], flags: Counter[str]) -> Iterator[Footprints]:
+    """The footprints, while those of each flag are counted, as they are written."""
+    for some in found:
+        written = some.doubted().flags
+        for flag in Flag:
+            if count := int(np.count_nonzero(written & flag)):
+                flags[flag.text] += count
+        yield some
 
 
 def _tidyings(

@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -311,9 +312,21 @@ def test_neighbouring_classes_of_a_map_share_their_border(raster: Make) -> None:
     assert one.intersection(other).length > 10
 
 
+def test_polygons_are_counted_by_their_flags(raster: Make) -> None:
+    p = np.zeros((80, 80), np.uint8)
+    p[5:25, 5:30], p[40:60, 40:65], p[70:, :20] = 254, 140, 254
+    p[10:15, 2:6] = 255
+    result = vectorize(raster(p, scale=1 / 254, nodata=255))
+    written = pyogrio.read_dataframe(result.out, layer="building")["flags"]
+    counts = Counter(name for text in written for name in text.split(",") if name)
+    assert {"nodata", "edge", "doubtful"} <= set(counts)
+    assert result.flags == counts
+
+
 def test_an_empty_map_is_a_valid_file(raster: Make) -> None:
     result = vectorize(raster(np.full((10, 10), 255, np.uint8), scale=1 / 254, nodata=255))
     assert result.polygons == {"building": 0}
+    assert result.flags == {}
     assert len(pyogrio.read_dataframe(result.out, layer="building")) == 0
 
 
