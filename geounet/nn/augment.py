@@ -9,6 +9,7 @@ windows' own mean and deviation.
 
 import math
 import os
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -215,7 +216,8 @@ def rgb_colouring(*, strong: bool) -> Colouring:
     pipeline = A.Compose(steps, seed=0)
 
     def coloured(image: Array, seed: int) -> Array:
-        pipeline.set_random_seed(seed)
+        # not set_random_seed: it gives each step the same numbers, so that what one does goes along with another
+        pipeline.set_random_state(np.random.default_rng(seed), random.Random(seed))  # noqa: S311
         changed: Array = pipeline(image=image)["image"]
         return changed
 

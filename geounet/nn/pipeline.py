@@ -6,6 +6,7 @@ Only transforms that albumentations itself has registered are made of it; nothin
 import hashlib
 import json
 import os
+import random
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ _REFUSED = {  # what they do is done elsewhere, or would run a stranger's code
 class _Composed(Protocol):
     def __call__(self, *, image: Array, mask: Array) -> dict[str, Array]: ...
 
-    def set_random_seed(self, seed: int) -> None: ...
+    def set_random_state(self, random_generator: np.random.Generator, py_random: random.Random) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ class Pipeline:
 
     def apply(self, pixels: Array, labels: Array, size: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """The crop (bands, size, size) with its labels (size, size) varied; VOID where there is no crop any more."""
-        self._composed.set_random_seed(int(rng.integers(2**31)))
+        # not set_random_seed: it gives each transform the same numbers, so that of equal chance all take part or none
+        self._composed.set_random_state(rng, random.Random(int(rng.integers(2**31))))  # noqa: S311
         known = np.stack([labels, np.ones_like(labels)], axis=2)
         varied = self._composed(image=np.ascontiguousarray(self._entered(pixels).transpose(1, 2, 0)), mask=known)
         image, moved = varied["image"], varied["mask"]

@@ -8,6 +8,7 @@ ground, which have no shape in particular, are repainted as well, so that fresh 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import cycle
 
 import cv2
 import numpy as np
@@ -53,11 +54,12 @@ class Repaint:
         objects = cv2.LUT(labels, self._is_object)
         if rng.random() < GROUND:
             ground = np.asarray(cv2.LUT(objects, _GROUND), np.float32)
-            for _ in range(int(rng.integers(1, _PATCHES + 1))):
-                _paint(image, _patch(ground, rng), self._colour(rng), rng)
-        shared = self._colour(rng) if rng.random() < ALIKE else None
-        for place, inside in _each(objects, rng):
-            _paint(image[place], inside, self._colour(rng) if shared is None else shared, rng)
+            for colour in self._colours(int(rng.integers(1, _PATCHES + 1)), rng):
+                _paint(image, _patch(ground, rng), colour, rng)
+        roofs = list(_each(objects, rng))
+        colours = self._colours(1 if rng.random() < ALIKE else len(roofs), rng)
+        for (place, inside), colour in zip(roofs, cycle(colours), strict=False):
+            _paint(image[place], inside, colour, rng)
         return _as(image, pixels.dtype)
 
     @cached_property
@@ -67,12 +69,13 @@ class Repaint:
         found[list(self.classes)] = 1
         return found
 
-    def _colour(self, rng: np.random.Generator) -> Floats:
-        """Any colour from dark to bright, more often a dull one than a vivid one."""
-        tint = rng.uniform(-_VIVID, _VIVID, len(self.mean))
-        drawn = rng.uniform(*_REACH) + rng.random() * (tint - tint.mean())
-        colour: Floats = self.mean + self.std * drawn.astype(np.float32)
-        return colour
+    def _colours(self, count: int, rng: np.random.Generator) -> Floats:
+        """(count, bands) any colours from dark to bright, more often dull ones than vivid ones."""
+        tint = rng.uniform(-_VIVID, _VIVID, (count, len(self.mean)))
+        tint -= tint.mean(axis=1, keepdims=True)
+        drawn = rng.uniform(*_REACH, (count, 1)) + rng.random((count, 1)) * tint
+        colours: Floats = self.mean + self.std * drawn.astype(np.float32)
+        return colours
 
 
 def _each(objects: Array, rng: np.random.Generator) -> Iterator[tuple[tuple[slice, ...], Floats]]:

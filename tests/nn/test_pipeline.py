@@ -52,6 +52,19 @@ def test_ground_that_a_turn_brings_in_from_nowhere_is_void(tmp_path: Path) -> No
     assert (varied[:, moved == VOID] < 200).any()
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_each_transform_is_drawn_for_itself(tmp_path: Path, nested: bool) -> None:
+    flips = [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)]
+    pipeline = read(saved(tmp_path / "flips.json", A.Compose([A.Sequential(flips, p=1)] if nested else flips)))
+    pixels = np.arange(3 * 32 * 32).reshape(3, 32, 32).astype(np.uint8)
+    labels = np.zeros((32, 32), np.uint8)
+    labels[0, 0] = 1
+    corners = [pipeline.apply(pixels, labels, 32, np.random.default_rng(seed))[1].argmax() for seed in range(64)]
+    counts = np.unique(corners, return_counts=True)[1]
+    assert len(counts) == 4
+    assert counts.min() >= 6  # of 16
+
+
 def test_a_sample_depends_on_its_seed_alone_and_a_pipeline_travels_to_workers(tmp_path: Path) -> None:
     pipeline = read(saved(tmp_path / "mine.json", GEOMETRY))
     other = pickle.loads(pickle.dumps(pipeline))  # noqa: S301 - our own bytes

@@ -15,7 +15,7 @@ from geounet.block import Array
 from geounet.errors import ChipsError, SettingsError
 from geounet.grid import Window
 from geounet.legend import CONTACT, IGNORE
-from geounet.nn.augment import AUGMENTS, Augmentation, light, resized_labels, turned
+from geounet.nn.augment import AUGMENTS, Augmentation, light, resized_labels, rgb_colouring, turned
 from geounet.nn.chip_set import ChipSet
 from geounet.nn.chip_store import VOID, ChipFolder
 from geounet.nn.samples import Samples
@@ -160,6 +160,15 @@ def test_labels_are_resampled_without_making_up_classes_or_moving_them() -> None
     small = resized_labels(labels, 34)
     assert set(np.unique(small)) == {0, 3, 7, 253}
     assert_array_equal(small, np.kron(np.array([[0, 7], [253, 3]], dtype=np.uint8), np.ones((17, 17), dtype=np.uint8)))
+
+
+def test_each_step_of_light_and_colour_is_drawn_for_itself() -> None:
+    colouring = rgb_colouring(strong=False)
+    flat = np.full((8, 8, 3), (150, 110, 80), np.uint8)
+    red, green, blue = np.array([colouring(flat, seed)[0, 0] for seed in range(600)], float).T
+    untouched = (red == 150) & (green == 110) & (blue == 80)
+    assert 0.01 < untouched.mean() < 0.1  # 0.3 * 0.6 * 0.4 * 0.6 * 0.92; all by the same number, it would be 0.3
+    assert_array_equal(colouring(flat, 7), colouring(flat, 7))
 
 
 def test_light_keeps_the_order_of_brightness_in_each_band() -> None:
