@@ -35,14 +35,14 @@ def quoted(path: Path) -> str:
     return shlex.quote(str(path))
 
 
-def of_flags(flags: Mapping[str, int]) -> list[tuple[str, Path | str]]:
-    """How many footprints bear a flag that asks for a look.
+def of_flags(flagged: int, flags: Mapping[str, int]) -> list[tuple[str, Path | str]]:
+    """How many footprints bear a flag that asks for a look, and which.
 
-    >>> of_flags({"edge": 12, "regularized": 104, "refused": 3})
-    [('to look at', '12 edge, 3 refused (the attribute flags)')]
+    >>> of_flags(14, {"edge": 12, "regularized": 104, "refused": 3})
+    [('to look at', '14: 12 edge, 3 refused (attribute flags)')]
     """
     told = ", ".join(f"{count:,} {name}" for name, count in flags.items() if name != "regularized")
-    return [("to look at", f"{told} (the attribute flags)")] if told else []
+    return [("to look at", f"{flagged:,}: {told} (attribute flags)")] if flagged else []
 
 
 def of_map(folder: Path) -> list[tuple[str, Path | str]]:

@@ -102,18 +102,19 @@ def command(
     if quiet:
         return
     summary = result.summary
-    unreadable, flags = summary["unreadable"], summary["flags"]
+    unreadable, flagged, flags = summary["unreadable"], summary["flagged"], summary["flags"]
     assert isinstance(unreadable, list)
+    assert isinstance(flagged, int)
     assert isinstance(flags, dict)
     for block in unreadable[:_LISTED]:
         row, col, height, width = block["window"]
         click.echo(f"{block['scene']}: {height} x {width} pixels at row {row}, column {col} could not be read: nodata")
     if len(unreadable) > _LISTED:
         click.echo(f"and {len(unreadable) - _LISTED:,} more blocks, listed in {result.out / 'summary.json'}")
+    found = "rasters" if no_vectors else f"{summary['polygons']:,} footprints"
     closing(
-        f"{result.out}: {summary['polygons']:,} footprints from {summary['pixels']:,} pixels "
-        f"at {summary['megapixels_per_second']} Mpx/s",
-        *of_flags(flags),
+        f"{result.out}: {found} from {summary['pixels']:,} pixels at {summary['megapixels_per_second']} Mpx/s",
+        *of_flags(flagged, flags),
         *of_map(result.out),
         ("next", f"geounet eval {quoted(result.out)} --labels LABELS"),
     )

@@ -1,5 +1,6 @@
 """geounet vectorize."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ from .options import PATH, common, outlines
 def command(raster: Path, as_json: bool, quiet: bool, verbose: bool, **settings: Any) -> None:
     """Turn RASTER into polygons with class, confidence, area and flags; in a GeoPackage with a style for QGIS.
 
+    Flags that ask for a look: nodata and edge (some of it may be missing), refused (straight walls would have lain too
+    far from what was found: its outline is left ragged), large (too large a cluster for that), doubtful (confidence
+    below 0.6).
+
     RASTER holds class ids or probabilities; infer's classes.tif and probability.tif, or another tool's. Without a CRS
     --min-area and its like count pixels, and areas are those of the raster's own coordinates.
     """
@@ -37,7 +42,11 @@ def command(raster: Path, as_json: bool, quiet: bool, verbose: bool, **settings:
     with progress(quiet=quiet or as_json) as track:
         result = vectorize(raster, track=track, **settings)
     if as_json:
-        click.echo(json.dumps({"out": str(result.out), "polygons": result.polygons, "flags": result.flags}))
+        click.echo(json.dumps(asdict(result) | {"out": str(result.out)}))
     elif not quiet:
         counts = ", ".join(f"{count:,} {name}" for name, count in result.polygons.items())
-        closing(f"{result.out}: {counts}", *of_flags(result.flags), ("next", f"geounet info {quoted(result.out)}"))
+        closing(
+            f"{result.out}: {counts}",
+            *of_flags(result.flagged, result.flags),
+            ("next", f"geounet info {quoted(result.out)}"),
+        )

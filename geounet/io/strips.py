@@ -115,18 +115,23 @@ class Strips:
             missing = self._dataset.read_masks(band, window=asked) == 0 if self._has_mask else None
         except (RasterioError, OSError, ValueError) as error:
             raise SceneError(
-                f"{self.path} cannot be read at row {window.row} ({reason(error)}); the file may be truncated"
+                f"{self.path} cannot be read at rows {_span(window)} ({reason(error)}); the file may be truncated"
             ) from error
         if self.is_probability:
             scale, offset = self._dataset.scales[band - 1], self._dataset.offsets[band - 1]
             if not self.has_own_levels:
-                values = _quantised(values, scale, offset, missing, f"{self.path}, row {window.row}")
+                values = _quantised(values, scale, offset, missing, f"{self.path}, rows {_span(window)}")
         elif values.dtype != np.uint8:
-            values = _as_ids(values, missing, f"{self.path}, row {window.row}")
+            values = _as_ids(values, missing, f"{self.path}, rows {_span(window)}")
         if missing is not None:
             values[missing] = NODATA
         levels: NDArray[np.uint8] = values
         return levels
+
+
+def _span(window: Window) -> str:
+    """The first row and the last."""
+    return f"{window.row} to {window.rows.stop - 1}"
 
 
 @contextmanager
@@ -178,7 +183,9 @@ def _quantised(
     unknown = np.isnan(p) if missing is None else np.isnan(p) | missing
     p[unknown] = 0
     if p.size and not (p.min() >= -_SLACK and p.max() <= 1 + _SLACK):
-        raise SceneError(f"{where}: values {p.min():g} to {p.max():g} are no probabilities; give 0 to 1")
+        raise SceneError(
+            f"{where}: values {p.min():g} to {p.max():g} are no probabilities; give 0 to 1, or the band its scale"
+        )
     levels: NDArray[np.uint8] = np.rint(LEVELS * p.clip(0, 1)).astype(np.uint8)
     levels[unknown] = NODATA
     return levels

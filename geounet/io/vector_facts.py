@@ -36,7 +36,7 @@ def _layer(path: Path, name: str) -> dict[str, object]:
     try:
         info = pyogrio.read_info(path, layer=name, force_feature_count=True, force_total_bounds=True)
         fields = list(map(str, info["fields"]))
-        wanted = [field for field in (*_COUNTED, "confidence") if field in fields]
+        wanted = [field for field in (*_COUNTED, "confidence", "flags") if field in fields]
         table = pyogrio.read_dataframe(path, layer=name, columns=wanted, read_geometry=False) if wanted else None
     except (DataSourceError, DataLayerError, ValueError) as error:
         raise LabelError(f"{path} cannot be read ({error}); repair or export it again") from error
@@ -58,6 +58,8 @@ def _layer(path: Path, name: str) -> dict[str, object]:
         chances = table["confidence"]
         facts["mean confidence"] = round(float(chances.mean()), 3)
         facts["doubtful"] = int((chances < DOUBT).sum())
+    if "flags" in wanted:
+        facts["by flag"] = dict(Counter(flag for text in table["flags"].dropna() for flag in text.split(",") if flag))
     return facts
 
 

@@ -78,9 +78,11 @@ class ClassIds:
             if holds_nodata:
                 highest = int((block.values + np.uint8(1)).max()) - 1  # of 255 that is -1
             if highest > self.classes[-1].id:
+                row, col = np.argwhere(block.values[0] == highest)[0]
                 raise SceneError(
-                    f"{self.strips.path}, row {block.window.row}: {highest} is none of the {len(self.classes)} classes "
-                    f"that are named beside it; complete the names, or remove them"
+                    f"{self.strips.path} holds {highest} at row {block.window.row + row}, column "
+                    f"{block.window.col + col}, which is none of the {len(self.classes)} classes that are named beside "
+                    f"it; complete the names, or remove them"
                 )
             if doubted and holds_nodata:
                 log.warning("%s does not declare its nodata value: 255 is taken for it", self.strips.path)

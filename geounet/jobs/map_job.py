@@ -24,7 +24,7 @@ from geounet.jobs.preview import THUMBNAIL, write_preview
 from geounet.jobs.project import write_map_project
 from geounet.jobs.regrid import bring_back
 from geounet.jobs.unreadable import Unreadable
-from geounet.jobs.vectorize import vectorize
+from geounet.jobs.vectorize import EVEN, vectorize
 from geounet.memory import give_freed_memory_back
 from geounet.nn.segmenter import TorchSegmenter
 from geounet.polygons.simplify import Tidying
@@ -168,19 +168,19 @@ def _scene_date(scene: Scene) -> str:
 def _vectorize(job: MapJob, raster: str) -> dict[str, object]:
     """Write the footprints if they are wanted; how many there are, and how many bear each flag."""
     if job.asked.vectors is None:
-        return {"polygons": 0, "flags": {}}
+        return {"polygons": 0, "flags": {}, "flagged": 0}
     with job.clock.stage("vectorize"):
         result = vectorize(
             job.folder / raster,
             probability=job.folder / PROBABILITY,
             out=job.folder / FOOTPRINTS,
             aoi=job.asked.aoi,
-            threshold=job.segmenter.threshold,
+            threshold=job.segmenter.threshold if raster == PROBABILITY else EVEN,
             overwrite=True,
             track=job.track,
             **asdict(job.asked.vectors),
         )
-    return {"polygons": sum(result.polygons.values()), "flags": result.flags}
+    return {"polygons": sum(result.polygons.values()), "flags": result.flags, "flagged": result.flagged}
 
 
 def _write_pictures(job: MapJob) -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from geounet.block import Block
-from geounet.errors import SceneError
+from geounet.errors import SceneError, SettingsError
 from geounet.files import StrPath, as_path, beside, refuse_source
 from geounet.footprints import Flag, Footprints
 from geounet.io.area import at_edge_of
@@ -39,16 +39,40 @@ from geounet.track import Track, untracked
 
 log = logging.getLogger(__name__)
 
+EVEN = 0.5  # threshold of probabilities that fits classes, too
 _SMALLEST = 4.0  # m² of a building that comes apart from others; what is smaller is part of one
 
 
 @dataclass(frozen=True, slots=True)
 class VectorizeResult:
-    """What was written: the file, the number of polygons in each layer, and of those that bear each flag."""
+    """What was written.
+
+    Args:
+        polygons: their number in each layer.
+        flags: how many polygons bear each flag; none of those that no polygon bears.
+        flagged: how many bear a flag that asks for a look, any but `regularized`.
+    """
 
     out: Path
     polygons: dict[str, int]
     flags: dict[str, int]
+    flagged: int
+
+
+class _Flags:
+    """Counts the flags of footprints on their way to the file."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.flagged = 0
+
+    def counted(self, found: Iterable[Footprints]) -> Iterator[Footprints]:
+        """The footprints as they are."""
+        for some in found:
+            written = some.doubted().flags
+            self.counts.update({flag.text: int(np.count_nonzero(written & flag)) for flag in Flag})
+            self.flagged += int(np.count_nonzero(written & ~np.uint8(Flag.REGULARIZED)))
+            yield some
 
 
 def vectorize(
@@ -57,7 +81,7 @@ def vectorize(
     out: StrPath | None = None,
     probability: StrPath | None = None,
     aoi: StrPath | None = None,
-    threshold: float = 0.5,
+    threshold: float = EVEN,
     min_area: float = 4.0,
     fill_holes: float = 4.0,
     simplify: float | Literal["auto"] = "auto",
@@ -108,6 +132,10 @@ def vectorize(
                 "%s has no CRS: polygons, areas and lengths are in its own coordinates, settings in pixels", raster
             )
         tracked = partial(_tracked, strips, track)
+        if not strips.is_probability and threshold != EVEN:
+            raise SettingsError(
+                f"{raster} holds classes, which no --threshold changes; give the raster of their probabilities"
+            )
         by_threshold = strips.is_probability and not is_of_likeliest(strips, threshold)
         if by_threshold:
             classes = band_classes(strips)
@@ -119,8 +147,7 @@ def vectorize(
         if aoi is not None:
             flagged = at_edge_of(aoi, strips.frame)
             found = (flagged(some) for some in found)
-        flags: Counter[str] = Counter()
-        found = _counted(found, flags)
+        flags = _Flags()
         provenance = dict(strips.tags) | {
             "RASTER": raster.name,
             "THRESHOLD": f"{threshold:g}" if by_threshold else "none",  # of ids nothing is decided here
@@ -130,21 +157,11 @@ def vectorize(
             "REGULARIZE": str(regularize),
             "SEPARATE": str(separate),
         }
-        with closing(ahead(found)) as traced:
+        with closing(ahead(flags.counted(found))) as traced:
             counts = write_footprints(
                 out, classes, traced, crs=strips.frame.crs, provenance=provenance, overwrite=overwrite
             )
-    return VectorizeResult(out, counts, {name: flags[name] for flag in Flag if (name := flag.text) in flags})
-
-
-def _counted(found: Iterable[Footprints], flags: Counter[str]) -> Iterator[Footprints]:
-    """The footprints, while those of each flag are counted, as they are written."""
-    for some in found:
-        written = some.doubted().flags
-        for flag in Flag:
-            if count := int(np.count_nonzero(written & flag)):
-                flags[flag.text] += count
-        yield some
+    return VectorizeResult(out, counts, {name: count for name, count in flags.counts.items() if count}, flags.flagged)
 
 
 def _tidyings(
@@ -216,7 +233,10 @@ def _opened_beside(strips: Strips, probability: Path | None) -> Iterator[Strips 
 
     Raises:
         SceneError: it cannot be read, or lies on another grid.
+        SettingsError: the raster needs none.
     """
+    if strips.is_probability and probability is not None and as_path(strips.path).resolve() != probability.resolve():
+        raise SettingsError(f"{strips.path} holds probabilities itself; leave out --probability")
     if probability is None or strips.is_probability:
         yield strips if strips.is_probability else None
         return

@@ -322,8 +322,11 @@ def test_footprints_cut_by_the_area_of_interest_are_at_an_edge(
 ) -> None:
     ring = [UTM.transform @ corner for corner in ((40, 30), (100, 50), (90, 120), (50, 100))]
     aoi = write_polygons(tmp_path / "aoi.gpkg", [shapely.Polygon(ring)])
-    mapped(quarters, model=model, out=tmp_path / "map", aoi=aoi)
+    summary = mapped(quarters, model=model, out=tmp_path / "map", aoi=aoi).summary
     found = pyogrio.read_dataframe(tmp_path / "map" / "footprints.gpkg", layer="building")
     flags = {flag for text in found["flags"] for flag in text.split(",")}
     assert "edge" in flags
     assert "nodata" not in flags
+    told = summary["flags"]
+    assert isinstance(told, dict)
+    assert set(told) == flags - {""}

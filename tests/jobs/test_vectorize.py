@@ -24,6 +24,7 @@ from geounet.errors import GeoUNetError, OutputError, SceneError, SettingsError
 from geounet.io.cog import write_category_names
 from geounet.jobs.vectorize import vectorize
 from geounet.legend import Legend
+from geounet.polygons import outlines
 
 NORTH_UP = Affine(0.5, 0, 500_000, 0, -0.5, 5_600_000)
 Make = Callable[..., Path]
@@ -294,10 +295,10 @@ def test_classes_without_names_have_the_colours_of_the_colour_table(raster: Make
 
 def test_an_id_that_the_legend_does_not_name_is_told(raster: Make) -> None:
     ids = np.zeros((40, 40), np.uint8)
-    ids[2:12, 2:12], ids[20, 20] = 1, 7
+    ids[2:12, 2:12], ids[20, 24] = 1, 7
     path = raster(ids, nodata=255)
     write_category_names(path, Legend.of_names("house", "shed"))
-    with pytest.raises(SceneError, match=r"map\.tif, row 0: 7 is none of the 2 classes that are named beside it"):
+    with pytest.raises(SceneError, match=r"map\.tif holds 7 at row 20, column 24, which is none of the 2 classes"):
         vectorize(path)
 
 
@@ -312,15 +313,20 @@ def test_neighbouring_classes_of_a_map_share_their_border(raster: Make) -> None:
     assert one.intersection(other).length > 10
 
 
-def test_polygons_are_counted_by_their_flags(raster: Make) -> None:
+def test_polygons_are_counted_by_their_flags(raster: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     p = np.zeros((80, 80), np.uint8)
-    p[5:25, 5:30], p[40:60, 40:65], p[70:, :20] = 254, 140, 254
-    p[10:15, 2:6] = 255
+    p[5:25, 5:30], p[40:60, 40:65], p[70:, :20], p[30:36, 70:] = 254, 140, 254, 254
+    p[10:15, 2:6] = p[72:75, 20:23] = 255
+    monkeypatch.setattr(outlines, "_TOGETHER", 8)  # one by one
     result = vectorize(raster(p, scale=1 / 254, nodata=255))
     written = pyogrio.read_dataframe(result.out, layer="building")["flags"]
     counts = Counter(name for text in written for name in text.split(",") if name)
-    assert {"nodata", "edge", "doubtful"} <= set(counts)
     assert result.flags == counts
+    assert (counts["nodata"], counts["edge"], counts["doubtful"]) == (2, 2, 1)
+    assert list(result.flags) == [
+        name for name in ("nodata", "edge", "regularized", "refused", "doubtful") if counts[name]
+    ]
+    assert result.flagged == 4
 
 
 def test_an_empty_map_is_a_valid_file(raster: Make) -> None:
@@ -370,7 +376,9 @@ def test_a_higher_threshold_gives_smaller_polygons(raster: Make) -> None:
         pytest.param(np.full((4, 4), 3, np.complex64), {}, "is of type complex64", id="complex"),
         pytest.param(np.full((4, 4), 300, np.uint16), {}, "300 to 300 are no class ids; give 0 to 254", id="heights"),
         pytest.param(np.full((4, 4), -1, np.int16), {}, "-1 to -1 are no class ids", id="below 0"),
-        pytest.param(np.full((4, 4), 1.5, np.float32), {}, "1.5 to 1.5 are no probabilities", id="beyond 1"),
+        pytest.param(
+            np.full((4, 4), 1.5, np.float32), {}, "rows 0 to 3: values 1.5 to 1.5 are no probabilities", id="beyond 1"
+        ),
         pytest.param(np.full((4, 4), -3.0, np.float64), {}, "are no probabilities", id="logits"),
         pytest.param(np.zeros((3, 4, 4), np.uint8), {}, "3 bands without a scale", id="an image"),
     ],
