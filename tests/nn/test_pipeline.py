@@ -65,6 +65,14 @@ def test_each_transform_is_drawn_for_itself(tmp_path: Path, nested: bool) -> Non
     assert counts.min() >= 6  # of 16
 
 
+def test_numbers_of_every_kind_differ_from_sample_to_sample(tmp_path: Path) -> None:
+    noise = A.Compose([A.MultiplicativeNoise(multiplier=(0.5, 1.5), per_channel=True, p=1)])  # by NumPy's numbers
+    pipeline = read(saved(tmp_path / "noise.json", noise))
+    pixels, labels = np.full((3, 32, 32), 100, np.uint8), np.zeros((32, 32), np.uint8)
+    casts = {tuple(pipeline.apply(pixels, labels, 32, np.random.default_rng(seed))[0][:, 0, 0]) for seed in range(8)}
+    assert len(casts) == 8
+
+
 def test_a_sample_depends_on_its_seed_alone_and_a_pipeline_travels_to_workers(tmp_path: Path) -> None:
     pipeline = read(saved(tmp_path / "mine.json", GEOMETRY))
     other = pickle.loads(pickle.dumps(pipeline))  # noqa: S301 - our own bytes

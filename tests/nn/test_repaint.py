@@ -79,6 +79,18 @@ def test_roofs_come_in_all_colours_and_keep_their_shading(always: None) -> None:
             assert np.corrcoef(a, b)[0, 1] > 0.99
 
 
+@pytest.mark.parametrize("alike", [False, True])
+def test_all_roofs_of_an_estate_are_of_one_colour(alike: bool, always: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repaint, "ALIKE", float(alike))
+    labels = village()[1]
+    new = painter()(np.full((3, 64, 96), 100, np.float32), labels, np.random.default_rng(2))
+    away = (
+        np.array([new[:, *place].mean(axis=(1, 2)) for place in ROOFS]) - 100
+    )  # more or less of the old shows through
+    ways = away / np.linalg.norm(away, axis=1, keepdims=True)
+    assert ((ways @ ways.T).min() > 0.99) == alike
+
+
 @given(st.floats(0, 90), st.integers(0, 1000))
 @settings(max_examples=30, deadline=None)
 def test_as_much_is_painted_as_the_labels_say(angle: float, seed: int) -> None:
@@ -144,7 +156,9 @@ def test_a_colour_is_more_often_dull_than_vivid() -> None:
     paint = painter()
     rng = np.random.default_rng(0)
     drawn = (paint._colours(500, rng) - MEAN) / STD
-    vivid = np.ptp(drawn, axis=1)
+    bright, vivid = drawn.mean(axis=1), np.ptp(drawn, axis=1)
+    assert -1.6 <= bright.min() < -1.3  # a tint makes nothing brighter
+    assert 1.9 < bright.max() <= 2.2
     assert np.median(vivid) < 1.2
     assert vivid.max() > 2.5
     hull = shapely.convex_hull(shapely.multipoints(drawn[:, :2]))
