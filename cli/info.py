@@ -72,7 +72,7 @@ def _drawn_to(file: Path, picture: str) -> Path:
 
 def _told(name: str, value: object, indent: str = "") -> Iterator[str]:
     """Lines of a fact; what has names of its own goes below, by two letters to the right."""
-    label = f"{indent}{name.replace('_', ' ')}"
+    label = indent + (name if name.isupper() else name.replace("_", " "))  # upper case: a key as it stands in a file
     if isinstance(value, Mapping) and value:
         yield label
         for inner, one in value.items():

@@ -146,6 +146,14 @@ def _parquet(path: Path) -> geopandas.GeoDataFrame:
         raise LabelError(f"{path} is no GeoParquet that can be read ({error}); export it again") from error
 
 
+def parquet_metadata(path: Path) -> dict[object, object]:
+    """Keys and texts that a Parquet file holds beside its columns."""
+    from pyarrow.parquet import read_schema
+
+    found = read_schema(path).metadata or {}
+    return {key.decode(): text.decode() for key, text in found.items()}
+
+
 def crs_in(path: Path, text: str | None) -> CRS:
     """The CRS that a file names.
 

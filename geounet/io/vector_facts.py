@@ -1,20 +1,24 @@
 """What a file of polygons says of itself: its layers, and what footprints and training windows in it are like."""
 
+import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pyogrio
+from pandas import DataFrame
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from geounet.block import Array
 from geounet.errors import LabelError
 from geounet.footprints import DOUBT
-from geounet.io.polygon_files import crs_in, is_parquet, layers, vector_info
+from geounet.io.polygon_files import crs_in, features_of, is_parquet, layers, parquet_metadata, vector_info
 
 ENDINGS = (".gpkg", ".geojson", ".json", ".shp", ".fgb", ".parquet", ".geoparquet", ".pmtiles", ".kml", ".gml", ".gdb")
 _COUNTED = ("class", "split")  # fields whose values are counted
 _MOST = 20  # values of one of them that are told
+_HEAD = 1 << 16  # letters before the features of a GeoJSON file
 
 
 def vector_facts(path: Path) -> dict[str, object]:
@@ -26,10 +30,18 @@ def vector_facts(path: Path) -> dict[str, object]:
     info = vector_info(path)
     if is_parquet(path):
         crs = None if info.crs is None else _crs_name(path, info.crs)
-        fields, bounds = list(info.fields), list(info.bounds)
-        only = {"features": info.features, "crs": crs, "bounds": bounds, "fields": fields}
-        return {"layers": {path.stem: only}}
-    return {"layers": {name: _layer(path, name) for name in layers(path)}, **_provenance(path)}
+        facts: dict[str, object] = {
+            "features": info.features,
+            "crs": crs,
+            "bounds": list(info.bounds) if info.features else None,
+            "fields": list(info.fields),
+        }
+        table = features_of(path).drop(columns="geometry", errors="ignore")
+        told = {"layers": {path.stem: facts | _counts(table)}}
+    else:
+        told = {"layers": {name: _layer(path, name) for name in layers(path)}}
+    made = _provenance(path)
+    return {**told, "made from": made} if made else dict(told)
 
 
 def _layer(path: Path, name: str) -> dict[str, object]:
@@ -51,15 +63,22 @@ def _layer(path: Path, name: str) -> dict[str, object]:
     if table is None:
         return facts
     facts["features"] = len(table)  # tiles cut some in two, and those of one zoom are read
+    return facts | _counts(table)
+
+
+def _counts(table: DataFrame) -> dict[str, object]:
+    """What the attributes of footprints or windows are, as far as there are any."""
+    facts: dict[str, object] = {}
     for field in _COUNTED:
-        if field in wanted:
+        if field in table:
             facts[f"by {field}"] = dict(Counter(map(str, table[field])).most_common(_MOST))
-    if "confidence" in wanted and table["confidence"].notna().any():
+    if "confidence" in table and table["confidence"].notna().any():
         chances = table["confidence"]
         facts["mean confidence"] = round(float(chances.mean()), 3)
         facts["doubtful"] = int((chances < DOUBT).sum())
-    if "flags" in wanted:
-        facts["by flag"] = dict(Counter(flag for text in table["flags"].dropna() for flag in text.split(",") if flag))
+    if "flags" in table:
+        words = ",".join(map(str, table["flags"].dropna())).split(",")
+        facts["by flag"] = dict(sorted(Counter(word for word in words if word).items()))
     return facts
 
 
@@ -69,14 +88,27 @@ def _crs_name(path: Path, text: str) -> str:
     return crs.name if code is None else f"{crs.name} (EPSG:{code})"
 
 
-def _provenance(path: Path) -> dict[str, object]:
+def _provenance(path: Path) -> dict[str, str]:
     """From what and how geounet made it, where it did."""
     try:
-        found = pyogrio.read_info(path, layer=next(iter(layers(path)), None)).get("layer_metadata") or {}
-    except (DataSourceError, DataLayerError):
+        found = _metadata(path)
+    except (DataSourceError, DataLayerError, OSError, ValueError):
         return {}
-    kept = {str(key): str(value) for key, value in found.items() if str(key).isupper() and "DATE_LAST" not in key}
-    return {"made from": kept} if kept else {}
+    return {str(key): str(value) for key, value in found.items() if str(key).isupper() and "DATE_LAST" not in str(key)}
+
+
+def _metadata(path: Path) -> Mapping[object, object]:
+    """Keys and texts in a file of footprints, wherever its format keeps them."""
+    if is_parquet(path):
+        return parquet_metadata(path)
+    if path.suffix.casefold() == ".geojson":
+        with path.open(encoding="utf-8") as file:
+            head = file.readline(_HEAD)
+        return dict(json.loads(f"{head.rstrip().removesuffix('[')}[]}}").get("provenance", {})) if head else {}
+    info = pyogrio.read_info(path, layer=next(iter(layers(path)), None))
+    kept = {**(info.get("dataset_metadata") or {}), **(info.get("layer_metadata") or {})}
+    told = kept.pop("DESCRIPTION", kept.pop("description", ""))
+    return dict(json.loads(told)) if str(told).startswith("{") else kept
 
 
 def sizes_and_chances(path: Path) -> tuple[Array, Array]:

@@ -19,6 +19,7 @@ from geounet.jobs.picture import write_picture
 from geounet.jobs.picture_scene import _missing
 from geounet.jobs.tile import tile
 from geounet.jobs.train import train
+from geounet.jobs.vectorize import vectorize
 from geounet.jobs.windows import cut_windows
 from tests.command import geounet
 from tests.jobs.test_infer import mapped
@@ -53,6 +54,30 @@ def test_footprints_are_told_by_layer_class_and_doubt(desk: Path) -> None:
     assert layer["crs"].endswith("(EPSG:32633)")
     assert 0 <= layer["doubtful"] <= layer["features"]
     assert facts["made from"]["RASTER"] == "probability.tif"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("ending", ["gpkg", "parquet", "fgb", "geojson", "pmtiles"])
+def test_footprints_of_every_format_are_told_alike(desk: Path, tmp_path: Path, ending: str) -> None:
+    written = vectorize(desk / "map" / "probability.tif", out=tmp_path / f"building.{ending}", min_area=0.5)
+    facts = inform(written.out)
+    (layer,) = facts["layers"].values()  # type: ignore[attr-defined]
+    assert layer["by class"] == {"building": layer["features"]}
+    assert layer["by flag"] == dict(sorted(written.flags.items())) or ending == "pmtiles"  # tiles cut some in two
+    assert set(layer["by flag"]) == set(written.flags)
+    assert 0 < layer["mean confidence"] < 1
+    made = facts["made from"]
+    assert isinstance(made, dict)
+    assert {name: made[name] for name in ("RASTER", "MIN_AREA", "GEOUNET_TTA")} == {
+        "RASTER": "probability.tif",
+        "MIN_AREA": "0.5",
+        "GEOUNET_TTA": "none",
+    }
+
+
+def test_of_an_empty_parquet_file_no_bounds_are_told(desk: Path, tmp_path: Path) -> None:
+    out = vectorize(desk / "map" / "probability.tif", out=tmp_path / "none.parquet", min_area=1e6).out
+    (layer,) = inform(out)["layers"].values()  # type: ignore[attr-defined]
+    assert (layer["features"], layer["bounds"], layer["by class"]) == (0, None, {})
 
 
 def test_the_index_of_training_windows_is_told_by_split(desk: Path) -> None:
