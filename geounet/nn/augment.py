@@ -23,6 +23,7 @@ from geounet.nn.repaint import Repaint
 
 AUGMENTS = ("standard", "flips", "none", "strong")
 SCALE = 1.6  # most a sample is made larger or smaller
+RECOLOURED = 0.75  # of the samples have another light, or other colours, where these are varied
 RGB = ("red", "green", "blue")
 
 Colouring = Callable[[Array, int], Array]
@@ -213,7 +214,7 @@ def rgb_colouring(*, strong: bool) -> Colouring:
                 p=0.4,
             ),
         ]
-    pipeline = A.Compose(steps, seed=0)
+    pipeline = A.Compose(steps, p=RECOLOURED, seed=0)
 
     def coloured(image: Array, seed: int) -> Array:
         # not set_random_seed: it gives each step the same numbers, so that what one does goes along with another
