@@ -22,7 +22,7 @@ def cut_level(threshold: float) -> int:
         SettingsError: a threshold that is not above 0 and at most 1.
     """
     if not 0 < threshold <= 1:
-        raise SettingsError(f"threshold {threshold} must be above 0 and at most 1")
+        raise SettingsError(f"--threshold {threshold:g} must be above 0 and at most 1")
     return math.ceil(round(LEVELS * threshold, 9))
 
 

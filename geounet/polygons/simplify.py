@@ -57,7 +57,7 @@ class Tidying:
             ("simplify", self.simplify or 0.0),
         ):
             if not 0 <= value < float("inf"):
-                raise SettingsError(f"--{name} {value} must be 0 or more")
+                raise SettingsError(f"--{name} {value:g} must be 0 or more")
 
 
 def tidied(traced: Footprints, frame: Frame, tidying: Tidying) -> Footprints:
