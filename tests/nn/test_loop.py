@@ -176,7 +176,8 @@ def test_of_weights_that_score_alike_the_last_are_kept_and_clearly_worse_ones_ar
     assert [record.best for record in found] == [True] * 3  # it learns
     worse = begin(plan=replace(PLAN, average=0.0))
     learned = training.average.state_dict()
-    worse.network.load_state_dict(learned)
+    for network in (worse.network, worse.average):
+        network.load_state_dict(learned)
     for norm in worse.network.modules():
         if isinstance(norm, torch.nn.BatchNorm2d):
             norm.momentum = 0.0  # running statistics stay as they are, too
