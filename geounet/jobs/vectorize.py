@@ -161,6 +161,8 @@ def vectorize(
             counts = write_footprints(
                 out, classes, traced, crs=strips.frame.crs, provenance=provenance, overwrite=overwrite
             )
+    if not any(counts.values()):
+        log.info("nothing was found in %s: all of it is background, nodata, or smaller than --min-area", raster)
     return VectorizeResult(out, counts, {name: count for name, count in flags.counts.items() if count}, flags.flagged)
 
 

@@ -329,10 +329,12 @@ def test_polygons_are_counted_by_their_flags(raster: Make, monkeypatch: pytest.M
     assert result.flagged == 4
 
 
-def test_an_empty_map_is_a_valid_file(raster: Make) -> None:
+def test_an_empty_map_is_a_valid_file_and_is_told(raster: Make, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     result = vectorize(raster(np.full((10, 10), 255, np.uint8), scale=1 / 254, nodata=255))
     assert result.polygons == {"building": 0}
     assert result.flags == {}
+    assert "nothing was found" in caplog.text
     assert len(pyogrio.read_dataframe(result.out, layer="building")) == 0
 
 
