@@ -154,7 +154,8 @@ def test_a_command_ends_with_what_to_open_next_as_far_as_it_is_there(
     named = [Path(line[line.index(str(tmp_path)) :]) for line in told.out.splitlines()[1:-1] if str(tmp_path) in line]
     assert f"  in QGIS          {tmp_path / 'my map' / 'map.qgz'}" in told.out.splitlines()
     assert told.out.splitlines()[-1] == f"  next             geounet eval '{tmp_path / 'my map'}' --labels LABELS"
-    assert len([path for path in named if path.exists()]) >= 3
+    assert [path.name for path in named] == ["report.html", "map.qgz", "preview.png", "footprints.gpkg"]
+    assert all(path.exists() for path in named)
     without = geounet(capsys, "infer", scene, "--model", model, "--no-vectors", "--out", tmp_path / "r", *EXACT)
     assert "footprints" not in without.out
     again = geounet(capsys, "vectorize", tmp_path / "my map" / "probability.tif")

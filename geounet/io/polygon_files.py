@@ -9,6 +9,7 @@ from pathlib import Path
 import geopandas
 import pyogrio
 import shapely
+from pandas import DataFrame
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 from pyproj.exceptions import CRSError
@@ -144,6 +145,14 @@ def _parquet(path: Path) -> geopandas.GeoDataFrame:
         raise LabelError(f"{path} needs pyarrow to be read; run pip install geounet[parquet]") from error
     except (OSError, ValueError) as error:
         raise LabelError(f"{path} is no GeoParquet that can be read ({error}); export it again") from error
+
+
+def parquet_columns(path: Path, names: Sequence[str]) -> DataFrame:
+    """Some columns of a Parquet file, without its geometries."""
+    from pyarrow.parquet import read_table
+
+    table: DataFrame = read_table(path, columns=list(names)).to_pandas()
+    return table
 
 
 def parquet_metadata(path: Path) -> dict[object, object]:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from geounet.block import Array
 from geounet.errors import LabelError
 from geounet.footprints import DOUBT
-from geounet.io.polygon_files import crs_in, features_of, is_parquet, layers, parquet_metadata, vector_info
+from geounet.io.polygon_files import crs_in, is_parquet, layers, parquet_columns, parquet_metadata, vector_info
 
 ENDINGS = (".gpkg", ".geojson", ".json", ".shp", ".fgb", ".parquet", ".geoparquet", ".pmtiles", ".kml", ".gml", ".gdb")
 _COUNTED = ("class", "split")  # fields whose values are counted
@@ -36,8 +36,7 @@ def vector_facts(path: Path) -> dict[str, object]:
             "bounds": list(info.bounds) if info.features else None,
             "fields": list(info.fields),
         }
-        table = features_of(path).drop(columns="geometry", errors="ignore")
-        told = {"layers": {path.stem: facts | _counts(table)}}
+        told = {"layers": {path.stem: facts | _counts(parquet_columns(path, _wanted(info.fields)))}}
     else:
         told = {"layers": {name: _layer(path, name) for name in layers(path)}}
     made = _provenance(path)
@@ -48,7 +47,7 @@ def _layer(path: Path, name: str) -> dict[str, object]:
     try:
         info = pyogrio.read_info(path, layer=name, force_feature_count=True, force_total_bounds=True)
         fields = list(map(str, info["fields"]))
-        wanted = [field for field in (*_COUNTED, "confidence", "flags") if field in fields]
+        wanted = _wanted(fields)
         table = pyogrio.read_dataframe(path, layer=name, columns=wanted, read_geometry=False) if wanted else None
     except (DataSourceError, DataLayerError, ValueError) as error:
         raise LabelError(f"{path} cannot be read ({error}); repair or export it again") from error
@@ -64,6 +63,10 @@ def _layer(path: Path, name: str) -> dict[str, object]:
         return facts
     facts["features"] = len(table)  # tiles cut some in two, and those of one zoom are read
     return facts | _counts(table)
+
+
+def _wanted(fields: Sequence[str]) -> list[str]:
+    return [field for field in (*_COUNTED, "confidence", "flags") if field in fields]
 
 
 def _counts(table: DataFrame) -> dict[str, object]:

@@ -125,9 +125,9 @@ def _mapped(job: MapJob) -> dict[str, object]:
         parts = _brought_back(job)
     together(lambda: _assemble_probability(job, parts), lambda: _assemble_classes(job, parts))
     # after both: it has work for all cores, and its memory would come on top. Of several classes the likeliest wins
-    polygons = _vectorize(job, PROBABILITY if job.segmenter.card.legend.is_binary else CLASSES)
+    counts = _vectorize(job, PROBABILITY if job.segmenter.card.legend.is_binary else CLASSES)
     _write_pictures(job)
-    return _summary(job, predicted, polygons, parts.frame)
+    return _summary(job, predicted, counts, parts.frame)
 
 
 def _brought_back(job: MapJob) -> Patchwork:
@@ -197,7 +197,7 @@ def _write_pictures(job: MapJob) -> None:
     write_preview(job.folder, job.scene, thumbnail)
 
 
-def _summary(job: MapJob, predicted: Predicted, polygons: dict[str, object], frame: Frame) -> dict[str, object]:
+def _summary(job: MapJob, predicted: Predicted, counts: dict[str, object], frame: Frame) -> dict[str, object]:
     seconds = job.clock.seconds("read", "write", "assemble", "vectorize")
     seconds["forward"] = round(job.segmenter.network_seconds, 3)
     log.debug("seconds by stage, some side by side: %s", seconds)
@@ -215,7 +215,7 @@ def _summary(job: MapJob, predicted: Predicted, polygons: dict[str, object], fra
         "window": max(job.grid.window_shape),
         **{key: job.settings[key] for key in kept},
         "ground_resolution": job.scene.frame.ground_resolution,
-        **polygons,
+        **counts,
         "unreadable": job.unreadable.listed(),
         "seconds": seconds,
         "megapixels_per_second": round(computed / 1e6 / max(1e-9, seconds["total"]), 3),

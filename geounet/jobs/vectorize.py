@@ -237,10 +237,13 @@ def _opened_beside(strips: Strips, probability: Path | None) -> Iterator[Strips 
         SceneError: it cannot be read, or lies on another grid.
         SettingsError: the raster needs none.
     """
-    if strips.is_probability and probability is not None and as_path(strips.path).resolve() != probability.resolve():
-        raise SettingsError(f"{strips.path} holds probabilities itself; leave out --probability")
-    if probability is None or strips.is_probability:
-        yield strips if strips.is_probability else None
+    if strips.is_probability:
+        if probability is not None and probability.resolve() != Path(strips.path).resolve():
+            raise SettingsError(f"{strips.path} holds probabilities itself; leave out --probability")
+        yield strips
+        return
+    if probability is None:
+        yield None
         return
     with open_strips(probability) as chances:
         if chances.frame != strips.frame or not chances.is_probability:

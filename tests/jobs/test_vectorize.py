@@ -434,6 +434,18 @@ def test_classes_with_their_probabilities_beside_them_have_a_confidence(raster: 
     assert [list(layer["confidence"]) for layer in found] == [[0.5], [1.0]]
 
 
+def test_a_setting_that_would_change_nothing_is_refused(raster: Make) -> None:
+    classes = raster(np.ones((20, 20), np.uint8), name="classes.tif", nodata=255)
+    levels = np.full((20, 20), 254, np.uint8)
+    one, other = (raster(levels, name=f"{name}.tif", scale=1 / 254, nodata=255) for name in ("one", "other"))
+    with pytest.raises(SettingsError, match=r"classes\.tif holds classes, which no --threshold changes"):
+        vectorize(classes, threshold=0.8)
+    with pytest.raises(SettingsError, match=r"one\.tif holds probabilities itself; leave out --probability"):
+        vectorize(one, probability=other)
+    assert not [*classes.parent.glob("*.gpkg")]
+    assert vectorize(one, probability=one).polygons == {"building": 1}
+
+
 def test_probabilities_of_another_grid_are_refused(raster: Make) -> None:
     path = raster(np.zeros((8, 8), np.uint8), name="classes.tif", nodata=255)
     beside = raster(np.zeros((8, 9), np.uint8), name="chances.tif", scale=1 / 254, nodata=255)
