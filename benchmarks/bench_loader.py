@@ -40,7 +40,7 @@ from geounet.nn.unet import initialised
 
 SIZE, WINDOWS, BATCH, WORKERS = 256, 1024, 32, 2
 SECONDS, ROUNDS = 3.0, 3
-WIDTH, STEP_BATCH, STEPS = 16, 8, 8
+WIDTH, STEP_BATCH, STEPS, STEP_ROUNDS = 16, 8, 8, 12
 AHEAD = 24  # batches that are there before the clock starts count for nothing
 
 
@@ -156,7 +156,7 @@ def tell_steps(data: ChipSet, augment: str) -> None:
     loading = ours(data, augment, STEP_BATCH, 0)
     timed(step, islice(loading, 3))  # warm
     loaded, resident = [], []
-    for _ in range(ROUNDS + 2):
+    for _ in range(STEP_ROUNDS):
         resident.append(timed(step, (ready[n % len(ready)] for n in range(STEPS))))
         loaded.append(timed(step, islice(loading, STEPS)))
     (wall_a, cpu_a), (wall_b, cpu_b) = ((min(w for w, _ in t), min(c for _, c in t)) for t in (loaded, resident))

@@ -93,8 +93,10 @@ class Augmentation:
 
     def _coloured(self, pixels: Array, rng: np.random.Generator) -> Array:
         if self._of_rgb:
-            image = cv2.merge(list(pixels))
-            return np.stack(cv2.split(self._rgb(image, int(rng.integers(2**31)))))
+            image = self._rgb(cv2.merge(list(pixels)), int(rng.integers(2**31)))
+            coloured = np.empty(pixels.shape, np.uint8)
+            cv2.split(image, list(coloured))
+            return coloured
         varied = light(pixels, np.asarray(self.mean, "float32"), np.asarray(self.std, "float32"), rng)
         if self.name == "strong":
             varied = grain(varied, np.asarray(self.std, "float32"), rng)
@@ -148,16 +150,17 @@ def resized(pixels: Array, size: int) -> Array:
     if pixels.shape[1:] == (size, size):
         return pixels
     dtype = pixels.dtype if pixels.dtype in (np.uint8, np.uint16, np.int16) else np.dtype(np.float32)
-    # band by band: OpenCV interleaves no more than four
-    return np.stack([cv2.resize(np.ascontiguousarray(band, dtype), (size, size)) for band in pixels])
+    result = np.empty((len(pixels), size, size), dtype)
+    for band, target in zip(pixels, result, strict=True):  # OpenCV interleaves no more than four
+        cv2.resize(np.ascontiguousarray(band, dtype), (size, size), dst=target)
+    return result
 
 
 def resized_labels(labels: Array, size: int) -> Array:
     """Labels (side, side) as (size, size): that of the pixel whose area holds the new centre."""
     if labels.shape == (size, size):
         return labels
-    nearest = ((np.arange(size) + 0.5) * labels.shape[0] / size).astype(np.intp)
-    resampled: Array = labels.take(nearest, 0).take(nearest, 1)  # ten times as quick as both at once
+    resampled: Array = cv2.resize(labels, (size, size), interpolation=cv2.INTER_NEAREST_EXACT)
     return resampled
 
 

@@ -84,15 +84,24 @@ def _each(objects: Array, rng: np.random.Generator) -> Iterator[tuple[tuple[slic
     The paint is half of what is seen at the object's edge, as in a photograph. Were it to end farther out, where no rim
     of the old colour is left, roofs would be learned to end inside of what looks like a roof.
     """
-    from scipy import ndimage  # not needed where nothing is repainted
-
-    number = cv2.connectedComponents(objects, connectivity=4)[1]
-    for each, place in enumerate(ndimage.find_objects(number), start=1):
+    outlines = cv2.findContours(objects, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+    for outline in sorted(outlines, key=_first):
         if rng.random() >= OBJECTS:
             continue
-        rows, cols = (slice(max(0, side.start - 2), side.stop + 2) for side in place)
-        inside = (number[rows, cols] == each).view(np.uint8)
+        col, row, width, height = cv2.boundingRect(outline)
+        left, top = max(0, col - 2), max(0, row - 2)
+        rows, cols = slice(top, row + height + 2), slice(left, col + width + 2)
+        around = objects[rows, cols]
+        inside = np.zeros(around.shape, np.uint8)
+        cv2.drawContours(inside, [outline], 0, 1, cv2.FILLED, offset=(-left, -top))
+        inside &= around  # a courtyard is none of it
         yield (slice(None), rows, cols), np.asarray(cv2.boxFilter(inside, cv2.CV_32F, _AROUND), np.float32)
+
+
+def _first(outline: Array) -> tuple[int, int]:
+    """Row and column of an outline's first pixel, which OpenCV finds going through the rows."""
+    col, row = outline[0, 0].tolist()
+    return row, col
 
 
 def _patch(ground: Floats, rng: np.random.Generator) -> Floats:
@@ -122,20 +131,24 @@ def _paint(image: Floats, inside: Floats, colour: Floats, rng: np.random.Generat
     total = cv2.countNonZero(core)
     if total < _FEWEST:
         return
-    contrast, cover = np.float32(rng.uniform(*_CONTRAST)), np.float32(rng.uniform(*_COVER))
-    mean = np.array([np.vdot(band, core) / total for band in image], np.float32)
-    # image + amount * (colour + contrast * (image - mean) - image), in few passes over the pixels
-    amount = cover * inside
-    image *= (contrast - 1) * amount + 1
-    image += amount * (colour - contrast * mean)[:, None, None]
+    contrast, cover = rng.uniform(*_CONTRAST), rng.uniform(*_COVER)
+    # image + cover * inside * (colour + contrast * (image - mean) - image), in few passes over the pixels
+    gain = inside * np.float32(cover * (contrast - 1))
+    gain += 1
+    for band, value in zip(image, colour.tolist(), strict=True):
+        mean = float(np.vdot(band, core)) / total
+        cv2.multiply(band, gain, band)
+        cv2.scaleAdd(inside, cover * (value - contrast * mean), band, band)
 
 
 def _as(image: Floats, dtype: np.dtype[np.generic]) -> Array:
     """Pixels in their own dtype, rounded to what it holds; the image is used up."""
     if dtype.kind == "f":
         return image.astype(dtype, copy=False)
+    if dtype == np.uint8:  # in a tenth of the time
+        flat = image.reshape(-1, image.shape[-1])
+        above = cv2.threshold(flat, 0, 0, cv2.THRESH_TOZERO, dst=flat)[1]
+        return np.asarray(cv2.convertScaleAbs(above), np.uint8).reshape(image.shape)
     limits = np.iinfo(str(dtype))
     np.clip(image, limits.min, limits.max, out=image)
-    if dtype == np.uint8:  # in a tenth of the time
-        return np.asarray(cv2.convertScaleAbs(image.reshape(-1, image.shape[-1])), np.uint8).reshape(image.shape)
     return np.rint(image, out=image).astype(dtype)

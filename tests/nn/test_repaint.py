@@ -117,6 +117,21 @@ def test_what_is_no_building_keeps_its_colour(always: None) -> None:
     assert_array_equal(painter((3,))(pixels, labels, np.random.default_rng(1)), pixels)
 
 
+def test_a_courtyard_keeps_its_colour_and_a_neighbour_in_the_same_box_has_its_own(always: None) -> None:
+    labels = np.zeros((48, 48), np.uint8)
+    labels[4:40, 4:40] = 1
+    labels[14:30, 14:30] = 0  # a courtyard
+    labels[18:26, 36:46] = 0
+    labels[19:25, 37:47] = 1  # stands in a bay of the first one, within the box around it
+    pixels = np.full((3, 48, 48), 100, np.float32)
+    new = painter()(pixels, labels, np.random.default_rng(4))
+    assert_array_equal(new[:, 16:28, 16:28], pixels[:, 16:28, 16:28])
+    house, neighbour = new[:, 8, 8], new[:, 22, 41]
+    assert np.abs(house - 100).max() > 5
+    assert np.abs(neighbour - house).max() > 5
+    assert_array_equal(new[:, 30:38, 8], house[:, None].repeat(8, axis=1))
+
+
 def test_the_brightness_of_a_roof_says_no_longer_that_it_is_one(always: None) -> None:
     pixels, labels = village("float32")
     brighter = []
