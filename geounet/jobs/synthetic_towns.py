@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from geounet import synthetic
@@ -112,7 +112,8 @@ def cleared_at_the_end(run: Run, *, is_first: bool) -> Iterator[None]:
 
 
 def clear_towns(run: Path) -> None:
-    """Remove the towns' windows; where that fails the training is none the worse for it."""
+    """Remove the towns' windows, and a run's folder that had nothing else; where that fails the training is none the
+    worse for it."""
     folder = run / NAME
     if not _is_ours(folder):
         return
@@ -120,6 +121,8 @@ def clear_towns(run: Path) -> None:
         shutil.rmtree(folder)
     except OSError as error:
         log.warning("%s cannot be removed (%s); it is not needed any more", folder, error.strerror or error)
+    with suppress(OSError):  # it holds more
+        run.rmdir()
 
 
 def _is_ours(folder: Path) -> bool:

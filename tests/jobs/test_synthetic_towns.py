@@ -163,7 +163,12 @@ def test_a_training_with_towns_killed_and_resumed_ends_with_the_same_bytes(chips
 def test_a_training_that_fails_before_its_first_checkpoint_leaves_no_windows(chips: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="too short"):
         quick(chips, tmp_path / "run", steps="auto", minutes=1e-4)
-    assert not (tmp_path / "run" / NAME).exists()
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.txt").write_text("years of work")
+    with pytest.raises(SettingsError, match="too short"):
+        quick(chips, tmp_path / "run", steps="auto", minutes=1e-4)
+    assert files_below(tmp_path / "run") == {"notes.txt": b"years of work"}
 
 
 def put(place: Path, kind: str, chips: Path) -> None:
