@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from geounet.footprints import DOUBT
 from geounet.report.curves import png
-from geounet.report.furniture import BLUE, GREEN, GREY, YELLOW, north_arrow, plain, scale_bar, shown_map
+from geounet.report.furniture import CYAN, GREEN, GREY, north_arrow, plain, scale_bar, shown_map
 from geounet.report.preview import Panels, draw_footprints
 
 
@@ -43,12 +43,12 @@ def map_picture(facts: MapFacts) -> bytes:
     if len(known):
         bins = np.linspace(0.5 if known.min() >= 0.5 else 0.0, 1.0, 26)
         counts, edges = np.histogram(known, bins)
-        colours = [YELLOW if end <= DOUBT + 1e-9 else BLUE for end in edges[1:]]
-        upper.bar(edges[:-1], counts, width=np.diff(edges), align="edge", color=colours, edgecolor="white")
+        colours = ["white" if end <= DOUBT + 1e-9 else CYAN for end in edges[1:]]  # as on the map
+        upper.bar(edges[:-1], counts, width=np.diff(edges), align="edge", color=colours, edgecolor=GREY)
     for axes in (upper, lower):
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel("footprints")
-    plain(upper, f"confidence of the footprints (yellow: doubtful, below {DOUBT:g})")
+    plain(upper, f"confidence of the footprints (white: doubtful, below {DOUBT:g})")
     areas = facts.area[facts.area > 0]
     if len(areas):
         bins = np.geomspace(areas.min(), max(areas.max(), 1.01 * areas.min()), 26)
