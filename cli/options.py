@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 import click.shell_completion
+from click.core import ParameterSource
 from click.types import StringParamType
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,6 +30,11 @@ SCENE = _Scene()
 def is_first_process() -> bool:
     """Whether this process speaks for all: among those that torchrun starts the first one does."""
     return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("RANK") == "0"
+
+
+def was_given(ctx: click.Context, name: str) -> bool:
+    """Whether an option stands on the command line, or in a variable of the environment."""
+    return ctx.get_parameter_source(name) not in (None, ParameterSource.DEFAULT)
 
 
 def common(command: F) -> F:

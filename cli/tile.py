@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from .closing import closing, quoted
-from .options import PATH, common, tiling
+from .options import PATH, common, tiling, was_given
 from .progress import progress
 
 _FOR_INFERENCE = {"window", "halo"}
@@ -56,7 +55,7 @@ def command(
     ctx = click.get_current_context()
     _refuse_meaningless(ctx, inference=inference)
     if inference:
-        if not _was_given(ctx, "gsd"):
+        if not was_given(ctx, "gsd"):
             settings["gsd"] = "native"
         _cut_windows(scenes, window=window, halo=halo, as_json=as_json, quiet=quiet, settings=settings)
         return
@@ -94,13 +93,9 @@ def _refuse_meaningless(ctx: click.Context, *, inference: bool) -> None:
         meaningless = {parameter.name for parameter in ctx.command.params} - _FOR_BOTH - _FOR_INFERENCE
     else:
         meaningless = _FOR_INFERENCE
-    given = [p.opts[0] for p in ctx.command.params if p.name in meaningless and _was_given(ctx, p.name)]
+    given = [p.opts[0] for p in ctx.command.params if p.name in meaningless and was_given(ctx, p.name)]
     if given:
         raise click.UsageError(f"{', '.join(given)} mean nothing {'with' if inference else 'without'} --inference")
-
-
-def _was_given(ctx: click.Context, name: str) -> bool:
-    return ctx.get_parameter_source(name) not in (None, ParameterSource.DEFAULT)
 
 
 def _cut_windows(

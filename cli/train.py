@@ -1,14 +1,16 @@
 """geounet train"""
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from .closing import closing, of_run, quoted
-from .options import PATH, common, device, is_first_process, number_or_auto, tiling, whole_or_auto
+from .options import PATH, common, device, is_first_process, number_or_auto, tiling, was_given, whole_or_auto
 from .progress import progress
 
 
@@ -102,13 +104,14 @@ def command(
 
     Keeps the weights that do best on the validation windows, or later ones as good: model.safetensors, with
     MODEL.md to read, curves.png and samples.png to look at. A folder that holds train and train_labels is tiled
-    first, too. The options from --size to --nodata say how SCENEs are tiled; with CHIPS they have no part.
+    first, too. The options from --size to --nodata say how SCENEs are tiled; CHIPS are tiled already.
     """
     if workers != "auto" and not workers.isdecimal():
         raise click.BadParameter(f"{workers!r} is neither 'auto' nor a whole number", param_hint="--workers")
     from geounet.jobs.tile import Tiling
     from geounet.jobs.train import train
 
+    _refuse_meaningless(click.get_current_context(), tiling=Tiling.names())
     quiet = quiet or not is_first_process()
     as_json = as_json and is_first_process()
     tiled = Tiling(**{name: settings.pop(name) for name in Tiling.names()})
@@ -133,3 +136,13 @@ def command(
             *of_run(result.run),
             ("next", f"geounet infer SCENE --model {quoted(result.run)}"),
         )
+
+
+def _refuse_meaningless(ctx: click.Context, *, tiling: Collection[str]) -> None:
+    """A usage error where options were given that would change nothing."""
+    is_tiled = not ctx.params["labels"] and (ctx.params["sources"][0] / "chips.json").exists()
+    given = [p.opts[0] for p in ctx.command.params if is_tiled and p.name in tiling and was_given(ctx, p.name)]
+    if given:
+        raise click.UsageError(f"{', '.join(given)} say how SCENEs are tiled; for CHIPS give them to geounet tile")
+    if ctx.params["tracker"] == "none" and ctx.get_parameter_source("tracker_uri") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--track-uri means nothing without --track mlflow")

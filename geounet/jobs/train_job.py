@@ -31,7 +31,7 @@ from geounet.nn.model_file import load_model, model_hash, model_path
 from geounet.nn.pace import VALIDATIONS, measured
 from geounet.nn.pipeline import Pipeline
 from geounet.nn.plan import Plan
-from geounet.nn.samples import Samples, Variation
+from geounet.nn.samples import REVISION, Samples, Variation
 from geounet.nn.settings import TrainingSettings
 from geounet.nn.training import Training, begun
 from geounet.nn.unet import UNet, alignment, initialised
@@ -116,6 +116,8 @@ def opened(
     if init is not None and model_path(init).resolve() == (out / MODEL).resolve():
         raise SettingsError(f"{init} is the model that the training would replace; choose another --out")
     data = ChipSet.open(chips)
+    if settings.loss == "dice" and settings.class_weights != "none" and data.card.contact_width is None:
+        raise SettingsError("--class-weights have no part in --loss dice; leave them out, or take --loss bce+dice")
     _check_window(settings, data, settings.chosen_batch(runtime) // settings.shares(runtime, group))
     augmentation = _augmentation(settings.augment, data)
     asked = asdict(settings)
@@ -126,6 +128,7 @@ def opened(
         "augment": augmentation.name,
         "synthetic": synthetic.fingerprint() if are_wanted(data, settings) else None,
         "chips": data.fingerprint,
+        "samples": REVISION,
         "init": model_hash(init) if init else None,
         "device": runtime.device.type,
         "precision": runtime.precision,
@@ -141,6 +144,11 @@ def shaped_like(settings: TrainingSettings, init: Path) -> TrainingSettings:
     shape = load_model(init)[1].architecture
     if settings.width not in ("auto", shape.width):
         raise SettingsError(f"width {settings.width} contradicts --init, whose width is {shape.width}; leave it out")
+    usual = TrainingSettings()
+    if settings.depth not in (usual.depth, shape.depth):
+        raise SettingsError(f"depth {settings.depth} contradicts --init, whose depth is {shape.depth}; leave it out")
+    if settings.skips not in (usual.skips, shape.skips):
+        raise SettingsError("--no-skips contradicts --init, which has them; leave it out")
     return replace(settings, width=shape.width, depth=shape.depth, skips=shape.skips)
 
 

@@ -133,6 +133,7 @@ def difference(before: Mapping[str, object], now: Mapping[str, object]) -> str:
     """
     named = {
         "chips": "the training windows were others",
+        "samples": "this version of geounet varies its samples otherwise",
         "synthetic": "synthetic towns were others, or none: --synthetic",
         "init": "--init was another model, or none",
     }

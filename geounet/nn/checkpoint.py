@@ -19,6 +19,7 @@ from geounet.nn.unet import UNet
 
 FORMAT = 2
 NAME = "last.ckpt"
+UNREADABLE = OSError, UnpicklingError, RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError
 
 
 def save_checkpoint(path: Path, training: Training, plan: Plan, settings: str) -> None:
@@ -53,6 +54,8 @@ def load_checkpoint(path: Path, runtime: Runtime, check: Callable[[str], None]) 
     """
     with _readable(path):
         content = torch.load(path, map_location=runtime.device, weights_only=True)
+        if not isinstance(content, dict):
+            raise TypeError("it holds no training")
         if content["format"] != FORMAT:
             raise TrainingError(
                 f"{path} is of another version of geounet (format {content['format']}, not {FORMAT}); go on with that "
@@ -86,7 +89,7 @@ def _readable(path: Path) -> Iterator[None]:
             yield
     except FileNotFoundError as error:
         raise TrainingError(f"{path} is not there; start the training without --resume") from error
-    except (OSError, UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         raise TrainingError(f"{path} cannot be read ({_short(error)}); train again with --overwrite") from error
 
 

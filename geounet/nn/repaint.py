@@ -81,27 +81,25 @@ class Repaint:
 def _each(objects: Array, rng: np.random.Generator) -> Iterator[tuple[tuple[slice, ...], Floats]]:
     """Where each object that is drawn lies in (bands, height, width), with two pixels around it, and how much to paint.
 
+    What meets at a corner is one object; what stands in a courtyard is another than what is around it.
+
     The paint is half of what is seen at the object's edge, as in a photograph. Were it to end farther out, where no rim
     of the old colour is left, roofs would be learned to end inside of what looks like a roof.
     """
-    outlines = cv2.findContours(objects, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
-    for outline in sorted(outlines, key=_first):
+    outlines, hierarchy = cv2.findContours(objects, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    around = [] if hierarchy is None else hierarchy[0, :, 3].tolist()  # of a hole, the number of what it is in
+    outer = (number for number, parent in enumerate(around) if parent < 0)
+    # lots are drawn row by row, in whichever order OpenCV comes upon them
+    for number in sorted(outer, key=lambda number: outlines[number][0, 0, ::-1].tolist()):
         if rng.random() >= OBJECTS:
             continue
-        col, row, width, height = cv2.boundingRect(outline)
+        col, row, width, height = cv2.boundingRect(outlines[number])
         left, top = max(0, col - 2), max(0, row - 2)
         rows, cols = slice(top, row + height + 2), slice(left, col + width + 2)
-        around = objects[rows, cols]
-        inside = np.zeros(around.shape, np.uint8)
-        cv2.drawContours(inside, [outline], 0, 1, cv2.FILLED, offset=(-left, -top))
-        inside &= around  # a courtyard is none of it
+        holes = [outlines[hole] for hole, parent in enumerate(around) if parent == number]
+        inside = np.zeros(objects[rows, cols].shape, np.uint8)
+        cv2.drawContours(inside, [outlines[number], *holes], -1, 1, cv2.FILLED, offset=(-left, -top))
         yield (slice(None), rows, cols), np.asarray(cv2.boxFilter(inside, cv2.CV_32F, _AROUND), np.float32)
-
-
-def _first(outline: Array) -> tuple[int, int]:
-    """Row and column of an outline's first pixel, which OpenCV finds going through the rows."""
-    col, row = outline[0, 0].tolist()
-    return row, col
 
 
 def _patch(ground: Floats, rng: np.random.Generator) -> Floats:

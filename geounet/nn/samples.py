@@ -16,6 +16,7 @@ from geounet.nn.chip_store import VOID, ChipFolder, covered
 from geounet.nn.pipeline import Pipeline
 
 Variation = Augmentation | Pipeline
+REVISION = 1  # counted up whenever the same windows and seed give other samples
 RARE = 0.2  # share of windows with a class below which it is rare
 MOST = 10.0  # times that a window with contact is wanted more than another; with more, the same few would be learned
 BESIDE = 1 / 3  # windows of synthetic towns to one of the training's own

@@ -15,6 +15,7 @@ from geounet.block import Block, Piece
 from geounet.card import Architecture
 from geounet.errors import ChipsError, ModelError, OutputError, SettingsError, TrainingError
 from geounet.grid import Window
+from geounet.jobs import train_job, train_keep
 from geounet.jobs.train import train
 from geounet.jobs.train_run import TrainResult
 from geounet.legend import CONTACT
@@ -120,6 +121,54 @@ def test_a_training_killed_anywhere_and_resumed_ends_with_the_same_bytes(
     assert resumed.iou == straight.iou
     for name in ("model.safetensors", "history.csv", "curves.png", "samples.png"):
         assert (tmp_path / "broken" / name).read_bytes() == (straight.run / name).read_bytes()
+
+
+@pytest.mark.parametrize("writing", ["save_model", "save_checkpoint"])
+def test_a_training_killed_between_two_of_its_files_and_resumed_ends_with_the_same_bytes(
+    writing: str, chips: Path, straight: TrainResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, count = getattr(train_keep, writing), 0
+
+    def killed(*given: object) -> None:
+        nonlocal count
+        count += 1
+        if count == 2:
+            raise KilledError("here")
+        write(*given)
+
+    monkeypatch.setattr(train_keep, writing, killed)
+    with pytest.raises(KilledError, match="here"):
+        quick(chips, tmp_path / "broken")
+    monkeypatch.undo()
+    quick(chips, tmp_path / "broken", resume=True)
+    for name in ("model.safetensors", "history.csv", "curves.png", "samples.png"):
+        assert (tmp_path / "broken" / name).read_bytes() == (straight.run / name).read_bytes()
+
+
+def test_what_is_told_of_a_training_is_its_loss_and_its_last_score(chips: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def track(items, stage, *, total, unit, amount=None, tell=None):  # type: ignore[no-untyped-def]
+        for item in items:
+            yield item
+            if stage == "training":
+                said.append(tell(item))
+
+    run = quick(chips, tmp_path / "run", track=track).run
+    rows = list(csv.DictReader((run / "history.csv").read_text().splitlines()))
+    assert "IoU" not in said[0]
+    assert said[-1].endswith(f"IoU {float(rows[-1]['iou']):.3f}")
+    assert all(words.startswith("loss ") for words in said)
+
+
+def test_samples_drawn_otherwise_make_another_training(
+    chips: Path, straight: TrainResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(straight.run, tmp_path / "run")
+    (tmp_path / "run" / "metrics.json").unlink()
+    monkeypatch.setattr(train_job, "REVISION", 0)
+    with pytest.raises(SettingsError, match=r"began otherwise \(this version of geounet varies its samples otherwise"):
+        quick(chips, tmp_path / "run", resume=True)
 
 
 def test_a_finished_training_is_not_done_again_and_another_not_overwritten(
@@ -248,8 +297,17 @@ def test_a_model_can_start_from_another(chips: Path, tmp_path: Path) -> None:
     assert load_segmenter(second.run, device="cpu").card.architecture.depth == 1
     with pytest.raises(SettingsError, match="width 8 contradicts --init, whose width is 2"):
         quick(chips, tmp_path / "third", width=8, init=first.run)
+    with pytest.raises(SettingsError, match="depth 2 contradicts --init, whose depth is 1"):
+        quick(chips, tmp_path / "third", width="auto", depth=2, init=first.run)
+    with pytest.raises(SettingsError, match="--no-skips contradicts --init"):
+        quick(chips, tmp_path / "third", skips=False, init=first.run)
     with pytest.raises(ModelError, match="is not there"):
         quick(chips, tmp_path / "third", init=tmp_path / "nowhere")
+
+
+def test_class_weights_that_would_have_no_part_are_refused(chips: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="--class-weights have no part in --loss dice"):
+        quick(chips, tmp_path / "run", loss="dice", class_weights="auto")
 
 
 def test_minutes_are_kept_to_with_all_that_is_around_the_steps(chips: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from geounet.nn.device import Runtime
 from geounet.nn.entrance import Entrance
 from geounet.nn.exam import Exam, Validation, validated
 from geounet.nn.group import ALONE, Group
+from geounet.nn.loader import Batch
 from geounet.nn.plan import Plan
 from geounet.nn.score import scored, scored_contact
 from geounet.nn.unet import UNet, alignment, halo, initialised
@@ -107,6 +108,7 @@ def looked(network: UNet, data: ChipSet, windows: AreaWindows, plan: Plan = PLAN
 DEALT = {
     "one block": [(r, c) for r in (32, 64, 96) for c in (32, 64)],
     "at the edge, of a corner's shape": [(0, 0), (0, 32), (0, 64), (32, 0), (64, 0)],
+    "one within the bounds of another": [(0, 0), (0, 32), (0, 64), (32, 0), (64, 0), (64, 64)],
     "alone, and corner to corner": [(0, 0), (32, 32), (160, 160), (96, 0)],
     "everything": [(r, c) for r in range(0, SIDE, 32) for c in range(0, SIDE, 32)],
 }
@@ -225,3 +227,24 @@ def test_nothing_to_validate_is_no_window(tmp_path: Path) -> None:
     chips(tmp_path)
     nothing = AreaWindows.of([redealt(tmp_path, {})], "val", DEPTHS[1], pixels=1)
     assert (len(nothing), len(nothing.thinned(5)), nothing.together(9)) == (0, 0, [])
+
+
+def test_the_loss_of_a_validation_is_the_mean_over_its_pixels(tmp_path: Path) -> None:
+    chips(tmp_path)
+    data, shape = ChipSet.open([tmp_path]), DEPTHS[1]
+    network = initialised(shape, seed=5)
+    rng = np.random.default_rng(0)
+    pixels = torch.from_numpy(rng.integers(0, 256, (2, 1, 3, SIZE, SIZE)).astype("uint8"))
+    labels = torch.from_numpy(rng.integers(0, 2, (2, 1, SIZE, SIZE)).astype("uint8"))
+    labels[1, :, 3:] = IGNORE
+    both = [Batch(image, label) for image, label in zip(pixels, labels, strict=True)]
+
+    def loss_of(some: list[Batch]) -> float:
+        plan = replace(PLAN, loss="bce")
+        found = validated(network, plan, Exam(lambda: some, 2, count=1), Entrance(FLOAT32, data.mean, data.std), ALONE)
+        assert found.loss is not None
+        return found.loss
+
+    first, second = (loss_of([one]) for one in both)
+    assert abs(first - second) > 0.01
+    assert loss_of(both) == pytest.approx((SIZE * first + 3 * second) / (SIZE + 3))

@@ -29,7 +29,7 @@ from geounet.nn.plan import Plan
 from geounet.nn.samples import Samples
 from geounet.nn.score import scored
 from geounet.nn.settings import TrainingSettings, usual_rate
-from geounet.nn.training import CLIP, Training, begun
+from geounet.nn.training import CLIP, Training, begun, stepped
 from geounet.nn.unet import UNet, initialised
 from tests.nn.chips_folder import town, write_chips
 from tests.nn.greed import greedy
@@ -188,9 +188,10 @@ def test_of_weights_that_score_alike_the_last_are_kept_and_clearly_worse_ones_ar
     assert all(record.best for record in again)
     for parameter in worse.network.parameters():
         parameter.data.zero_()
-    worse.step = 0
+    worse.step, best = 0, worse.leader
     lost = [record for record in records(data, worse, replace(still, average=0.0)) if isinstance(record, Checked)]
     assert not any(record.best for record in lost)
+    assert worse.leader is best
     assert worse.best_step == still.steps
 
 
@@ -409,6 +410,85 @@ def test_class_weights_are_asked_for_and_then_change_what_is_learned(data: ChipS
         [r.loss for r in records(data, begin(plan=p), p) if isinstance(r, Step)] for p in (plain, weighted)
     )
     assert first[0] != second[0]
+
+
+def test_the_average_follows_the_network_closely_at_first_and_then_as_planned(data: ChipSet) -> None:
+    plan = replace(PLAN, average=0.15)
+    training, entrance = begin(plan=plan), Entrance(FLOAT32, data.mean, data.std)
+    expected = {name: tensor.clone() for name, tensor in training.average.state_dict().items()}
+    made = batches(Samples(data.folders, flips(data), 0), plan.numbers(0, ALONE), workers=0)
+    for batch, kept in zip(made, (1 / 10, 0.15, 0.15), strict=False):  # 2 / 11 would be more than planned
+        stepped(training, plan, [batch], entrance, ALONE)
+        training.step += 1
+        for name, tensor in training.network.state_dict().items():
+            if tensor.is_floating_point():
+                expected[name] = kept * expected[name] + (1 - kept) * tensor
+    averaged = training.average.state_dict()
+    for name, tensor in training.network.state_dict().items():
+        if tensor.is_floating_point():
+            assert torch.allclose(averaged[name], expected[name], rtol=1e-4, atol=1e-6)
+        else:
+            assert torch.equal(averaged[name], tensor)
+
+
+def test_a_batch_in_shares_moves_the_weights_as_their_mean_does(data: ChipSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    def quieter(name: str, *, contact: bool = False) -> Loss:  # so that no gradient is clipped
+        loss = loss_named(name, contact=contact)
+        return lambda *tensors: 1e-3 * loss(*tensors)
+
+    monkeypatch.setattr("geounet.nn.training.loss_named", quieter)
+    plan = replace(PLAN, optimizer="sgd", learning_rate=100.0, warmup=1, weight_decay=0.0)
+    made = batches(Samples(data.folders, flips(data), 0), plan.numbers(0, ALONE), workers=0)
+    batch, entrance = next(iter(made)), Entrance(FLOAT32, data.mean, data.std)
+    once, twice = begin(plan=plan), begin(plan=replace(plan, shares=2))
+    before = weights(once)
+    stepped(once, plan, [batch], entrance, ALONE)
+    stepped(twice, replace(plan, shares=2), [batch, batch], entrance, ALONE)
+    assert float((weights(once) - before).norm()) > 0.01
+    assert torch.allclose(weights(twice), weights(once), rtol=1e-4, atol=1e-6)
+
+
+def test_weights_decay_and_what_has_no_scale_does_not(data: ChipSet) -> None:
+    batch = Batch(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.full((4, 32, 32), VOID, dtype=torch.uint8))
+    plan = replace(PLAN, weight_decay=0.1, learning_rate=0.5, warmup=1)
+    training = begin(plan=plan)
+    before = {name: tensor.clone() for name, tensor in training.network.named_parameters()}
+    stepped(training, plan, [batch], Entrance(FLOAT32, data.mean, data.std), ALONE)  # nothing to learn
+    for name, tensor in training.network.named_parameters():
+        kept = 1 - 0.1 * plan.rate(0) if tensor.ndim > 1 else 1.0
+        assert torch.allclose(tensor, kept * before[name], rtol=1e-5)
+
+
+def test_a_checkpoint_brings_back_the_best_validation_and_the_scale_of_the_loss(data: ChipSet, tmp_path: Path) -> None:
+    runtime = Runtime(torch.device("cpu"), "fp16")
+    training = begin(runtime)
+    list(records(data, training, runtime=runtime))
+    training.scaler.update(2.0**7)
+    save_checkpoint(tmp_path / "last.ckpt", training, PLAN, "{}")
+    resumed, _ = load_checkpoint(tmp_path / "last.ckpt", runtime, anything)
+    assert resumed.scaler.get_scale() == 2.0**7
+    assert training.leader is not None
+    assert resumed.leader is not None
+    assert resumed.leader.merit == training.leader.merit
+    np.testing.assert_array_equal(resumed.leader.classes, training.leader.classes)
+    np.testing.assert_array_equal(resumed.leader.contact, training.leader.contact)
+
+
+@pytest.mark.parametrize("content", [torch.zeros(3), [1, 2], {}, {"format": 2, "settings": "", "plan": 5}], ids=str)
+def test_a_file_of_something_else_than_a_training_is_refused(content: object, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "last.ckpt")
+    with pytest.raises(TrainingError, match=r"last.ckpt cannot be read .*train again with --overwrite"):
+        load_checkpoint(tmp_path / "last.ckpt", FLOAT32, anything)
+
+
+def test_a_leader_that_is_no_count_is_refused(data: ChipSet, tmp_path: Path) -> None:
+    training = begin()
+    list(records(data, training))
+    save_checkpoint(tmp_path / "last.ckpt", training, PLAN, "{}")
+    content = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    torch.save(content | {"leader": [1, 2]}, tmp_path / "last.ckpt")
+    with pytest.raises(TrainingError, match="cannot be read"):
+        load_checkpoint(tmp_path / "last.ckpt", FLOAT32, anything)
 
 
 def test_half_precision_skips_steps_that_overflow_until_its_scale_fits(data: ChipSet) -> None:

@@ -150,6 +150,34 @@ def test_a_class_that_weighs_more_costs_more_where_it_is_missed() -> None:
     assert learned(labels_BHW, 3, contact=True, class_weights=(0.5, 1.0))[1].tolist() == [[[0.5, 1, CONTACT_WEIGHT, 0]]]
 
 
+def test_each_pixel_counts_as_it_weighs() -> None:
+    logits_BKHW = torch.tensor([[[[0.7, -0.4, 2.0, 5.0]]]])
+    targets = learned(torch.tensor([[[0, 1, 1, IGNORE]]], dtype=torch.uint8), 1, contact=False, class_weights=(1, 3))
+    surprise = [math.log1p(math.exp(x)) for x in (0.7, 0.4, -2.0)]
+    expected = (surprise[0] + 3 * surprise[1] + 3 * surprise[2]) / 7
+    assert float(loss_named("bce")(logits_BKHW, *targets)) == pytest.approx(expected)
+
+
+def test_a_mistake_at_an_edge_costs_more_than_one_away_from_it() -> None:
+    labels_BHW = torch.zeros(1, 8, 32, dtype=torch.uint8)
+    labels_BHW[:, :, 16:] = 1
+    targets_BHW, weights_BHW = learned(labels_BHW, 1, contact=False, class_weights=(1, 3))
+    logits_BKHW = torch.linspace(-2, 2, 32).expand(1, 1, 8, 32)
+    surprise_W = torch.nn.functional.softplus(torch.where(labels_BHW[0, 0] > 0, -1, 1) * logits_BKHW[0, 0, 0])
+    away_W = torch.minimum((15 - torch.arange(32)).abs(), (16 - torch.arange(32)).abs())
+    weights_W = torch.where(labels_BHW[0, 0] > 0, 3, 1) + EDGE_WEIGHT * torch.exp(-(away_W**2) / 50)
+    expected = float((weights_W * surprise_W).sum() / weights_W.sum())
+    assert float(loss_named("boundary")(logits_BKHW, targets_BHW, weights_BHW)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_dice_is_of_the_classes_that_the_batch_has() -> None:
+    labels_BHW = torch.tensor([[[1, 1, 0, 0]]], dtype=torch.uint8)
+    answers_BHW = torch.tensor([[[1, 0, 1, 2]]])  # class 2 is made up, and there is none to be found
+    logits_BKHW = 60.0 * torch.nn.functional.one_hot(answers_BHW, 3).movedim(3, 1)
+    value = loss_named("dice")(logits_BKHW, *learned(labels_BHW, 3, contact=False))
+    assert float(value) == pytest.approx(1 - (2 * 1 + 1) / (2 + 2 + 1))
+
+
 def test_an_unknown_loss_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"loss 'hinge' is unknown; use one of bce\+dice"):
         loss_named("hinge")

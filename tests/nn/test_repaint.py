@@ -132,6 +132,32 @@ def test_a_courtyard_keeps_its_colour_and_a_neighbour_in_the_same_box_has_its_ow
     assert_array_equal(new[:, 30:38, 8], house[:, None].repeat(8, axis=1))
 
 
+def test_what_stands_in_a_courtyard_has_a_colour_of_its_own(always: None) -> None:
+    labels = np.zeros((60, 60), np.uint8)
+    labels[4:52, 4:52] = 1
+    labels[12:44, 12:44] = 0
+    labels[20:36, 20:36] = 1
+    new = painter()(np.full((3, 60, 60), 100, np.float32), labels, np.random.default_rng(4))
+    ring, island = new[:, 8, 30], new[:, 28, 28]
+    for colour in (ring, island):
+        assert np.abs(colour - 100).max() > 5
+    assert np.abs(ring - island).max() > 5
+    assert_array_equal(new[:, 15:17, 15:40], 100)
+
+
+@pytest.mark.parametrize(("dtype", "level"), [("uint8", 110), ("uint16", 20), ("uint16", 65_500), ("int16", -32_740)])
+def test_colours_that_the_imagery_cannot_hold_are_its_darkest_and_brightest(
+    dtype: str, level: float, always: None
+) -> None:
+    pixels, labels = village("float32")
+    pixels = np.rint(np.clip(pixels - 110 + level, np.iinfo(dtype).min, np.iinfo(dtype).max))
+    paint = Repaint((1,), np.full(3, level, np.float32), np.full(3, 150, np.float32))
+    whole, exact = (paint(pixels.astype(kind), labels, np.random.default_rng(5)) for kind in (dtype, "float32"))
+    limits = np.iinfo(dtype)
+    assert exact.min() < limits.min or exact.max() > limits.max
+    assert_array_equal(whole, np.rint(np.clip(exact, limits.min, limits.max)).astype(dtype))
+
+
 def test_the_brightness_of_a_roof_says_no_longer_that_it_is_one(always: None) -> None:
     pixels, labels = village("float32")
     brighter = []

@@ -18,7 +18,7 @@ from geounet.legend import CONTACT, IGNORE
 from geounet.nn.augment import AUGMENTS, Augmentation, light, resized_labels, rgb_colouring, turned
 from geounet.nn.chip_set import ChipSet
 from geounet.nn.chip_store import VOID, ChipFolder
-from geounet.nn.samples import Samples
+from geounet.nn.samples import Samples, as_often
 from tests.nn.chips_folder import RGB, Town, town, voided, write_chips
 
 
@@ -160,6 +160,26 @@ def test_labels_are_resampled_without_making_up_classes_or_moving_them() -> None
     small = resized_labels(labels, 34)
     assert set(np.unique(small)) == {0, 3, 7, 253}
     assert_array_equal(small, np.kron(np.array([[0, 7], [253, 3]], dtype=np.uint8), np.ones((17, 17), dtype=np.uint8)))
+
+
+@pytest.mark.parametrize("side", [160, 199, 255, 257, 300, 333, 409])
+def test_each_label_is_that_of_the_pixel_whose_area_holds_the_new_centre(side: int) -> None:
+    labels = np.random.default_rng(side).integers(0, 256, (side, side), dtype=np.uint8)
+    nearest = ((2 * np.arange(256) + 1) * side) // 512
+    assert_array_equal(resized_labels(labels, 256), labels[np.ix_(nearest, nearest)])
+
+
+def test_samples_are_made_larger_as_often_as_smaller() -> None:
+    rng = np.random.default_rng(0)
+    varied = Augmentation("standard", RGB, "uint8", (0.0,) * 3, (1.0,) * 3)
+    sides = np.array([varied.side(256, rng) for _ in range(2000)]) / 256
+    assert sides.min() == pytest.approx(1 / 1.6, abs=0.01)
+    assert sides.max() == pytest.approx(1.6, abs=0.01)
+    assert np.median(sides) == pytest.approx(1, abs=0.04)
+
+
+def test_windows_with_contact_come_ten_times_as_often_at_most() -> None:
+    assert as_often(np.arange(100) == 7)[7] == 10
 
 
 def test_each_step_of_light_and_colour_is_drawn_for_itself() -> None:
