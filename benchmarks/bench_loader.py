@@ -8,9 +8,10 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from multiprocessing import active_children
@@ -149,7 +150,7 @@ def cpu_seconds() -> float:
 
 
 def tell_steps(data: ChipSet, augment: str) -> None:
-    """Print how much longer a step takes when its windows are prepared beside it, in turns."""
+    """Print how much longer a step takes with its windows prepared beside it, by the shortest and the median turns."""
     runtime = chosen_runtime("cpu")
     step = stepping(data, runtime)
     ready = list(islice(ours(data, augment, STEP_BATCH, 0), 4))
@@ -163,9 +164,14 @@ def tell_steps(data: ChipSet, augment: str) -> None:
     print(
         f"a step of width {WIDTH}, {STEP_BATCH} windows, {runtime.precision}, {augment}: {wall_a:.3f} s, in memory "
         f"{wall_b:.3f} s, ratio {wall_a / wall_b:.3f}; of the processors {cpu_a:.3f} s, {cpu_b:.3f} s, "
-        f"ratio {cpu_a / cpu_b:.3f}",
+        f"ratio {cpu_a / cpu_b:.3f}; by the median {median(loaded) / median(resident):.3f}",
         flush=True,
     )
+
+
+def median(turns: Sequence[tuple[float, float]]) -> float:
+    """Seconds a step by the clock, in the middle of all turns."""
+    return statistics.median(wall for wall, _ in turns)
 
 
 def stepping(data: ChipSet, runtime: Runtime) -> Callable[[Batch], None]:

@@ -97,11 +97,13 @@ def whole_or_auto(ctx: click.Context, parameter: click.Parameter, value: str) ->
 
 def two_numbers_or_none(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, float] | None:
     """A click callback: 'none', or two numbers with a comma between them."""
-    numbers = two_numbers_or_word("none")(ctx, parameter, value)
+    numbers = two_numbers_or_word("none", example="0,3000")(ctx, parameter, value)
     return None if isinstance(numbers, str) else numbers
 
 
-def two_numbers_or_word(*words: str) -> Callable[[click.Context, click.Parameter, str], tuple[float, float] | str]:
+def two_numbers_or_word(
+    *words: str, example: str
+) -> Callable[[click.Context, click.Parameter, str], tuple[float, float] | str]:
     """A click callback for an option that is one of the words, or two numbers with a comma between them."""
 
     def checked(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, float] | str:
@@ -110,7 +112,7 @@ def two_numbers_or_word(*words: str) -> Callable[[click.Context, click.Parameter
         numbers = [_number(text) for text in value.split(",")]
         if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
             raise click.BadParameter(
-                f"{value!r} is neither {' nor '.join(map(repr, words))} nor two numbers as in 0,3000"
+                f"{value!r} is neither {' nor '.join(map(repr, words))} nor two numbers as in {example}"
             )
         return numbers[0], numbers[1]
 
@@ -204,7 +206,7 @@ def tiling(command: F) -> F:
             "--label-shift",
             default="none",
             show_default=True,
-            callback=two_numbers_or_word("none", "auto"),
+            callback=two_numbers_or_word("none", "auto", example="1.5,-2"),
             metavar="none|auto|EAST,NORTH",
             help="Metres by which labels are moved; auto finds it in the imagery, where that is sure.",
         ),
@@ -220,7 +222,9 @@ def tiling(command: F) -> F:
         click.option(
             "--bands", default="auto", show_default=True, callback=band_list, help="Band numbers, as in 4,3,2."
         ),
-        click.option("--stride", default=256, show_default=True, help="Pixels from one window to the next."),
+        click.option(
+            "--stride", type=int, help="Pixels from one window to the next.  [default: 256, or --size if that is less]"
+        ),
         click.option("--size", default=256, show_default=True, help="Side of a training window in pixels."),
     ):
         command = option(command)

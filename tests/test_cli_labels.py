@@ -40,6 +40,23 @@ def test_such_a_folder_is_trained_on_in_one_step(tmp_path: Path, capsys: pytest.
     assert (tmp_path / "run" / "chips" / "chips.json").exists()
 
 
+def test_how_scenes_are_tiled_means_nothing_for_windows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "chips").mkdir()
+    (tmp_path / "chips" / "chips.json").touch()
+    told = geounet(capsys, "train", tmp_path / "chips", "--gsd", "0.5", "--val", "0.3")
+    assert told.status == 2
+    assert "--gsd, --val say how SCENEs are tiled; for CHIPS give them to geounet tile" in told.err
+    told = geounet(capsys, "train", tmp_path / "chips", "--track-uri", "sqlite:///a.db")
+    assert told.status == 2
+    assert "--track-uri means nothing without --track mlflow" in told.err
+
+
+def test_smaller_windows_need_no_stride(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = folders(tmp_path / "set", {"train": 2, "val": 1})
+    assert geounet(capsys, "tile", root, "--size", "32", "--out", tmp_path / "chips").status == 0
+    assert json.loads((tmp_path / "chips" / "chips.json").read_text())["stride"] == 32
+
+
 @pytest.mark.parametrize("shift", ["sideways", "1", "1,2,3", "1,north"])
 def test_a_shift_that_is_no_pair_of_metres_is_wrong_usage(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], shift: str

@@ -114,10 +114,33 @@ class ClassRaster:
                 )
         return Survey(frozenset(map(int, found)), is_whole)
 
-    def refusal(self, known: Collection[int], *, are_colours: bool) -> LabelError:
-        """The error that names the keys besides those known, and their first place."""
+    def is_mask_with_strays(self) -> bool:
+        """Whether it is a mask of 0 and 255 but for less than a hundredth of what is 255.
+
+        Labels of classes of which most is ignored, by 255, have little that is 0.
+        """
+        counts = np.zeros(3, dtype=np.int64)
+        for window in self._pieces():
+            keys, valid = self.keys(window, are_colours=False)
+            zeros, whites = np.count_nonzero(valid & (keys == 0)), np.count_nonzero(valid & (keys == 255))
+            counts += zeros, whites, np.count_nonzero(valid) - zeros - whites
+        return bool(100 * counts[2] < counts[1] < 4 * counts[0])
+
+    def refusal(self, known: Collection[int], *, are_colours: bool, table: Path | None = None) -> LabelError:
+        """The error that names the keys besides those known, and their first place.
+
+        Args:
+            table: the file that says which are known.
+        """
         if self._spoiled:
             return self._spoiled
+        found = self.odd(known, are_colours=are_colours)
+        if table is None:
+            return LabelError(f"{self.path} holds {found}, which no class has; name each in a file for --classes")
+        return LabelError(f"{self.path} holds {found}, which no class of {table} has; name each there")
+
+    def odd(self, known: Collection[int], *, are_colours: bool) -> str:
+        """In words, which keys there are besides those known, and where the first of them is."""
         for window in self._pieces():
             keys, valid = self.keys(window, are_colours=are_colours)
             odd = valid & ~np.isin(keys, list(known))
@@ -126,10 +149,9 @@ class ClassRaster:
         row, col = (int(place[0]) for place in np.nonzero(odd))
         names = [shown(int(key), is_of_colours=are_colours) for key in np.unique(keys[odd])]
         what = "colour" if are_colours else "value"
-        return LabelError(
-            f"{self.path} holds the {what}{'s' * (len(names) > 1)} {' and '.join(names[:4])}"
-            f"{' and more' * (len(names) > 4)}, first at row {window.row + row}, column {window.col + col}, which no "
-            "class has; name each in a file for --classes"
+        return (
+            f"the {what}{'s' * (len(names) > 1)} {' and '.join(names[:4])}{' and more' * (len(names) > 4)}, "
+            f"first at row {window.row + row}, column {window.col + col}"
         )
 
     def _pieces(self) -> Iterator[Window]:

@@ -77,6 +77,10 @@ class LabelRaster:
             for col in range(window.col, window.cols.stop, width):
                 yield replace(strip, col=col, width=width).within(window)
 
+    def meets(self, window: Window) -> bool:
+        """Whether the raster has a pixel in a window of the working grid."""
+        return self.placing.meets
+
     def moved(self, cols: float, rows: float) -> "LabelRaster":
         """The labels so many working pixels farther right and down."""
         return replace(self, placing=self.placing.moved_by(cols, rows))
@@ -141,9 +145,12 @@ def table_of(rasters: Sequence[ClassRaster], classes: Path | None) -> ClassTable
     known = set(map(int, table.keys))
     for raster, survey in zip(rasters, surveys, strict=True):
         if not survey.keys <= known:
-            raise raster.refusal(known, are_colours=are_colours)
+            raise raster.refusal(known, are_colours=are_colours, table=classes)
     _check_sense(rasters, surveys, table)
-    log.info("classes: %s", ", ".join(f"{c.id} {c.name}" for c in table.legend.classes))
+    occurs = any(IGNORE in survey.keys for survey in surveys) and not are_colours
+    is_ignored = occurs and table.ids_of(np.array([IGNORE]))[0] == IGNORE
+    told = ", ".join(f"{c.id} {c.name}" for c in table.legend.classes)
+    log.info("classes: %s%s", told, "; 255 is ignored" if is_ignored else "")
     return table
 
 
@@ -163,6 +170,11 @@ def _table_of_values(rasters: Sequence[ClassRaster], surveys: Sequence[Survey]) 
     for raster, survey in zip(rasters, surveys, strict=True):
         if raster.is_jpeg:
             raise raster.refusal({0, 255}, are_colours=False)
+        if {0, 255} < survey.keys and raster.is_mask_with_strays():
+            raise LabelError(
+                f"{raster.path} looks like a mask of 0 and 255, but holds {raster.odd({0, 255}, are_colours=False)}; "
+                "make all of it 0 or 255, or say what is what in a file of id,name for --classes"
+            )
         if survey.keys == {0, 255}:
             raise LabelError(
                 f"{raster.path} looks like a mask of 0 and 255, other labels hold {max(values - {255})}; "

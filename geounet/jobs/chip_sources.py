@@ -7,7 +7,7 @@ from statistics import fmean
 
 import numpy as np
 
-from geounet.errors import SceneError
+from geounet.errors import LabelError, SceneError
 from geounet.frame import Frame
 from geounet.io.scene import Scene
 from geounet.jobs.chip_plan import Ground, PlannedChip
@@ -47,9 +47,11 @@ class Sources:
         _check_alike(scenes)
         laid = labels.on_each(data.labels, scenes)
         shifts = [shift_of(shift, scene, own) for scene, own in zip(scenes, laid, strict=True)]
-        truths = [
-            Truth.read(by.applied(own), scene.frame, areas) for scene, own, by in zip(scenes, laid, shifts, strict=True)
-        ]
+        moved = [by.applied(own) for own, by in zip(laid, shifts, strict=True)]
+        for scene, before, after in zip(scenes, laid, moved, strict=True):
+            if before.meets(scene.frame.window) and not after.meets(scene.frame.window):
+                raise LabelError(f"--label-shift moves all labels off {scene.path}; it is in metres: check the numbers")
+        truths = [Truth.read(own, scene.frame, areas) for scene, own in zip(scenes, moved, strict=True)]
         return cls(scenes, truths, data.splits, shifts, labels.legend)
 
     def with_contact(self, wanted: Contact) -> "Sources":

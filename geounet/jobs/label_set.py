@@ -32,6 +32,10 @@ class Labels(Protocol):
         """(height, width): class ids of a window of the working grid, 255 where none is known."""
         ...
 
+    def meets(self, window: Window) -> bool:
+        """Whether any label lies in a window of the working grid."""
+        ...
+
     def moved(self, cols: float, rows: float) -> Self:
         """The labels so many working pixels farther right and down."""
         ...

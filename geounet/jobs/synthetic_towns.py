@@ -22,7 +22,7 @@ NAME = "synthetic_towns"  # the folder in that of the run; gone when the trainin
 MARK = "of_this_training.txt"  # in it, before anything else: by this file alone it is known for ours
 FINEST, COARSEST = 0.2, 1.0  # metres a pixel: finer ones show the towns' own pixels, in coarser ones a house has few
 LEAST, MOST = 50.0, 200.0  # metres a side of a window: less shows no house with its ground, more has no room in a town
-SLACK = 1.001  # a pixel that a CRS calls a metre is so to some thousandths of it
+SLACK = 1.005  # a pixel that a CRS calls a metre, and a whole number of pixels, is so to some thousandths of it
 
 
 def are_wanted(data: ChipSet, settings: TrainingSettings) -> bool:
@@ -51,7 +51,7 @@ def _unlike(data: ChipSet) -> str | None:
     if resolution is None:
         return "the scenes have no CRS, and so no known ground resolution"
     if not FINEST / SLACK <= resolution <= COARSEST * SLACK:
-        return f"they go with {FINEST:g} to {COARSEST:g} m a pixel, and these windows have {resolution:.3g}"
+        return f"they go with {FINEST:g} to {COARSEST:g} m a pixel, and these windows have {resolution:.4g}"
     width = card.size * resolution
     if not LEAST / SLACK <= width <= MOST * SLACK:
         return f"they go with windows of {LEAST:g} to {MOST:g} m, and these are {width:.0f} m wide (--size)"

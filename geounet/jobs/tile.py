@@ -27,6 +27,8 @@ from geounet.track import Track, untracked
 
 log = logging.getLogger(__name__)
 
+STRIDE = 256  # pixels, unless windows are smaller
+
 
 @dataclass(frozen=True, slots=True)
 class TileResult:
@@ -47,7 +49,7 @@ class Tiling:
     """The settings of `tile` under their own names, for a job that tiles first."""
 
     size: int = 256
-    stride: int = 256
+    stride: int | None = None
     bands: Sequence[int] | Literal["auto"] = "auto"
     gsd: GroundResolution = "auto"
     class_field: str | None = None
@@ -79,7 +81,7 @@ def tile(
     labels: StrPath | Sequence[StrPath] = (),
     out: StrPath | None = None,
     size: int = 256,
-    stride: int = 256,
+    stride: int | None = None,
     bands: Sequence[int] | Literal["auto"] = "auto",
     gsd: GroundResolution = "auto",
     class_field: str | None = None,
@@ -107,7 +109,8 @@ def tile(
             coloured; or a folder of files that are named as the scenes are. None: the one folder of `scenes` holds
             train, train_labels and, perhaps, val, val_labels, test and test_labels.
         out: the folder to make; SCENE_chips beside the first scene where it is None.
-        size, stride: of the windows, in pixels of the working grid.
+        size: of the windows, in pixels of the working grid.
+        stride: from one window to the next; 256 where None, or `size` where that is less.
         gsd: metres a pixel on the ground; auto takes scenes finer than 0.25 m to 0.3 m; native leaves them, unless
             their pixels are far from square on the ground.
         class_field: field of the class names; without one all polygons are buildings.
@@ -126,6 +129,7 @@ def tile(
         SettingsError: settings out of range.
         OutputError: a folder that cannot be written, or exists.
     """
+    stride = min(STRIDE, size) if stride is None else stride
     _check(size, stride, keep_empty, split_block)
     paths = as_paths(scenes)
     data = dataset_of(paths, as_paths(labels), as_path(classes))

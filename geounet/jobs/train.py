@@ -1,6 +1,7 @@
 """The job `train`: training windows in; a model with its card, its curves and its samples out."""
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -215,6 +216,9 @@ def _run(job: Job, samples: Samples, training: Training, plan: Plan, *, until: f
     ):
         if isinstance(record, Checked) and job.group.is_first:
             keep(job, training, plan, record)
+    if training.step < plan.steps:
+        why = "out of time" if until < math.inf else f"no better score in {training.stale} validations (--patience)"
+        log.info("stopped after step %d of %d: %s", training.step, plan.steps, why)
 
 
 def _told(training: Training, record: Step | Checked) -> str:

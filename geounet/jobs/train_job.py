@@ -112,9 +112,19 @@ def opened(
     tracker: str,
     tracker_uri: str | None,
 ) -> Job:
-    """The training windows opened, and the run that is theirs."""
+    """The training windows opened, and the run that is theirs.
+
+    Raises:
+        ChipsError: a folder that is missing or damaged, or folders that do not go together.
+        SettingsError: settings that contradict each other, the windows or `out`.
+    """
     if init is not None and model_path(init).resolve() == (out / MODEL).resolve():
         raise SettingsError(f"{init} is the model that the training would replace; choose another --out")
+    places = [folder.resolve() for folder in chips]
+    if len(set(places)) < len(places):
+        raise SettingsError(f"{max(chips, key=places.count)} is given more than once; give each folder once")
+    if out.resolve() in places:
+        raise SettingsError(f"{out} holds the training windows, which are made anew as a whole; choose another --out")
     data = ChipSet.open(chips)
     if settings.loss == "dice" and settings.class_weights != "none" and data.card.contact_width is None:
         raise SettingsError("--class-weights have no part in --loss dice; leave them out, or take --loss bce+dice")

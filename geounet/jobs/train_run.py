@@ -101,13 +101,13 @@ class Run:
         """
         if resume and self.checkpoint.exists() and not (self.folder / METRICS).exists():
             return
+        if resume and not self.checkpoint.exists():
+            log.warning("%s has nothing to go on from: the training begins at its first step", self.folder)
         left = [self.folder / name for name in ALL if (self.folder / name).exists()]
         if left and not (resume or overwrite):
             raise OutputError(
                 f"{self.folder} holds an unfinished training; go on with --resume, or begin again with --overwrite"
             )
-        if left and not overwrite:
-            log.info("%s has no checkpoint to go on from: the training begins again", self.folder)
         with translated(self.folder):
             for path in left:
                 path.unlink(missing_ok=True)

@@ -11,8 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from geounet.block import Array
+from geounet.legend import IGNORE
 from geounet.report.curves import png
 from geounet.report.furniture import BLUE, GREY, PINK, YELLOW, greyed, plain
+
+_UNKNOWN = 0.05  # nearly black
 
 SPLIT_COLOURS = {"train": BLUE, "val": YELLOW, "test": PINK}
 
@@ -55,16 +58,25 @@ def chips_picture(facts: ChipsFacts) -> bytes:
     _counts(counts, facts)
     _shares(shares, facts)
     _places(places, facts)
+    if any((example.labels == IGNORE).any() for example in facts.examples):
+        lower.suptitle("black stripes: without imagery, or ignored", x=0.01, ha="left", fontsize=9)
     below = lower.subplots(1, max(1, len(facts.examples)), squeeze=False).flat
     for axes, example in zip(below, facts.examples, strict=False):
         view = greyed(example.picture)
         for number, name in facts.ids.items():
             inside = example.labels == number
             view[inside] = 0.45 * view[inside] + 0.55 * np.asarray(facts.colours[name])
+        view[(example.labels == IGNORE) & _stripes(*example.labels.shape)] = _UNKNOWN
         axes.imshow(np.concatenate([example.picture, view]), interpolation="nearest")
         axes.set_title(example.title, loc="left", fontsize=9, color=SPLIT_COLOURS.get(example.split, GREY))
         axes.set_axis_off()
     return png(figure)
+
+
+def _stripes(height: int, width: int) -> Array:
+    """(height, width) bool: stripes from the lower left to the upper right."""
+    stripes: Array = np.add.outer(np.arange(height), np.arange(width)) * 32 // max(height, width) % 2 == 0
+    return stripes
 
 
 def _counts(axes: Axes, facts: ChipsFacts) -> None:

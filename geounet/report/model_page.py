@@ -49,8 +49,8 @@ def model_page(card: ModelCard, facts: Facts) -> str:
                 "## Intended use",
                 f"Mapping of {_listed(c.name for c in card.legend.foreground)} in imagery like that of the training: "
                 f"{_resolution(card)}, bands {_listed(card.colours)}, {escaped(card.dtype)}. "
-                "`geounet infer SCENE --model THIS_FOLDER` resamples a scene to the ground resolution, and refuses "
-                "one whose bands or number type do not fit.",
+                f"`geounet infer SCENE --model THIS_FOLDER` {_treatment(card)}, and refuses one whose bands or number "
+                "type do not fit.",
                 "## Limits",
                 _limits(facts),
             ]
@@ -74,6 +74,12 @@ def _listed(names: Iterable[str]) -> str:
 
 def _resolution(card: ModelCard) -> str:
     return "no known ground resolution" if card.ground_resolution is None else f"{card.ground_resolution:.3g} m a pixel"
+
+
+def _treatment(card: ModelCard) -> str:
+    if card.ground_resolution is None:
+        return "maps a scene at its own pixels, whatever they measure"
+    return "resamples a scene to the ground resolution"
 
 
 def _network(card: ModelCard, facts: Facts) -> str:

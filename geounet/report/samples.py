@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -104,10 +105,31 @@ def samples_picture(samples: Sequence[Sample], legend: Legend, colours: Sequence
         ):
             axes.imshow(view, interpolation="nearest", cmap="cividis", vmin=0, vmax=1)
             axes.set_title(title, fontsize=10, loc="left")
-    keys = [(row.rgb, row.name) for row in legend.foreground]
+    truth = [(row.rgb, row.name) for row in legend.foreground]
     if any(sample.contact.any() for sample in samples):
-        keys.append((TOUCHING, "contact"))
-    keys += [(RIGHT, "right"), (MISSED, "missed or another class"), (MADE_UP, "made up"), (UNSCORED, "not scored")]
-    handles = [Patch(color=(r / 255, g / 255, b / 255), label=label) for (r, g, b), label in keys]
-    figure.legend(handles=handles, loc="lower center", ncols=min(6, len(handles)), frameon=False, fontsize=9)
+        truth.append((TOUCHING, "contact"))
+    errors = [(RIGHT, "right"), (MISSED, "missed or another class"), (MADE_UP, "made up"), (UNSCORED, "not scored")]
+    _explain(figure, "truth", truth, "lower left", edges["left"])
+    _explain(figure, "errors", errors, "lower right", edges["right"])
     return png(figure)
+
+
+def _explain(
+    figure: Figure,
+    title: str,
+    keys: Sequence[tuple[Sequence[int], str]],
+    at: Literal["lower left", "lower right"],
+    column: float,
+) -> None:
+    """What the colours of one kind of picture stand for, in a corner of the figure."""
+    handles = [Patch(color=_seen(colour), label=label) for colour, label in keys]
+    place = column, 0.0
+    figure.legend(
+        handles=handles, loc=at, bbox_to_anchor=place, ncols=5, frameon=False, fontsize=9, title=title, title_fontsize=9
+    )
+
+
+def _seen(colour: Sequence[int]) -> tuple[float, float, float]:
+    """A colour as it looks over grey, 0..1."""
+    red, green, blue = (SHADE * band / 255 + (1 - SHADE) * MISSING for band in colour)
+    return red, green, blue

@@ -71,6 +71,16 @@ def test_a_coloured_mask_is_read_through_its_table(tmp_path: Path) -> None:
     assert_array_equal(ids, np.where(meant == 3, IGNORE, meant))
 
 
+def test_a_colour_that_the_table_lacks_is_refused_and_the_table_named(tmp_path: Path) -> None:
+    classes = tmp_path / "class_dict.csv"
+    classes.write_text(CLASSES)
+    pixels = coloured(TRUTH)
+    pixels[:, 3, 4] = 1, 2, 3
+    words = r"colour 1,2,3, first at row 3, column 4, which no class of .*class_dict.csv has; name each there"
+    with pytest.raises(LabelError, match=words):
+        burnt(write_scene(tmp_path / "l.tif", pixels), classes=classes)
+
+
 def test_a_raster_with_a_colour_table_is_read_through_a_table_of_colours(tmp_path: Path) -> None:
     classes = tmp_path / "class_dict.csv"
     classes.write_text(CLASSES)
@@ -98,6 +108,23 @@ def test_255_among_ids_is_ignored(tmp_path: Path) -> None:
     names, ids = burnt(write_scene(tmp_path / "l.tif", odd[None]))
     assert names == ("background", "building")
     assert_array_equal(ids, odd)
+
+
+def test_a_mask_with_a_stray_value_is_refused_and_the_value_named(tmp_path: Path) -> None:
+    mask = TRUTH * np.uint8(255)
+    mask[140, 100] = 128
+    with pytest.raises(LabelError, match=r"mask of 0 and 255, but holds the value 128, first at row 140, column 100;"):
+        burnt(write_scene(tmp_path / "l.tif", mask[None]))
+
+
+def test_that_255_is_ignored_is_said_where_it_occurs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sparse = np.full((150, 170), 255, np.uint8)  # what was labelled is a line of pixels
+    sparse[70, :40], sparse[70, 40:60] = 0, 1
+    with caplog.at_level("INFO", logger="geounet"):
+        burnt(write_scene(tmp_path / "l.tif", sparse[None]))
+        burnt(write_scene(tmp_path / "mask.tif", TRUTH[None] * np.uint8(255)))
+    told = [message for message in caplog.messages if message.startswith("classes: ")]
+    assert told == ["classes: 0 background, 1 building; 255 is ignored", "classes: 0 background, 1 building"]
 
 
 def test_names_come_from_the_file_beside_the_raster(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import shapely
 from affine import Affine
 
-from geounet.errors import SettingsError
+from geounet.errors import LabelError, SettingsError
 from geounet.jobs.tile import tile
 from tests.scenes import MERCATOR_60N, NOWHERE, ROTATED, SOUTH_UP, UTM, Place, box, write_polygons, write_scene
 
@@ -107,6 +107,12 @@ def test_where_the_imagery_is_not_sure_labels_stay(tmp_path: Path, place: Place,
     told = shift(scene, write_polygons(tmp_path / "l.gpkg", drawn, place), tmp_path / "chips", "auto")
     assert (told["east"], told["north"]) == (0, 0)
     assert words in str(told["note"])
+
+
+def test_a_shift_that_leaves_no_label_on_the_scene_is_refused(tmp_path: Path, scene: Path, labels: Path) -> None:
+    with pytest.raises(LabelError, match=r"--label-shift moves all labels off .*; it is in metres"):
+        shift(scene, labels, tmp_path / "chips", (5000.0, 0.0))
+    assert not (tmp_path / "chips").exists()
 
 
 def test_a_shift_that_is_no_number_is_refused(tmp_path: Path, scene: Path, labels: Path) -> None:

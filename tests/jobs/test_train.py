@@ -243,13 +243,16 @@ def test_a_training_does_not_replace_the_model_it_starts_from(
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == straight.model.read_bytes()
 
 
-def test_resuming_what_has_no_checkpoint_yet_begins_again(chips: Path, straight: TrainResult, tmp_path: Path) -> None:
+def test_resuming_what_has_no_checkpoint_yet_begins_again_and_says_so(
+    chips: Path, straight: TrainResult, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     run = tmp_path / "run"
     run.mkdir()
     (run / "model.safetensors").write_bytes(b"left behind")
     with pytest.raises(OutputError, match="holds an unfinished training; go on with --resume"):
         quick(chips, run)
     quick(chips, run, resume=True)
+    assert "run has nothing to go on from: the training begins at its first step" in caplog.text
     assert (run / "model.safetensors").read_bytes() == straight.model.read_bytes()
 
 
@@ -401,6 +404,23 @@ def test_windows_that_cannot_be_halved_so_often_are_refused(chips: Path, tmp_pat
     with pytest.raises(SettingsError, match=r"windows of 32 px cannot be halved 6 times; .* multiple of 64"):
         quick(chips, tmp_path / "run", depth=6)
     assert not (tmp_path / "run").exists()
+
+
+def test_windows_given_twice_or_to_be_written_among_are_refused(chips: Path, tmp_path: Path) -> None:
+    before = files_below(chips)
+    with pytest.raises(SettingsError, match="town_chips is given more than once; give each folder once"):
+        quick([chips, chips.parent / "." / chips.name], tmp_path / "run")
+    with pytest.raises(SettingsError, match=r"town_chips holds the training windows, .*choose another --out"):
+        quick(chips, chips)
+    assert files_below(chips) == before
+
+
+def test_a_training_that_patience_ends_says_so(chips: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="geounet"):
+        result = quick(chips, tmp_path / "run", steps=200, lr=1e-12, patience=2)
+    assert result.steps < 200
+    told = f"stopped after step {result.steps} of 200: no better score in 2 validations (--patience)"
+    assert told in caplog.messages
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:

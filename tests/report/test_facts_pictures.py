@@ -9,8 +9,8 @@ import pytest
 from matplotlib.image import imread
 
 from geounet.jobs.picture import write_picture
-from geounet.legend import Legend
-from geounet.report.chips_picture import ChipsFacts, chips_picture
+from geounet.legend import IGNORE, Legend
+from geounet.report.chips_picture import ChipsFacts, Example, chips_picture
 from tests.scenes import noise, write_scene
 
 SPLITS = ("train", "val", "test")
@@ -43,6 +43,17 @@ def test_windows_of_any_number_of_scenes_and_classes_make_a_picture(scenes: int,
     shown = chips_picture(facts(scenes, classes, windows))
     assert shown == chips_picture(facts(scenes, classes, windows))
     assert imread(io.BytesIO(shown)).std() > 0.01
+
+
+def test_what_is_ignored_shows_in_the_picture_of_windows() -> None:
+    labels = np.zeros((64, 64), np.uint8)
+    shown = []
+    for ignored in (0, 20):
+        labels[:ignored] = IGNORE
+        example = Example(np.full((64, 64, 3), 0.5), labels.copy(), "train", "train")
+        shown.append(imread(io.BytesIO(chips_picture(replace(facts(1, 2, 4), examples=[example]))))[..., :3])
+    dark = [int((picture[picture.shape[0] // 2 :].max(axis=2) < 0.1).sum()) for picture in shown]
+    assert dark[1] > dark[0] + 1000
 
 
 def test_a_model_with_nothing_beside_it_is_drawn(model: Path, tmp_path: Path) -> None:

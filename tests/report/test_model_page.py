@@ -1,5 +1,7 @@
 """MODEL.md: what it tells, and that names are text and nothing else."""
 
+from dataclasses import replace
+
 import pytest
 
 from geounet.card import Architecture, ModelCard
@@ -31,6 +33,13 @@ def test_the_page_tells_data_split_figures_resolution_use_and_limits() -> None:
         "| building | 0.600 | 0.750 | 0.750 | 0.750 | 0.960 | 0.923 |", "## Intended use", "## Limits",
     ):  # fmt: skip
         assert words in page
+
+
+def test_a_model_of_scenes_without_crs_maps_others_at_their_own_pixels() -> None:
+    page = model_page(replace(card(), ground_resolution=None), facts())
+    assert "maps a scene at its own pixels, whatever they measure" in page
+    assert "resamples" not in page
+    assert "resamples a scene to the ground resolution" in model_page(card(), facts())
 
 
 def test_a_model_that_was_not_scored_has_no_figures() -> None:
