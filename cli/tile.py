@@ -66,7 +66,7 @@ def command(
     with progress(quiet=quiet or as_json) as track:
         result = tile(scenes, labels=labels, track=track, **settings)
     if as_json:
-        told = {"out": str(result.out), "windows": dict(result.windows)}
+        told = {"out": str(result.out), "windows": dict(result.windows), "repeated": result.was_finished}
         click.echo(json.dumps(told | {"ground_resolution": result.ground_resolution, "decoded": result.decoded}))
         return
     if quiet:

@@ -60,6 +60,20 @@ def test_tiling_finds_the_share_of_buildings_that_is_there(
     assert min(card.std) > 10
 
 
+def test_folders_of_photographs_without_a_place_and_their_masks_make_windows(tmp_path: Path) -> None:
+    result = tile(INRIA / "images", labels=INRIA / "gt", out=tmp_path / "chips", keep_empty=1.0, val=0.2)
+    card = ChipsCard.read(tmp_path / "chips")
+    assert sum(result.windows.values()) == len(card.windows) == 21
+    assert (result.ground_resolution, card.legend.names) == (None, ("background", "building"))
+    masks = []
+    for path in sorted((INRIA / "gt").iterdir()):
+        with rasterio.open(path) as mask:
+            masks.append(mask.read(1) == 255)
+    labels = np.load(tmp_path / "chips" / "labels.npy")
+    by_scene = {window.scene: labels[number] for number, window in enumerate(card.windows)}
+    assert all((by_scene[number] == mask).all() for number, mask in enumerate(masks))
+
+
 def test_two_towns_make_one_set_at_one_ground_resolution(tmp_path: Path) -> None:
     scenes = [one(ZANZIBAR, "*_z19.tif"), one(KAMPALA, "*_z21.tif")]
     result = tile(

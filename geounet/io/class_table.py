@@ -134,6 +134,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
                 {str(key).strip().casefold(): (value or "").strip() for key, value in row.items()}
                 for row in csv.DictReader(file, skipinitialspace=True)
             ]
+    except FileNotFoundError as error:
+        raise LabelError(f"{path} does not exist; check the path") from error
     except (OSError, ValueError, csv.Error) as error:
         raise LabelError(f"{path} cannot be read as a class table ({error}); give a CSV of name,r,g,b") from error
     if not rows:

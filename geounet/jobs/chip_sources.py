@@ -1,5 +1,6 @@
 """What training windows are cut from: scenes that go together, and the truth of each."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -9,6 +10,7 @@ import numpy as np
 
 from geounet.errors import LabelError, SceneError
 from geounet.frame import Frame
+from geounet.io.reach import Reach
 from geounet.io.scene import Scene
 from geounet.jobs.chip_plan import Ground, PlannedChip
 from geounet.jobs.chip_write import Chip, cut_chips
@@ -17,6 +19,8 @@ from geounet.jobs.label_set import LabelSet
 from geounet.jobs.label_shift import LabelShift, Shift, shift_of
 from geounet.jobs.truth import Areas, Contact, Truth, contact_width
 from geounet.legend import Legend
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +56,7 @@ class Sources:
             if before.meets(scene.frame.window) and not after.meets(scene.frame.window):
                 raise LabelError(f"--label-shift moves all labels off {scene.path}; it is in metres: check the numbers")
         truths = [Truth.read(own, scene.frame, areas) for scene, own in zip(scenes, moved, strict=True)]
+        _check_areas_meet(scenes, truths, areas)
         return cls(scenes, truths, data.splits, shifts, labels.legend)
 
     def with_contact(self, wanted: Contact) -> "Sources":
@@ -92,6 +97,19 @@ class Sources:
         """The planned windows that have data, scene by scene."""
         for number, group in groupby(plans, key=lambda plan: plan.scene):
             yield from cut_chips(self.scenes[number], self.truths[number], list(group), size, stride)
+
+
+def _check_areas_meet(scenes: Sequence[Scene], truths: Sequence[Truth], areas: Areas) -> None:
+    """Nothing, or a warning where no polygon of what is ignored lies on a scene.
+
+    Raises:
+        LabelError: none of what was labelled does.
+    """
+    known = list(zip(scenes, truths, strict=True))
+    if areas.label_area and not any(t.label_area and t.label_area.meets(s.frame.window) for s, t in known):
+        raise Reach.of(areas.label_area, scenes[0].frame).miss("the polygons of --label-area")
+    if areas.ignore and not any(t.ignore and t.ignore.meets(s.frame.window) for s, t in known):
+        log.warning("no polygon of --ignore %s lies on a scene: nothing is ignored by it", areas.ignore)
 
 
 def _check_alike(scenes: Sequence[Scene]) -> None:

@@ -69,33 +69,40 @@ def train(
 
     Args:
         sources: folders that `tile` wrote and that go together (strings or paths, here as everywhere); or, with
-            `labels`, scenes to be tiled first, into
-            `out`/chips, or SCENE_chips where there is no `out`; or a folder of train, train_labels, ... to be tiled.
+            `labels`, scenes to be tiled first, into `out`/chips, or SCENE_chips where there is no `out`; or a folder of
+            train, train_labels, ... to be tiled.
         labels: of the scenes, one file for all or one each, as `tile` takes them.
         out: the folder to write; by default the first folder's name with `_run` added.
         tiling: how scenes are tiled; the defaults of `tile` where None.
         steps: of the optimizer; auto is 40 passes over the windows, but 2,000 at least and 20,000 at most.
         epochs: passes over the training windows, in place of steps.
         minutes: how long all of it may take, in place of steps; the number of steps is measured at the start.
+        batch_size: windows in a step.
         accumulate: parts of a batch that are computed one after the other, so that it fits a small GPU.
         lr: highest learning rate; auto is 1e-3 for width 16 and 8 windows a step.
         width: channels of the first level; auto is 64 on a GPU and 16 on a processor.
-        depth: times the windows are halved; `skips`: whether levels down are joined to levels up.
+        depth: times the windows are halved.
+        skips: whether levels down are joined to levels up.
         loss: bce+dice, dice, bce, ce, focal or boundary (cross entropy that weighs more near the labels' edges).
         class_weights: none, or auto: pixels of rare classes weigh more in the cross entropy.
         optimizer: adamw, adam or sgd.
-        `augment`: standard, flips, none, strong, or a file with
-            albumentations' own pipeline (JSON or YAML, as `A.save` writes it).
+        augment: standard, flips, none, strong, or a file with albumentations' own pipeline (JSON or YAML, as `A.save`
+            writes it).
         synthetic: auto, or none. auto takes windows of synthetic towns in beside the training's own, one to three of
             these, where buildings alone are looked for in 8-bit imagery of red, green and blue at 0.2 to 1 m, windows
             are 50 to 200 m wide, and `augment` is standard or strong.
         workers: processes that prepare windows; 0 is a thread beside the training.
         patience: validations without a better score after which to stop; None never stops early.
-        resume: go on from the last checkpoint in `out`, where there is one.
+        resume: go on from the last checkpoint in `out`; where there is none, begin.
         init: a model to start from, whose width, depth and skips are taken over; bands and classes that it does not
             know by name are learned anew.
+        seed: of all that is drawn by lot: split, first weights, samples.
+        device: auto (a GPU where there is one), cpu, cuda or cuda:N.
+        precision: auto, fp32, bf16 or fp16; auto takes bf16 where it is fast.
+        overwrite: replace another run in `out`.
         tracker: none, or mlflow to enter parameters, curves, pictures and model there as well, in `out`/mlruns or at
             `tracker_uri`.
+        track: shows the progress; see `geounet.track`.
 
     Raises:
         ChipsError: a folder that is missing or damaged, or folders that do not go together.

@@ -85,17 +85,18 @@ def concluded(job: Job, training: Training, plan: Plan, begin: float) -> TrainRe
     figures = {name: {key: getattr(counts, key) for key in FIGURES} for name, counts in facts.classes.items()}
     for name, values in figures.items():
         job.ledger.note(training.step, {f"{name}_{key}": value for key, value in values.items()})
-    content = _metrics(job, plan, result, judgement) | {"pixel": figures}
+    content = _metrics(job, training, plan, result, judgement) | {"pixel": figures}
     _write(folder / METRICS, (json.dumps(content, indent=2) + "\n").encode())
     job.ledger.keep([folder / name for name in (MODEL, PAGE, HISTORY, CURVES, SAMPLES, METRICS)])
     return result
 
 
-def _metrics(job: Job, plan: Plan, result: TrainResult, judgement: Judgement) -> dict[str, object]:
+def _metrics(job: Job, training: Training, plan: Plan, result: TrainResult, judgement: Judgement) -> dict[str, object]:
     """What metrics.json holds, but for the scores of each class."""
     return {
         "iou": result.iou,
         "class_iou": result.class_iou,
+        **({"contact_iou": _contact_iou(training)} if plan.contact else {}),
         "validation_pixels": judgement.confusion.pixels,
         "validation_windows": len(job.data.windows("val")),
         "training_windows": len(job.data.windows("train")),
@@ -107,6 +108,11 @@ def _metrics(job: Job, plan: Plan, result: TrainResult, judgement: Judgement) ->
         "plan": asdict(plan),
         "job": job.run.identity,
     }
+
+
+def _contact_iou(training: Training) -> float | None:
+    """The contact's IoU by the kept weights, on what a validation looks at; None where there is none to be found."""
+    return next((row.get("contact_iou") for row in training.history if row["step"] == training.best_step), None)
 
 
 def _facts(job: Job, training: Training, judgement: Judgement) -> Facts:
@@ -122,4 +128,5 @@ def _facts(job: Job, training: Training, judgement: Judgement) -> Facts:
         by_scenes=job.data.is_split_by_scenes,
         is_chosen=confusion.score is not None,
         has_towns=job.has_towns,
+        contact_iou=_contact_iou(training),
     )

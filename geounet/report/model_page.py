@@ -22,6 +22,7 @@ class Facts:
         is_chosen: whether validation told which weights to keep.
         steps: done in all, and the one after which the kept weights were.
         has_towns: whether synthetic towns were learned from, too.
+        contact_iou: IoU of the contact between neighbours, where it is learned and there is any.
     """
 
     scenes: Sequence[str]
@@ -33,6 +34,7 @@ class Facts:
     by_scenes: bool = False
     is_chosen: bool = True
     has_towns: bool = False
+    contact_iou: float | None = None
 
 
 def model_page(card: ModelCard, facts: Facts) -> str:
@@ -107,7 +109,10 @@ def _data(card: ModelCard, facts: Facts) -> str:
             "- A quarter of the samples or less: synthetic towns that come with geounet; the figures are without them"
         )
     if card.contact_width is not None:
-        lines.append(f"- Contact between neighbours {card.contact_width:.3g} m apart or less is a class of its own")
+        scored = "" if facts.contact_iou is None else f", with an IoU of {facts.contact_iou:.3f} where validation looks"
+        lines.append(
+            f"- Contact between neighbours {card.contact_width:.3g} m apart or less is a class of its own{scored}"
+        )
     return "\n".join(lines)
 
 

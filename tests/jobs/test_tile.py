@@ -65,6 +65,16 @@ def merged(card: ChipsCard, arrays: Array, shape: tuple[int, int], missing: floa
     return whole[..., : shape[0], : shape[1]]
 
 
+def test_areas_that_miss_the_scene_are_told_of(tmp_path: Path, labels: Path, caplog: pytest.LogCaptureFixture) -> None:
+    scene = write_scene(tmp_path / "scene.tif", noise(150, 170))
+    far = write_polygons(tmp_path / "far.gpkg", [box(UTM, 5000, 5000, 40, 40)])
+    with pytest.raises(LabelError, match=r"the polygons of --label-area in .*far.gpkg .* miss the scene"):
+        cut([scene], [labels], tmp_path / "chips", label_area=far)
+    assert not (tmp_path / "chips").exists()
+    cut([scene], [labels], tmp_path / "chips", ignore=far)
+    assert f"no polygon of --ignore {far} lies on a scene: nothing is ignored by it" in caplog.messages
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_windows_hold_the_scene_s_pixels_and_the_labels_on_them(tmp_path: Path, labels: Path, dtype: str) -> None:
     pixels = noise(150, 170, dtype=dtype)
@@ -550,8 +560,11 @@ def test_a_folder_of_other_training_windows_goes_when_it_may(tmp_path: Path, sce
     assert ChipsCard.read(tmp_path / "chips").size == 64
 
 
-def test_a_label_area_beside_the_scene_leaves_nothing_to_learn(tmp_path: Path, scene: Path, labels: Path) -> None:
-    area = write_polygons(tmp_path / "area.gpkg", [box(UTM, 1000, 1000, 50, 50)])
+def test_a_label_area_without_imagery_leaves_nothing_to_learn(tmp_path: Path, labels: Path) -> None:
+    mask = np.ones((150, 170), bool)
+    mask[:60] = False
+    scene = write_scene(tmp_path / "scene.tif", noise(150, 170), mask=mask)
+    area = write_polygons(tmp_path / "area.gpkg", [box(UTM, 5, 5, 50, 50)])
     with pytest.raises(LabelError, match=r"no training window of .* has both data and labels"):
         cut([scene], [labels], tmp_path / "chips", label_area=area)
     assert not (tmp_path / "chips").exists()

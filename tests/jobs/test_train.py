@@ -291,6 +291,11 @@ def test_more_classes_and_contact_train_to_a_band_each(classes: int, contact: bo
     segmenter = load_segmenter(result.run, device="cpu")
     assert segmenter.card.architecture.outputs == 1 + classes + contact
     assert len(result.class_iou) == 1 + classes
+    metrics = json.loads((result.run / "metrics.json").read_text())
+    rows = {int(row["step"]): row for row in csv.DictReader((result.run / "history.csv").read_text().splitlines())}
+    assert ("contact_iou" in metrics) == contact
+    if contact:
+        assert f"{metrics['contact_iou']}" == rows[result.best_step]["contact_iou"]
 
 
 def test_a_model_can_start_from_another(chips: Path, tmp_path: Path) -> None:

@@ -42,6 +42,13 @@ def test_a_model_of_scenes_without_crs_maps_others_at_their_own_pixels() -> None
     assert "resamples a scene to the ground resolution" in model_page(card(), facts())
 
 
+def test_the_score_of_contact_stands_where_contact_is_told_of() -> None:
+    learned = card_of(Architecture(bands=3, outputs=3, width=16), contact_width=0.9)
+    page = model_page(learned, facts(contact_iou=0.25))
+    assert "0.9 m apart or less is a class of its own, with an IoU of 0.250" in page
+    assert "is a class of its own\n" in model_page(learned, facts())
+
+
 def test_a_model_that_was_not_scored_has_no_figures() -> None:
     page = model_page(card(), facts(classes={}, is_chosen=False))
     assert "None: there were no validation windows" in page
