@@ -94,7 +94,7 @@ def field_of_a_raster(folder: Path) -> list[object]:
         pytest.param(mask_of_another_size, "its scene 150 x 170, and one of them has no CRS", id="another size"),
         pytest.param(scene_as_labels, "more than 256 different values; is it a label raster?", id="an image"),
         pytest.param(array_of_two_readings, "may be (h, w, bands) or (bands, h, w)", id="an array"),
-        pytest.param(table_that_is_not_there, "none.csv cannot be read as a class table", id="no table"),
+        pytest.param(table_that_is_not_there, "none.csv does not exist; check the path", id="no table"),
         pytest.param(field_of_a_raster, "--class-field kind is for polygons, labels are rasters", id="a field"),
     ],
 )
