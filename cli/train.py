@@ -71,7 +71,12 @@ from .progress import progress
     show_default=True,
     help="auto: synthetic towns are learned from, too, where buildings alone are looked for (docs/training.md).",
 )
-@click.option("--workers", default="auto", show_default=True, help="Processes that prepare windows; 0: a thread.")
+@click.option(
+    "--workers",
+    default="auto",
+    show_default=True,
+    help="Processes that prepare windows; 0: none beside the training's own.",
+)
 @click.option("--patience", type=click.IntRange(1), help="Stop after so many validations without a better score.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
 @click.option("--init", type=PATH, help="Model to start from; bands and classes it lacks are learned anew.")

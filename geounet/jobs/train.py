@@ -91,7 +91,7 @@ def train(
         synthetic: auto, or none. auto takes windows of synthetic towns in beside the training's own, one to three of
             these, where buildings alone are looked for in 8-bit imagery of red, green and blue at 0.2 to 1 m, windows
             are 50 to 200 m wide, and `augment` is standard or strong.
-        workers: processes that prepare windows; 0 is a thread beside the training.
+        workers: processes that prepare windows; with 0 the training's own does, in a thread if it leaves a core to it.
         patience: validations without a better score after which to stop; None never stops early.
         resume: go on from the last checkpoint in `out`; where there is none, begin.
         init: a model to start from, whose width, depth and skips are taken over; bands and classes that it does not

@@ -48,14 +48,14 @@ def batches(samples: Samples, numbers: Sequence[range], *, workers: int, device:
     """A batch of the samples of each range of numbers, all ranges of one length, on the device.
 
     Args:
-        workers: processes that prepare them; with 0 one thread beside the training does, which is enough for a
-            processor that also trains.
+        workers: processes that prepare them; with 0 a thread beside the training does, or where training leaves no
+            core to it, the training itself between its steps.
     """
     if not numbers:
         return
     on_gpu = device.type == "cuda"
     if not workers:
-        made = _by_thread(samples, numbers)
+        made = _by_thread(samples, numbers) if on_gpu or _is_core_left() else _in_turn(samples, numbers)
         yield from _sent(made, device) if on_gpu else made
         return
     workers = min(workers, len(numbers))
@@ -66,6 +66,22 @@ def batches(samples: Samples, numbers: Sequence[range], *, workers: int, device:
         return
     with _pinned(shared):
         yield from _sent(_seen(shared, places), device)
+
+
+def _is_core_left() -> bool:
+    """Whether there are more cores than PyTorch computes on.
+
+    Where there are not, a thread takes turns with those of a step, which all wait for the one that it holds up: on two
+    cores that cost several times the thread's own work.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores > torch.get_num_threads()
+
+
+def _in_turn(samples: Samples, numbers: Sequence[range]) -> Iterator[Batch]:
+    """Batches made when they are asked for."""
+    with _small_work():
+        yield from (_made(samples, share) for share in numbers)
 
 
 def _by_thread(samples: Samples, numbers: Sequence[range]) -> Iterator[Batch]:

@@ -5,18 +5,21 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from itertools import islice
 from pathlib import Path
 
 import pytest
+import torch
 from numpy.testing import assert_array_equal
 
 from geounet.errors import ChipsError, TrainingError
+from geounet.nn import loader
 from geounet.nn.augment import Augmentation
 from geounet.nn.chip_set import ChipSet
 from geounet.nn.loader import batches
-from geounet.nn.preparers import DEEP
+from geounet.nn.preparers import DEEP, fill
 from geounet.nn.samples import Samples
 from tests.nn.chips_folder import town, write_chips
 
@@ -45,6 +48,26 @@ def test_batches_are_the_samples_in_order_whoever_prepares_them(samples: Samples
             pixels, labels = samples[number]
             assert_array_equal(batch.pixels_BCHW[place].numpy(), pixels)
             assert_array_equal(batch.labels_BHW[place].numpy(), labels)
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(2, 1), (2, 2), (1, 2)], ids=["a core left", "none left", "fewer"])
+def test_a_thread_prepares_samples_where_training_leaves_a_core_to_it(
+    samples: Samples, cores: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    torch.set_num_threads(threads)
+    makers = []
+
+    def noting(*given: object) -> None:
+        makers.append(threading.current_thread() is threading.main_thread())
+        fill(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loader, "fill", noting)
+    made = list(batches(samples, numbers(3), workers=0))
+    assert makers == [cores <= threads] * 3
+    for batch, share in zip(made, numbers(3), strict=True):
+        for place, number in enumerate(share):
+            assert_array_equal(batch.pixels_BCHW[place].numpy(), samples[number][0])
 
 
 def test_no_batches_are_made_of_no_numbers(samples: Samples) -> None:
