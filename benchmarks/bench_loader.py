@@ -150,7 +150,7 @@ def cpu_seconds() -> float:
 
 
 def tell_steps(data: ChipSet, augment: str) -> None:
-    """Print how much longer a step takes with its windows prepared beside it, by the shortest and the median turns."""
+    """Print how much longer a step takes that has its windows prepared, by the shortest and the median turns."""
     runtime = chosen_runtime("cpu")
     step = stepping(data, runtime)
     ready = list(islice(ours(data, augment, STEP_BATCH, 0), 4))

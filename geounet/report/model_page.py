@@ -109,7 +109,7 @@ def _data(card: ModelCard, facts: Facts) -> str:
             "- A quarter of the samples or less: synthetic towns that come with geounet; the figures are without them"
         )
     if card.contact_width is not None:
-        scored = "" if facts.contact_iou is None else f", with an IoU of {facts.contact_iou:.3f} where validation looks"
+        scored = "" if facts.contact_iou is None else f", with an IoU of {facts.contact_iou:.3f}"
         lines.append(
             f"- Contact between neighbours {card.contact_width:.3g} m apart or less is a class of its own{scored}"
         )

@@ -1,8 +1,8 @@
 """samples.png: image, truth, probability and errors in colour of a few windows."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -17,7 +17,9 @@ RIGHT, MISSED, MADE_UP = (0, 114, 178), (230, 159, 0), (204, 121, 167)  # after 
 UNSCORED = (170, 170, 170)
 TOUCHING = (86, 180, 233)
 SHADE = 0.7  # of colour over the image
-ROW, FOOT = 3.25, 0.55  # inches: of a row and its four pictures, and below for the key
+ROW, FOOT, LINE = 3.25, 0.55, 0.22  # inches: of a row and its four pictures, and below for the keys and their lines
+MARGIN = 0.01  # of the figure's width
+TRUTH_COLUMNS = 3  # of its key: the other half of the figure is that of the errors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,11 +90,15 @@ def _answer_view(image: Array, sample: Sample) -> Array:
 
 def samples_picture(samples: Sequence[Sample], legend: Legend, colours: Sequence[str]) -> bytes:
     """A PNG with a row for each sample: image, truth, probability, and the answer by right, missed and made up."""
+    truth = {row.name: _seen(row.rgb) for row in legend.foreground}
+    if any(sample.contact.any() for sample in samples):
+        truth["contact"] = _seen(TOUCHING)
     count = max(1, len(samples))
-    height = FOOT + ROW * count
+    foot = FOOT + LINE * (math.ceil(len(truth) / TRUTH_COLUMNS) - 1)
+    height = foot + ROW * count
     figure = Figure(figsize=(4 * ROW, height), dpi=100)
     # by hand: letting matplotlib find the layout takes longer than drawing it
-    edges = {"left": 0.01, "right": 0.99, "bottom": FOOT / height, "top": 1 - 0.3 / height}
+    edges = {"left": MARGIN, "right": 1 - MARGIN, "bottom": foot / height, "top": 1 - 0.3 / height}
     rows = figure.subplots(count, 4, squeeze=False, gridspec_kw=edges | {"wspace": 0.03, "hspace": 0.1})
     for axes in rows.flat:
         axes.set_axis_off()
@@ -105,27 +111,27 @@ def samples_picture(samples: Sequence[Sample], legend: Legend, colours: Sequence
         ):
             axes.imshow(view, interpolation="nearest", cmap="cividis", vmin=0, vmax=1)
             axes.set_title(title, fontsize=10, loc="left")
-    truth = [(row.rgb, row.name) for row in legend.foreground]
-    if any(sample.contact.any() for sample in samples):
-        truth.append((TOUCHING, "contact"))
-    errors = [(RIGHT, "right"), (MISSED, "missed or another class"), (MADE_UP, "made up"), (UNSCORED, "not scored")]
-    _explain(figure, "truth", truth, "lower left", edges["left"])
-    _explain(figure, "errors", errors, "lower right", edges["right"])
+    names = {"right": RIGHT, "missed or another class": MISSED, "made up": MADE_UP, "not scored": UNSCORED}
+    errors = {name: _seen(colour) for name, colour in names.items()}
+    _explain(figure, truth, title="truth", right=False, columns=TRUTH_COLUMNS)
+    _explain(figure, errors, title="errors", right=True, columns=len(errors))
     return png(figure)
 
 
 def _explain(
-    figure: Figure,
-    title: str,
-    keys: Sequence[tuple[Sequence[int], str]],
-    at: Literal["lower left", "lower right"],
-    column: float,
+    figure: Figure, keys: Mapping[str, tuple[float, float, float]], *, title: str, right: bool, columns: int
 ) -> None:
-    """What the colours of one kind of picture stand for, in a corner of the figure."""
-    handles = [Patch(color=_seen(colour), label=label) for colour, label in keys]
-    place = column, 0.0
+    """What the colours of one kind of picture stand for, at the foot of the figure, to the left or to the right."""
+    handles = [Patch(color=colour, label=label) for label, colour in keys.items()]
     figure.legend(
-        handles=handles, loc=at, bbox_to_anchor=place, ncols=5, frameon=False, fontsize=9, title=title, title_fontsize=9
+        handles=handles,
+        loc="lower right" if right else "lower left",
+        bbox_to_anchor=(1 - MARGIN if right else MARGIN, 0.0),
+        ncols=columns,
+        frameon=False,
+        fontsize=9,
+        title=title,
+        title_fontsize=9,
     )
 
 

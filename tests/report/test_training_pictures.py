@@ -1,9 +1,12 @@
 """curves.png and samples.png: pictures of the right size, the same bytes each time, whatever the input."""
 
+import io
 import struct
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
+from numpy.testing import assert_array_equal
 
 from geounet.block import Array
 from geounet.legend import Legend
@@ -76,6 +79,14 @@ def test_each_sample_has_a_row() -> None:
     one, three = (size_of(samples_picture([sample(seed) for seed in range(count)], BUILDINGS, RGB)) for count in (1, 3))
     assert one[0] == three[0]
     assert three[1] - one[1] == 2 * 325
+
+
+def test_a_key_of_many_classes_has_room_below_the_pictures() -> None:
+    many = Legend.of_names(*(f"building of kind {number}" for number in range(11)))
+    few, full = (imread(io.BytesIO(samples_picture([sample(1)], legend, RGB))) for legend in (BUILDINGS, many))
+    assert full.shape[0] - few.shape[0] == 3 * 22  # lines
+    pictures = few.shape[0] - 55
+    assert_array_equal(full[:pictures], few[:pictures])  # no name lies over them
 
 
 def test_an_image_is_stretched_over_its_valid_pixels_and_grey_elsewhere() -> None:
